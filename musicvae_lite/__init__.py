@@ -1,0 +1,1 @@
+"""musae: autoencoders for music, images and sound."""

@@ -1,0 +1,33 @@
+"""The errors a user can meet: each is one or two lines that say what, where and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MusaeError(Exception):
+    """Something failed; the command prints the message without a traceback and exits with ``exit_code``."""
+
+    exit_code = 1
+
+
+class UsageError(MusaeError):
+    """The request itself cannot be right (unknown name, contradictory options)."""
+
+    exit_code = 2
+
+
+class NothingUsableError(MusaeError):
+    """Nothing could be written: the input holds nothing that the model can use."""
+
+    exit_code = 3
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` for the nearest valid name, or a list of the valid names."""
+    names = sorted(valid)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "valid: " + ", ".join(names) if names else "there is none"

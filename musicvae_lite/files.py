@@ -1,0 +1,77 @@
+"""Writing files so that a failed run leaves nothing half-written, and finding the resources that ship with the project."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from musicvae_lite.errors import MusaeError, UsageError
+
+
+def resource(*parts: str) -> Path:
+    """Return the path of a shipped file or folder (``configs/...`` or ``data/...``).
+
+    An installed wheel keeps them under ``musicvae_lite/resources``, a checkout in its top-level folders.
+    """
+    package = Path(__file__).resolve().parent
+    installed = package / "resources"
+    root = installed if installed.is_dir() else package.parent
+    return root.joinpath(*parts)
+
+
+def reason(error: OSError) -> str:
+    """Say in a few words why an operating-system call failed."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full; free some space and run the command again"
+    return (error.strerror or str(error)).lower()
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """Refuse an output that exists or whose folder does not, before any work is done.
+
+    Raises:
+        UsageError: if ``path`` exists and ``overwrite`` is false, or is a folder, or its parent folder is missing.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path}: exists already; choose another name with -o or pass --overwrite")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent}: no such folder; create it first or choose another output with -o")
+
+
+@contextmanager
+def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` and move it into place when the block succeeds.
+
+    Nothing is left behind when it fails. ``overwrite=False`` refuses an existing file, also one that appeared meanwhile.
+
+    Raises:
+        UsageError: see :func:`check_output`.
+        MusaeError: if the file system refuses (disk full, no permission).
+    """
+    check_output(path, overwrite)
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        check_output(path, overwrite)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files; a result is an ordinary one
+        os.replace(temporary, path)
+    except OSError as error:
+        raise MusaeError(f"{path}: cannot be written: {reason(error)}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
