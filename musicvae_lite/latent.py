@@ -1,0 +1,110 @@
+"""The latent space that every model shares: the posterior, and paths and directions between its points.
+
+Letters in shapes: B batch, Z latent size, L length of a latent sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from musicvae_lite.noise import Noise
+
+Path = Literal["slerp", "lerp"]
+
+# Below this sine the two directions are equal or opposite for float32 and the great circle between them is not defined.
+_PARALLEL = 1e-4
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A diagonal normal posterior q(z|x), or a point where there is no scale (a plain autoencoder).
+
+    Attributes:
+        mean: [B, Z] or [B, Z, L].
+        log_scale: log of the standard deviation, same shape as ``mean``; None for a deterministic code.
+    """
+
+    mean: Tensor
+    log_scale: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.log_scale is not None and self.log_scale.shape != self.mean.shape:
+            shapes = f"{tuple(self.log_scale.shape)} and {tuple(self.mean.shape)}"
+            raise ValueError(f"log_scale and mean differ in shape: {shapes}")
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviation, same shape as the mean; zeros for a deterministic code."""
+        return torch.zeros_like(self.mean) if self.log_scale is None else self.log_scale.exp()
+
+    def sample(self, noise: Noise) -> Tensor:
+        """Draw z = mean + scale * noise (reparameterisation, Kingma & Welling 2014), shape of ``mean``."""
+        if self.log_scale is None:
+            return self.mean
+        return self.at(noise.normal(self.mean.shape, self.mean.device))
+
+    def at(self, noise: Tensor) -> Tensor:
+        """Return mean + scale * ``noise`` for given standard normal noise of the mean's shape."""
+        return self.mean + self.scale * noise.to(self.mean.dtype)
+
+    def kl(self) -> Tensor:
+        """KL(q(z|x) || N(0, I)) in nats per dimension, shape of ``mean``; zeros for a deterministic code."""
+        if self.log_scale is None:
+            return torch.zeros_like(self.mean)
+        return 0.5 * (self.mean.square() + (2 * self.log_scale).exp() - 1) - self.log_scale
+
+
+def interpolate(start: Tensor, end: Tensor, steps: int, path: Path = "slerp") -> Tensor:
+    """Return ``steps`` points from ``start`` to ``end``, both included exactly.
+
+    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
+    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
+    defined, fall back on the straight line.
+
+    Args:
+        start: [Z].
+        end: [Z].
+        steps: number of points, at least 2 (or 1, which gives ``start``).
+        path: ``slerp`` or ``lerp`` (straight line).
+
+    Returns:
+        [steps, Z], same dtype as ``start``.
+
+    Raises:
+        ValueError: if ``steps`` is below 1 or the ends differ in shape.
+    """
+    if steps < 1:
+        raise ValueError(f"steps is {steps}; at least 1 is needed")
+    if start.shape != end.shape or start.dim() != 1:
+        raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
+    a, b = start.double(), end.double()
+    t = torch.linspace(0, 1, steps, dtype=torch.float64, device=start.device).unsqueeze(1)
+    points = (1 - t) * a + t * b
+    length_a, length_b = a.norm(), b.norm()
+    if path == "slerp" and length_a > 0 and length_b > 0:
+        unit_a, unit_b = a / length_a, b / length_b
+        # atan2 keeps its precision near 0 and pi, where acos of a dot product loses it.
+        angle = 2 * torch.atan2((unit_a - unit_b).norm(), (unit_a + unit_b).norm())
+        if torch.sin(angle) > _PARALLEL:
+            direction = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / torch.sin(angle)
+            points = direction * ((1 - t) * length_a + t * length_b)
+    result = points.to(start.dtype)
+    result[-1] = end
+    result[0] = start
+    return result
+
+
+def active_units(means: Tensor, threshold: float = 0.01) -> int:
+    """Count the latent dimensions whose posterior mean varies over the data (Burda et al. 2016).
+
+    Args:
+        means: [N, Z] posterior means of N examples.
+        threshold: least variance of an active unit.
+    """
+    if means.shape[0] < 2:
+        return 0
+    return int((torch.var(means.double().flatten(1), dim=0) > threshold).sum())
