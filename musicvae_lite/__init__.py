@@ -1,1 +1,60 @@
-"""musae: autoencoders for music, images and sound."""
+"""musae: autoencoders for music, images and sound.
+
+The public names below are resolved on first use, so that importing this package imports no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musicvae_lite.corpora.prepare import prepare_corpus as prepare
+    from musicvae_lite.evaluation import evaluate_windows as evaluate
+    from musicvae_lite.latent import Latent, interpolate
+    from musicvae_lite.media.midi import Score, read_midi, write_midi
+    from musicvae_lite.session import Session, load
+    from musicvae_lite.training import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Latent",
+    "Score",
+    "Session",
+    "__version__",
+    "evaluate",
+    "interpolate",
+    "load",
+    "prepare",
+    "read_midi",
+    "train",
+    "write_midi",
+]
+
+_PLACES = {
+    "Latent": ("latent", "Latent"),
+    "Score": ("media.midi", "Score"),
+    "Session": ("session", "Session"),
+    "evaluate": ("evaluation", "evaluate_windows"),
+    "interpolate": ("latent", "interpolate"),
+    "load": ("session", "load"),
+    "prepare": ("corpora.prepare", "prepare_corpus"),
+    "read_midi": ("media.midi", "read_midi"),
+    "train": ("training", "train"),
+    "write_midi": ("media.midi", "write_midi"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is asked for (PEP 562)."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _PLACES[name]
+    value = getattr(import_module(f"{__name__}.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Prepared training material: files to shards, and shards to batches."""

@@ -1,0 +1,1 @@
+"""Reading and writing what people make: notes and sound."""
