@@ -1,0 +1,201 @@
+"""A model folder: ``model.safetensors``, ``config.json`` and ``README.md`` (the card). Nothing else is needed to use it.
+
+``config.json`` holds format, version, the whole run configuration, provenance, metrics and the checksum of the weights.
+Nothing is pickled. Reading the description of a folder needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musicvae_lite.config import RunConfig, parse_config
+from musicvae_lite.errors import MusaeError, UsageError, suggest
+from musicvae_lite.files import atomic_output, reason, resource
+
+if TYPE_CHECKING:
+    import torch
+
+    from musicvae_lite.codecs import Codec
+    from musicvae_lite.models import Autoencoder
+
+FORMAT = "musae-model"
+VERSION = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+DEFAULT_MODEL = "mel-2bar"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model folder says of itself.
+
+    Attributes:
+        folder: where it is.
+        config: the run that made the model.
+        provenance: data, command, examples seen, version of the program.
+        metrics: measures on held-out material, by name.
+        sha256: checksum of the weights file.
+    """
+
+    folder: Path
+    config: RunConfig
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model ready for use, with its codec."""
+
+    description: Description
+    model: Autoencoder
+    codec: Codec
+
+    @property
+    def config(self) -> RunConfig:
+        """The run that made the model."""
+        return self.description.config
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that come with the project."""
+    return sorted(path.parent.name for path in resource("data", "models").glob(f"*/{CONFIG}"))
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the folder of a shipped model's name or of a path.
+
+    Raises:
+        UsageError: if there is neither; the nearest shipped name is suggested.
+    """
+    text = str(name)
+    if text in shipped_models():
+        return resource("data", "models", text)
+    path = Path(text)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(f"{path}: is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
+    raise UsageError(f"no model {text!r}; {suggest(text, shipped_models())} (or name a model folder; 'musae models' lists them)")
+
+
+def describe(name: str | Path) -> Description:
+    """Read what a model folder says of itself, without its weights and without torch.
+
+    Raises:
+        UsageError: no such model.
+        MusaeError: the folder is no model folder, of another version, or damaged.
+    """
+    folder = find_model(name)
+    path = folder / CONFIG
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MusaeError(f"{folder}: is not a model folder (no {CONFIG}); 'musae train -o FOLDER' makes one") from None
+    except OSError as error:
+        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
+    except ValueError as error:
+        raise MusaeError(f"{path}: is damaged (not JSON); copy the model folder again") from error
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise MusaeError(f"{folder}: is not a musae model folder ({CONFIG} does not say format {FORMAT!r})")
+    if tree.get("version") != VERSION:
+        raise MusaeError(f"{folder}: has model format version {tree.get('version')}; this musae reads version {VERSION}")
+    try:
+        run, sha256 = tree["run"], str(tree["weights"]["sha256"])
+        return Description(folder, parse_config(run, where=str(path)), tree["provenance"], tree["metrics"], sha256)
+    except (KeyError, TypeError) as error:
+        raise MusaeError(f"{path}: is damaged (no {error}); copy the model folder again") from error
+
+
+def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
+    """Load a model for use.
+
+    Raises:
+        UsageError: no such model.
+        MusaeError: the folder is foreign, truncated or damaged.
+    """
+    from musicvae_lite.codecs import build_codec
+    from musicvae_lite.models import build_model
+
+    description = describe(name)
+    codec = build_codec(description.config.codec.model_dump())
+    model = build_model(description.config.model, codec.vocabulary, codec.steps)
+    load_weights(model, description)
+    return Bundle(description, model.to(device).eval(), codec)
+
+
+def load_weights(model: Autoencoder, description: Description) -> None:
+    """Copy the weights of a folder into ``model``, after checking their checksum, names and shapes.
+
+    Raises:
+        MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = description.folder / WEIGHTS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
+    if hashlib.sha256(data).hexdigest() != description.sha256:
+        raise MusaeError(f"{path}: is damaged or truncated (its checksum is not the one in {CONFIG}); copy the folder again")
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise MusaeError(f"{path}: is not a safetensors file ({error})") from error
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in tensors.items()}
+    if expected != found:
+        wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+        first = wrong[0]
+        detail = f"{first} is {found.get(first, 'missing')}, the settings ask for {expected.get(first, 'none')}"
+        raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
+    model.load_state_dict(tensors)
+
+
+def save_bundle(
+    folder: Path,
+    config: RunConfig,
+    model: Autoencoder,
+    provenance: dict[str, Any],
+    metrics: dict[str, Any],
+) -> None:
+    """Write a model folder; each file is replaced whole, ``config.json`` last.
+
+    Weights are stored as ``config.training.stored`` says; float16 halves the file.
+
+    Raises:
+        MusaeError: if the file system refuses; the folder keeps what it had.
+    """
+    import torch
+    from safetensors.torch import save
+
+    from musicvae_lite.card import write_card
+
+    stored = {"float32": torch.float32, "float16": torch.float16}[config.training.stored]
+    tensors = {key: value.detach().to("cpu", stored).contiguous() for key, value in model.state_dict().items()}
+    data = save(tensors, metadata={"format": FORMAT, "version": str(VERSION)})
+    tree = {
+        "format": FORMAT,
+        "version": VERSION,
+        "run": config.model_dump(mode="json"),
+        "provenance": provenance,
+        "metrics": metrics,
+        "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(data).hexdigest(), "dtype": config.training.stored},
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
+    parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
+    texts = {CARD: write_card(config, provenance, metrics, parameters), CONFIG: json.dumps(tree, indent=1) + "\n"}
+    with atomic_output(folder / WEIGHTS, overwrite=True) as part:
+        part.write_bytes(data)
+    for name, text in texts.items():
+        with atomic_output(folder / name, overwrite=True) as part:
+            part.write_text(text, encoding="utf-8")

@@ -1,0 +1,99 @@
+"""The state of a run that is not finished: everything an exact continuation needs, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from musicvae_lite.errors import MusaeError
+from musicvae_lite.files import atomic_output
+
+FORMAT = "musae-run"
+VERSION = 1
+STATE = "training.safetensors"
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass
+class Progress:
+    """Where a run is.
+
+    Attributes:
+        step: updates done.
+        best_score: lowest validation score so far (the objective at its final weights), or None.
+        best_metrics: measures of the model that had it.
+        run: the settings of the run.
+    """
+
+    step: int = 0
+    best_score: float | None = None
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+
+
+def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam, progress: Progress) -> None:
+    """Write weights, their average, Adam's moments and the progress; the file is replaced whole.
+
+    Raises:
+        MusaeError: if the file system refuses; the earlier file stays.
+    """
+    tensors: dict[str, Tensor] = {}
+    for (name, parameter), mean in zip(model.named_parameters(), average, strict=True):
+        tensors[f"weight/{name}"] = parameter.detach()
+        tensors[f"average/{name}"] = mean
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"{key}/{name}"] = value
+    tensors = {key: value.to("cpu").contiguous() for key, value in tensors.items()}
+    metadata = {"format": FORMAT, "version": str(VERSION), "progress": json.dumps(asdict(progress))}
+    with atomic_output(path, overwrite=True) as part:
+        try:
+            save_file(tensors, part, metadata)
+        except SafetensorError as error:  # wraps the operating system's error, a full disk for example
+            raise MusaeError(f"{path}: cannot be written: {error}") from error
+
+
+def read_progress(path: Path) -> Progress:
+    """Return the progress that a state file holds.
+
+    Raises:
+        MusaeError: there is no such file, or it is damaged or foreign.
+    """
+    if not path.is_file():
+        raise MusaeError(f"{path.parent}: holds no run to resume (no {STATE}); leave out --resume to start one")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT or metadata.get("version") != str(VERSION):
+            raise MusaeError(f"{path}: is not the state of a musae run (format {FORMAT}, version {VERSION})")
+        return Progress(**json.loads(metadata["progress"]))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise MusaeError(f"{path}: is damaged ({error}); start again without --resume") from error
+
+
+def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam) -> None:
+    """Copy a saved state into model, average and optimiser.
+
+    Raises:
+        MusaeError: if the file is of a model of another structure, or damaged.
+    """
+    with torch.no_grad():
+        try:
+            with safe_open(path, "pt") as file:
+                keys = set(file.keys())
+                for (name, parameter), mean in zip(model.named_parameters(), average, strict=True):
+                    parameter.copy_(file.get_tensor(f"weight/{name}"))
+                    mean.copy_(file.get_tensor(f"average/{name}"))
+                    if f"step/{name}" in keys:
+                        optimiser.state[parameter] = {
+                            key: file.get_tensor(f"{key}/{name}").to("cpu" if key == "step" else parameter.device)
+                            for key in _MOMENTS
+                        }
+        except (SafetensorError, RuntimeError) as error:
+            raise MusaeError(f"{path}: does not fit this model ({error}); start again without --resume") from error

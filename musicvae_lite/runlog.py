@@ -1,0 +1,94 @@
+"""What a run leaves to look at: ``metrics.jsonl``, one JSON object a line, and a TensorBoard folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from musicvae_lite.errors import MusaeError
+from musicvae_lite.files import atomic_output, reason
+from musicvae_lite.models import Autoencoder, Batch
+
+METRICS = "metrics.jsonl"
+
+
+class RunLog:
+    """Writes events of a run; lines after ``step`` that an earlier attempt left are removed first."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = folder / METRICS
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._forget_after(step)
+            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+        except OSError as error:
+            raise MusaeError(f"{folder}: cannot be written: {reason(error)}") from error
+
+    def _forget_after(self, step: int) -> None:
+        if not self.path.exists():
+            return
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        with atomic_output(self.path, overwrite=True) as part:
+            part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    def write(self, kind: str, values: dict[str, Any]) -> None:
+        """Append one event; its numbers become TensorBoard scalars named ``kind/key``.
+
+        Raises:
+            MusaeError: if the disk is full.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"event": kind, **values}) + "\n")
+        except OSError as error:
+            raise MusaeError(f"{self.path}: cannot be written: {reason(error)}") from error
+        for name, value in _scalars(values):
+            self.board.add_scalar(f"{kind}/{name}", value, values["step"])
+
+    @torch.inference_mode()
+    def reconstructions(self, step: int, model: Autoencoder, windows: NDArray[np.uint8]) -> None:
+        """Add a picture of a few windows (above) and what the model makes of them (below)."""
+        device = next(model.parameters()).device
+        model.eval()
+        tokens = torch.from_numpy(windows.astype(np.int64)).to(device)
+        heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
+        model.train()
+        rows = [piano_rolls(windows), piano_rolls(heard.cpu().numpy())]
+        self.board.add_image("reconstructions", np.concatenate(rows), step, dataformats="HW")
+        self.board.flush()
+
+    def close(self) -> None:
+        """Write out what is still held back."""
+        self.board.close()
+
+
+def _scalars(values: dict[str, Any]) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found += _scalars(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and key not in {"step", "steps"}:
+            found.append((key, float(value)))
+    return found
+
+
+def piano_rolls(windows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    """Draw melody windows [N, T] side by side as one picture [88 + 2, N * (T + 2)], high notes on top, 0 to 1."""
+    pitches = 90
+    sheet = np.zeros((pitches, len(windows) * (windows.shape[1] + 2)), np.float32)
+    for index, window in enumerate(windows):
+        left, sounding = index * (windows.shape[1] + 2), 0
+        sheet[:, left : left + 2] = 0.25
+        for step, token in enumerate(window.tolist()):
+            sounding = sounding if token == 0 else token
+            if sounding > 1:
+                sheet[pitches - 1 - sounding, left + 2 + step] = 1.0 if token else 0.6
+    return sheet

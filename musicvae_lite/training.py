@@ -1,0 +1,517 @@
+"""The one training loop: fit, validate, save, resume, on one device or several (Lightning Fabric).
+
+A run folder is a model folder (the best model so far) with, beside it, ``last/`` (the latest model), ``training.safetensors``
+(the state for ``--resume``), ``metrics.jsonl`` and ``tensorboard/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from musicvae_lite import __version__
+from musicvae_lite.bundle import CONFIG, describe, load_weights, save_bundle
+from musicvae_lite.checkpoint import STATE, Progress, load_state, read_progress, save_state
+from musicvae_lite.config import RunConfig, ScheduleSettings
+from musicvae_lite.corpora.store import Corpus, read_manifest
+from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
+from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.evaluation import Measures, evaluate_windows
+from musicvae_lite.models import Autoencoder, Batch, Teacher, build_model
+from musicvae_lite.noise import Noise
+from musicvae_lite.objective import NATS_PER_BIT, Objective, Schedule
+from musicvae_lite.runlog import RunLog
+
+# Fewer bits than this in the latent of a window, after a tenth of the run, is a collapsed posterior: z says nothing.
+_COLLAPSED_BITS = 1.0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Means since the last report, sent every ``training.log_every`` steps."""
+
+    step: int
+    steps: int
+    loss: float
+    nll: float
+    kl_bits: float
+    beta: float
+    learning_rate: float
+    gradient_norm: float
+    examples_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Measures on the held-out windows, and whether this is the best model so far."""
+
+    step: int
+    measures: Measures
+    score: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know; ``warning`` where it calls for action."""
+
+    step: int
+    message: str
+    warning: bool = True
+
+
+Event = Trained | Validated | Notice
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    folder: Path
+    step: int
+    finished: bool
+    metrics: dict[str, float]
+
+
+class TrainStep(nn.Module):
+    """Forward pass and objective of one batch; one module, so that Fabric can wrap it for several devices."""
+
+    def __init__(self, model: Autoencoder, config: RunConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.sampling = schedule(config.teacher.sampling)
+        self.dropout = config.teacher.dropout
+        self.objective = objective(config)
+
+    def forward(self, batch: Batch, step: int, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (total loss, nll, kl) of the batch, scalars in nats."""
+        latent = self.model.encode(batch)
+        teacher = Teacher(self.sampling(step), self.dropout)
+        nll = self.model.nll(latent.sample(noise), batch, teacher, noise)
+        loss = self.objective(nll, latent.kl(), step)
+        return loss.total, loss.nll, loss.kl
+
+
+def schedule(settings: ScheduleSettings) -> Schedule:
+    """Return the schedule that the settings describe."""
+    return Schedule(**settings.model_dump())
+
+
+def objective(config: RunConfig) -> Objective:
+    """Return the objective that the settings describe."""
+    settings = config.objective
+    return Objective(schedule(settings.beta), settings.free_bits, settings.per)
+
+
+def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
+    """Return Adam with the settings' constants; the rate is set at every step."""
+    settings = config.optimiser
+    fused = next(model.parameters()).device.type in {"cpu", "cuda"}
+    return torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=schedule(settings.learning_rate)(0),
+        betas=settings.betas,
+        eps=settings.eps,
+        weight_decay=settings.weight_decay,
+        fused=fused,
+    )
+
+
+def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) -> None:
+    """Set Adam's rate and epsilon for the update number ``step`` (from 0).
+
+    Epsilon enters as in the last lines of section 2 of Kingma & Ba 2015 (TensorFlow's form): it is added to the second
+    moment's root before the bias correction, where torch adds it after.
+    """
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+        group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** (step + 1))
+
+
+def clip_gradients(parameters: Sequence[Tensor], clip_norm: float, skip_norm: float) -> float:
+    """Scale the gradients to a global norm of at most ``clip_norm`` and return the norm they had.
+
+    At ``skip_norm`` or above, or where the norm is not a number, they become zero (Magenta's ``grad_norm_clip_to_zero``).
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if not norm < skip_norm:
+        torch._foreach_zero_(gradients)
+    elif norm > clip_norm:
+        torch._foreach_mul_(gradients, clip_norm / norm)
+    return norm
+
+
+def train(
+    config: RunConfig,
+    corpora: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    resume: bool = False,
+    init_from: str | Path | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    on_event: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Train the model of ``config`` on prepared corpora and leave it in the folder ``output``.
+
+    Args:
+        config: the run.
+        corpora: one prepared corpus or several.
+        output: the run folder; new or empty unless ``resume``.
+        resume: go on where the run in ``output`` stopped, exactly.
+        init_from: a model folder or shipped name whose weights to start from.
+        device: auto, cpu, cuda or mps.
+        devices: number of devices (or CPU processes) that share each batch.
+        on_event: called on rank 0 with :class:`Trained`, :class:`Validated` and :class:`Notice`.
+
+    Raises:
+        UsageError: settings, corpus, folder and options do not go together.
+        MusaeError: too little data, the loss is not a number, or the file system refuses; what was saved stays.
+    """
+    output = Path(output)
+    _check_folder(output, resume)
+    corpus = Corpus.open(corpora)
+    if corpus.codec.config() != config.codec.model_dump(mode="json"):
+        raise UsageError(_codec_difference(config, corpus))
+    if config.training.batch_size % devices:
+        raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {devices} devices")
+    data = _data(corpora)
+    run = _Run(config, corpus, data, output, resume, init_from, resolve_device(device), devices, on_event or (lambda event: None))
+    with torch.random.fork_rng(), _stoppable() as stop:
+        return run.fit(stop)
+
+
+class _Run:
+    """One run: its parts and where it is. Not for use from outside :func:`train`."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        corpus: Corpus,
+        data: list[dict[str, Any]],
+        output: Path,
+        resume: bool,
+        init_from: str | Path | None,
+        device: torch.device,
+        devices: int,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        from lightning_fabric import Fabric
+
+        precision = resolve_precision(config.training.precision, device)
+        if device.type == "cpu":
+            keep_freed_memory()
+        logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # its remarks on precision are for developers
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        self.fabric = Fabric(accelerator=device.type, devices=devices, precision=precision)
+        self.fabric.launch()
+        self.config, self.output, self.rank = config, output, self.fabric.global_rank
+        self.train_set, held_out = corpus.split("train"), corpus.split("valid")
+        self.data = data
+        self.valid = _choose(held_out if len(held_out) else self.train_set, config)
+        self.notices = [] if len(held_out) else [_NO_SONG_HELD_OUT]
+        torch.manual_seed(config.seed)
+        model = build_model(config.model, corpus.codec.vocabulary, corpus.codec.steps)
+        if init_from is not None:
+            load_weights(model, describe(init_from))
+            self.init_from: str | None = str(init_from)
+        else:
+            self.init_from = None
+        self.model = model.to(self.fabric.device)
+        self.parameters = list(self.model.parameters())
+        self.average = [p.detach().clone() for p in self.parameters]
+        # Fabric's wrapper has no types; it is called as the module is.
+        wrapped: Any = self.fabric.setup(TrainStep(self.model, config), make_optimiser(self.model, config))
+        self.step_module, self.optimiser = wrapped
+        self.rate = schedule(config.optimiser.learning_rate)
+        self.progress = Progress(run=config.model_dump(mode="json"))
+        if resume:
+            self._resume()
+        self.log = RunLog(output, self.progress.step) if self.rank == 0 else None
+        self.on_event = on_event if self.rank == 0 else (lambda event: None)
+
+    def fit(self, stop: Callable[[], bool]) -> Outcome:
+        """Run to the end, or until ``stop()`` says so, and save."""
+        settings, progress = self.config.training, self.progress
+        for message in self.notices:
+            self._send(Notice(progress.step, message))
+        meter = _Meter(settings.batch_size)
+        stopped = False
+        for batch in self._batches(progress.step):
+            if stopped := self._agree(stop()):
+                break
+            meter.add(*self._update(batch, progress.step))
+            progress.step += 1
+            if progress.step % settings.log_every == 0 or progress.step == settings.steps:
+                self._report(meter)
+            if progress.step % settings.valid_every == 0 or progress.step == settings.steps:
+                self._validate()
+                meter.restart_clock()
+            if progress.step % settings.save_every == 0 and progress.step < settings.steps:
+                self._save()
+                meter.restart_clock()
+        self._save()
+        if stopped:
+            self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
+        if self.log is not None:
+            self.log.close()
+        self.fabric.barrier()
+        return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics)
+
+    def _batches(self, step: int) -> Iterator[Batch]:
+        """Yield the batches of the run from ``step`` on; epoch and place in it follow from the step alone."""
+        size, world = self.config.training.batch_size, self.fabric.world_size
+        per_epoch = max(1, len(self.train_set) // size)
+        while step < self.config.training.steps:
+            epoch, first = divmod(step, per_epoch)
+            arguments = (size, self.config.seed, epoch, self.config.data.transpose, self.rank, world)
+            for index, arrays in enumerate(self.train_set.batches(*arguments)):
+                if index < first:
+                    continue
+                tokens = torch.from_numpy(arrays.x).to(self.fabric.device).long()
+                yield Batch(tokens, tokens)
+                step += 1
+                if step == self.config.training.steps:
+                    return
+
+    def _update(self, batch: Batch, step: int) -> tuple[Tensor, Tensor, Tensor, float]:
+        """Make one update and return (loss, nll, kl, gradient norm)."""
+        settings = self.config.optimiser
+        torch.manual_seed((self.config.seed * 1_000_003 + step) % 2**63)  # for dropout layers: exact on resume
+        noise = Noise(self.config.seed, step, rank=self.rank, world=self.fabric.world_size, device=self.fabric.device)
+        set_rate(self.optimiser, self.rate(step), settings.eps, step)
+        self.optimiser.zero_grad(set_to_none=True)
+        total, nll, kl = self.step_module(batch, step, noise)
+        self.fabric.backward(total)
+        norm = clip_gradients(self.parameters, settings.clip_norm, settings.skip_norm)
+        if not math.isfinite(norm) and not math.isfinite(float(total.detach())):
+            raise MusaeError(self._not_a_number(step))
+        self.optimiser.step()
+        # While the run is young the average follows closely, so that it does not remember the random start.
+        decay = min(settings.average, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
+        return total.detach(), nll.detach(), kl.detach(), norm
+
+    def _not_a_number(self, step: int) -> str:
+        saved = self.output / STATE
+        kept = f"{saved.parent} keeps what was saved before" if saved.exists() else "nothing had been saved yet"
+        return (
+            f"the loss is not a number at step {step}; {kept}. Lower the rate (--set optimiser.learning_rate.start=...) "
+            "or train in float32 (--set training.precision=32)"
+        )
+
+    def _report(self, meter: _Meter) -> None:
+        settings, step = self.config.training, self.progress.step
+        loss, nll, kl = self.fabric.all_reduce(meter.means(), reduce_op="mean").tolist()
+        speed = meter.examples_per_second()
+        left = (settings.steps - step) * settings.batch_size / speed
+        beta, rate = self.step_module.objective.beta(step - 1), self.rate(step - 1)
+        bits = kl / NATS_PER_BIT
+        self._send(Trained(step, settings.steps, loss, nll, bits, beta, rate, meter.norm, speed, left))
+        meter.clear()
+
+    def _validate(self) -> None:
+        """Measure the averaged weights on the held-out windows and keep them if they are the best so far."""
+        self.fabric.barrier()
+        if self.rank == 0:
+            with self._averaged():
+                measures = evaluate_windows(self.model, self.valid, seed=self.config.seed)
+                self._judge(measures)
+                if self.log is not None:
+                    self.log.reconstructions(self.progress.step, self.model, self.valid[:8])
+        self.fabric.barrier()
+
+    def _judge(self, measures: Measures) -> None:
+        progress, step = self.progress, self.progress.step
+        final = self.config.training.steps
+        goal = objective(self.config)
+        charged = max(0.0, measures.kl_bits - (goal.free_bits if goal.per == "total" else 0.0)) * NATS_PER_BIT
+        score = measures.nll_nats + goal.beta(final) * charged
+        best = progress.best_score is None or score < progress.best_score
+        if best:
+            progress.best_score, progress.best_metrics = score, measures.as_dict()
+            self._save_model(self.output, measures.as_dict())
+        self._send(Validated(step, measures, score, best))
+        if measures.kl_bits < _COLLAPSED_BITS and step >= final // 10:
+            self._send(Notice(step, _COLLAPSE.format(bits=measures.kl_bits)))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the model for the block."""
+        raw = [p.detach().clone() for p in self.parameters]
+        with torch.no_grad():
+            torch._foreach_copy_(self.parameters, self.average)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(self.parameters, raw)
+
+    def _save(self) -> None:
+        """Save the state for resuming and the latest model; before the first validation it is the best one too."""
+        if self.rank == 0:
+            with self._averaged():
+                self._save_model(self.output / "last", {})
+                if self.progress.best_score is None:
+                    self._save_model(self.output, {})
+            save_state(self.output / STATE, self.model, self.average, self.optimiser.optimizer, self.progress)
+        self.fabric.barrier()
+
+    def _save_model(self, folder: Path, metrics: dict[str, float]) -> None:
+        save_bundle(folder, self.config, self.model, self._provenance(), metrics)
+
+    def _provenance(self) -> dict[str, Any]:
+        settings, step = self.config.training, self.progress.step
+        return {
+            "data": self.data,
+            "command": "musae " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name in {"musae", "__main__.py"} else "train(...)",
+            "init_from": self.init_from,
+            "steps": step,
+            "examples": step * settings.batch_size,
+            "musae": __version__,
+            "torch": torch.__version__,
+        }
+
+    def _resume(self) -> None:
+        path = self.output / STATE
+        saved = read_progress(path)
+        _check_same_run(saved.run, self.progress.run)
+        if saved.step >= self.config.training.steps:
+            done = f"{self.output}: is trained already ({saved.step} steps); to go on, --set training.steps= a higher number"
+            raise UsageError(done)
+        load_state(path, self.model, self.average, self.optimiser.optimizer)
+        saved.run = self.progress.run
+        self.progress = saved
+
+    def _agree(self, stop: bool) -> bool:
+        """Return whether any process was asked to stop, so that all stop at the same step."""
+        if self.fabric.world_size == 1:
+            return stop
+        return bool(self.fabric.all_reduce(torch.tensor(float(stop)), reduce_op="sum") > 0)
+
+    def _send(self, event: Event) -> None:
+        if self.log is not None:
+            self.log.write(type(event).__name__.lower(), asdict(event))
+        self.on_event(event)
+
+
+class _Meter:
+    """Sums of the terms of the last steps, kept on the device, and the clock."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.clear()
+
+    def clear(self) -> None:
+        self.sums: Tensor | None = None
+        self.count, self.norm = 0, 0.0
+        self.timed, self.seconds, self.started = 0, 0.0, time.perf_counter()
+
+    def restart_clock(self) -> None:
+        """Leave the time since the last step (validation, saving) out of the speed."""
+        self.started = time.perf_counter()
+
+    def add(self, loss: Tensor, nll: Tensor, kl: Tensor, norm: float) -> None:
+        terms = torch.stack([loss, nll, kl])
+        self.sums = terms if self.sums is None else self.sums + terms
+        self.count += 1
+        self.norm = norm
+        now = time.perf_counter()
+        self.seconds += now - self.started
+        self.started = now
+
+    def means(self) -> Tensor:
+        assert self.sums is not None
+        return self.sums / self.count
+
+    def examples_per_second(self) -> float:
+        return self.count * self.batch_size / max(self.seconds, 1e-9)
+
+
+_NO_SONG_HELD_OUT = "no song is held out, so the measures are of songs the model has seen; prepare more files to get a true measure"
+_COLLAPSE = (
+    "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
+    "lower objective.beta, raise objective.free_bits or raise teacher.dropout"
+)
+
+
+def _data(corpora: str | Path | Sequence[str | Path]) -> list[dict[str, Any]]:
+    """Return name, windows and rights of every source of the corpora, for the model card."""
+    folders = [corpora] if isinstance(corpora, str | Path) else corpora
+    sources = [item for folder in folders for item in read_manifest(Path(folder))["sources"].items()]
+    return [{"name": name, "windows": facts["distinct"], "rights": facts.get("rights", "")} for name, facts in sources]
+
+
+def _choose(held_out: Corpus, config: RunConfig) -> Any:
+    """Return the windows to validate on, the same ones throughout the run."""
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0)).numpy()
+    return held_out.windows[order[: config.training.valid_windows]]
+
+
+def _check_folder(output: Path, resume: bool) -> None:
+    if resume:
+        read_progress(output / STATE)
+        return
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is a file; name a folder with -o")
+    if (output / STATE).exists() or (output / CONFIG).exists():
+        raise UsageError(f"{output}: holds a run or a model already; --resume continues a run, or choose another folder with -o")
+    if not output.parent.is_dir():
+        raise UsageError(f"{output.parent}: no such folder; create it first or choose another output with -o")
+
+
+def _check_same_run(saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Refuse to resume with settings that would make the continuation another run; length and rhythm may change."""
+    for key in saved.keys() | wanted.keys():
+        if key in {"training", "name", "description"}:
+            saved_size = saved.get("training", {}).get("batch_size")
+            if key != "training" or saved_size == wanted["training"]["batch_size"]:
+                continue
+        if saved.get(key) != wanted.get(key):
+            raise UsageError(f"the run was started with other settings ({key}: {saved.get(key)}); --resume needs the same")
+
+
+def _codec_difference(config: RunConfig, corpus: Corpus) -> str:
+    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
+    keys = [key for key in wanted if wanted[key] != there.get(key)]
+    detail = ", ".join(f"{key} is {there.get(key)}, the run needs {wanted[key]}" for key in keys)
+    return f"the corpus was prepared for another codec ({detail}); run 'musae prepare ... --preset {config.name}'"
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C (and SIGTERM) into a flag that is looked at between steps; a second Ctrl-C stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.set()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        with warnings.catch_warnings():
+            yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,258 @@
+"""The loop: it learns, resumes exactly, shares a batch between processes, and says what went wrong."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from musicvae_lite.bundle import load_bundle
+from musicvae_lite.checkpoint import STATE
+from musicvae_lite.codecs import build_codec
+from musicvae_lite.config import parse_config
+from musicvae_lite.corpora.prepare import prepare_corpus
+from musicvae_lite.corpora.store import Corpus
+from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.media.midi import write_midi
+from musicvae_lite.models import FORCED, FREE, Batch, Teacher, build_model
+from musicvae_lite.noise import Noise
+from musicvae_lite.training import Notice, Trained, Validated, train
+
+CODEC = {"kind": "melody", "bars": 1}
+
+
+def settings(**changes):
+    tree = {
+        "name": "tiny",
+        "codec": CODEC,
+        "model": {
+            "latent_size": 8,
+            "encoder": {"sizes": [24], "token_size": 8, "readout": "steps", "readout_size": 4},
+            "decoder": {"sizes": [24], "token_size": 8, "plan_size": 8, "position_size": 2},
+        },
+        "objective": {"beta": {"shape": "linear", "start": 0.0, "end": 0.1, "steps": 20}},
+        "teacher": {"dropout": 0.2},
+        "optimiser": {"learning_rate": {"shape": "cosine", "start": 1e-2, "end": 0.0, "steps": 40, "warmup": 4}, "average": 0.9},
+        "data": {"transpose": [-2, 2]},
+        "training": {
+            "steps": 12, "batch_size": 8, "precision": "32", "valid_every": 6, "save_every": 4, "log_every": 3, "valid_windows": 16
+        },
+    }  # fmt: skip
+    for key, value in changes.items():
+        group, _, name = key.partition("__")
+        tree[group] = tree[group] | {name: value} if name else value
+    return parse_config(tree, "test")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Forty one-bar pieces, each a file of its own, prepared as a user would."""
+    folder = tmp_path_factory.mktemp("midi")
+    random, codec = np.random.default_rng(0), build_codec(CODEC)
+    for number in range(40):
+        tokens = np.zeros(16, np.uint8)
+        tokens[::4] = random.integers(30, 60, 4)
+        write_midi(codec.decode(tokens), folder / f"{number:02d}.mid")
+    output = tmp_path_factory.mktemp("corpora") / "corpus"
+    prepare_corpus([folder], codec.config(), output, workers=1, valid_fraction=0.2)
+    return output
+
+
+def weights(folder):
+    return load_bundle(folder).model.state_dict()
+
+
+def assert_same(ours, theirs, **tolerance):
+    for key, value in ours.items():
+        torch.testing.assert_close(value, theirs[key], **({"atol": 0, "rtol": 0} | tolerance), msg=lambda m, key=key: f"{key}: {m}")
+
+
+def test_a_run_leaves_models_metrics_and_board(corpus, tmp_path):
+    events = []
+    outcome = train(settings(), corpus, tmp_path / "run", on_event=events.append)
+    run = tmp_path / "run"
+    assert outcome.finished and outcome.step == 12
+    assert {path.name for path in run.iterdir()} == {
+        "model.safetensors", "config.json", "README.md", "last", "training.safetensors", "metrics.jsonl", "tensorboard"
+    }  # fmt: skip
+    assert [e.step for e in events if isinstance(e, Trained)] == [3, 6, 9, 12]
+    validated = [e for e in events if isinstance(e, Validated)]
+    assert [e.step for e in validated] == [6, 12]
+    assert outcome.metrics == min(validated, key=lambda e: e.score).measures.as_dict()
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["event"] == "trained"] == [3, 6, 9, 12]
+    assert "96 examples seen in 12 steps of 8" in (run / "last" / "README.md").read_text()
+    assert list((run / "tensorboard").glob("events.*"))
+
+
+def test_it_learns_a_few_windows_by_heart(corpus, tmp_path):
+    config = settings(
+        data={"transpose": None},
+        teacher={"dropout": 0.0},
+        optimiser={"learning_rate": 1e-2},
+        training={"steps": 300, "batch_size": 16, "precision": "32", "valid_every": 300, "log_every": 300, "save_every": 300},
+    )
+    train(config, corpus, tmp_path / "run")
+    windows = Corpus.open(corpus).split("train").windows
+    model = load_bundle(tmp_path / "run").model
+    tokens = torch.from_numpy(windows.astype(np.int64))
+    heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
+    assert (heard == tokens).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("stop_at", [4, 8])
+def test_resuming_is_bit_equal_to_not_having_stopped(corpus, tmp_path, stop_at):
+    config = settings(model=settings().model.model_dump() | {"dropout": 0.1}, teacher={"dropout": 0.2, "sampling": 0.3})
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(config, corpus, whole)
+
+    def interrupt(event):
+        if isinstance(event, Trained) and event.step >= stop_at:
+            signal.raise_signal(signal.SIGINT)
+
+    events = []
+    outcome = train(config, corpus, parts, on_event=lambda e: (events.append(e), interrupt(e)))
+    assert not outcome.finished and outcome.step < 12
+    assert "--resume" in [e for e in events if isinstance(e, Notice)][-1].message
+    assert train(config, corpus, parts, resume=True).finished
+    assert_same(weights(whole / "last"), weights(parts / "last"))
+    assert_same(weights(whole), weights(parts))
+    steps = [json.loads(line) for line in (parts / "metrics.jsonl").read_text().splitlines()]
+    assert [s["step"] for s in steps if s["event"] == "validated"] == [6, 12]
+
+
+def test_resuming_after_a_kill_goes_on_from_the_last_save(corpus, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(settings(), corpus, whole)
+
+    def crash(event):
+        if isinstance(event, Trained) and event.step == 9:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(settings(), corpus, parts, on_event=crash)
+    train(settings(), corpus, parts, resume=True)
+    assert_same(weights(whole / "last"), weights(parts / "last"))
+
+
+def test_two_processes_train_as_one(corpus, tmp_path):
+    """The same global batch over two CPU processes: the same model but for the order of float additions."""
+    train(settings(), corpus, tmp_path / "one")
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import sys\nfrom musicvae_lite.config import parse_config\nfrom musicvae_lite.training import train\nimport json\n"
+        "if __name__ == '__main__':\n"
+        "    train(parse_config(json.loads(sys.argv[1]), 'test'), sys.argv[2], sys.argv[3], device='cpu', devices=2)\n"
+    )
+    arguments = [settings().model_dump_json(), str(corpus), str(tmp_path / "two")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, str(script), *arguments], check=True, timeout=240, env=environment, capture_output=True)
+    assert_same(weights(tmp_path / "one" / "last"), weights(tmp_path / "two" / "last"), atol=1e-5, rtol=1e-4)
+
+
+def test_init_from_starts_with_those_weights(corpus, tmp_path):
+    train(settings(), corpus, tmp_path / "first")
+    still = settings(optimiser__learning_rate=0.0, training__steps=1)
+    train(still, corpus, tmp_path / "second", init_from=tmp_path / "first")
+    assert_same(weights(tmp_path / "first"), weights(tmp_path / "second"))
+    other = settings(model={"latent_size": 4})
+    with pytest.raises(MusaeError, match="does not fit"):
+        train(other, corpus, tmp_path / "third", init_from=tmp_path / "first")
+
+
+def test_a_folder_with_a_run_is_not_overwritten(corpus, tmp_path):
+    train(settings(), corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="--resume"):
+        train(settings(), corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="trained already"):
+        train(settings(), corpus, tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match="other settings"):
+        train(settings(seed=5, training__steps=20), corpus, tmp_path / "run", resume=True)
+    with pytest.raises(MusaeError, match="no run to resume"):
+        train(settings(), corpus, tmp_path / "nothing", resume=True)
+
+
+def test_too_little_data_and_another_codec(corpus, tmp_path):
+    with pytest.raises(MusaeError, match="fewer than one batch of 1000"):
+        train(settings(training__batch_size=1000), corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="bars is 1, the run needs 2"):
+        train(settings(codec={"bars": 2}), corpus, tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_saved(corpus, tmp_path):
+    run, config = tmp_path / "run", settings()
+    train(settings(training__steps=4), corpus, run)
+    before = (run / STATE).read_bytes()
+    broken = settings(training__steps=20, training__save_every=1)
+
+    def poison(event):
+        raise AssertionError("the run should have stopped before it reports")
+
+    from musicvae_lite.models.sequence import SequenceAutoencoder
+
+    original = SequenceAutoencoder.nll
+    try:
+        SequenceAutoencoder.nll = lambda self, z, *rest: original(self, z, *rest) * float("nan")
+        with pytest.raises(MusaeError, match=r"not a number at step 4.*learning_rate"):
+            train(broken, corpus, run, resume=True, on_event=poison)
+    finally:
+        SequenceAutoencoder.nll = original
+    assert (run / STATE).read_bytes() == before
+    assert config.name == "tiny"
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(corpus, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    train(settings(training__steps=4), corpus, run)
+    before = (run / STATE).read_bytes()
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(MusaeError, match="the disk is full"):
+        train(settings(), corpus, run, resume=True)
+    assert (run / STATE).read_bytes() == before
+    assert not list(run.rglob("*.part"))
+
+
+def test_a_collapsed_posterior_is_told(corpus, tmp_path):
+    events = []
+    train(settings(objective={"beta": 50.0}), corpus, tmp_path / "run", on_event=events.append)
+    assert any("collapsed" in e.message for e in events if isinstance(e, Notice))
+
+
+def test_no_song_held_out_is_told(tmp_path, corpus):
+    folder = tmp_path / "all"
+    source = next(p for p in corpus.parent.parent.glob("midi*") if p.is_dir())
+    prepare_corpus([source], build_codec(CODEC).config(), folder, workers=1, valid_fraction=0.0)
+    events = []
+    train(settings(), folder, tmp_path / "run", on_event=events.append)
+    assert any("no song is held out" in e.message for e in events if isinstance(e, Notice))
+
+
+def test_training_works_outside_the_main_thread(corpus, tmp_path):
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(train(settings(training__steps=2), corpus, tmp_path / "run")))
+    thread.start()
+    thread.join()
+    assert outcomes[0].finished
+
+
+def test_teachers_differ_only_where_they_say():
+    model = build_model(settings().model, 90, 16)
+    tokens = torch.randint(2, 60, (5, 16), generator=torch.Generator().manual_seed(0))
+    batch, z = Batch(tokens, tokens), torch.randn(5, 8)
+    forced = model.nll(z, batch, FORCED)
+    torch.testing.assert_close(model.nll(z, batch, Teacher(sampling=1e-9), Noise(0)), forced)  # step by step, the same inputs
+    assert torch.equal(model.nll(z, batch, FREE, Noise(1)), model.nll(z, batch, FREE, Noise(1)))
+    assert not torch.equal(model.nll(z, batch, FREE, Noise(1)), forced)
+    assert not torch.equal(model.nll(z, batch, Teacher(dropout=0.9), Noise(1)), forced)
+    with pytest.raises(ValueError, match="noise"):
+        model.nll(z, batch, FREE)
