@@ -1,0 +1,188 @@
+"""Codecs: from scores to windows of steps (arrays of small integers) and back.
+
+A codec is one module of this package with one class that has a ``kind``; :func:`build_codec` finds it by itself. Nothing here
+imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicvae_lite.errors import UsageError, suggest
+from musicvae_lite.media.midi import Score
+
+#: Where a window came from: index into ``score.tracks``, bar of the piece (0-based, over metre changes) and tick.
+ORIGIN = np.dtype([("track", "<u2"), ("bar", "<u4"), ("tick", "<i8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Something a codec left out: in which track (index), why, how many notes or windows, in which bars (0-based, inclusive)."""
+
+    track: int
+    reason: str
+    count: int
+    first_bar: int
+    last_bar: int
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The windows of a score.
+
+    Attributes:
+        windows: unsigned integers [N, T] or [N, T, K], ordered by track, then time.
+        origin: array of :data:`ORIGIN` [N].
+        dropped: what was left out, notes per reason; a reason that begins with ``window`` counts windows.
+        drops: the same per track, with bars.
+    """
+
+    windows: NDArray[Any]
+    origin: NDArray[np.void]
+    dropped: Counter[str]
+    drops: tuple[Drop, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrackReport:
+    """What a codec makes of one track, for ``musae inspect``.
+
+    Attributes:
+        number: 1-based, as users count tracks.
+        role: guess from channel, program and polyphony: ``drums``, ``bass``, ``melody``, ``chords`` or ``other``.
+        windows: how many windows the track gives.
+        bars: first and last bar (1-based) that a window covers, or None.
+        refused: notes (or windows) per reason.
+    """
+
+    number: int
+    name: str
+    program: int
+    is_drum: bool
+    notes: int
+    role: str
+    windows: int
+    bars: tuple[int, int] | None
+    refused: Counter[str]
+
+
+class Codec(ABC):
+    """Turns scores into windows and windows into scores.
+
+    Law: ``encode(decode(w)).windows[0] == w`` for every window ``w`` that the codec made.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Steps T of a window."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one window: (T,) or (T, K)."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the numbers in a window."""
+
+    @property
+    @abstractmethod
+    def steps_per_bar(self) -> int:
+        """Steps of one bar."""
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> int:
+        """Number of classes V of a step."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return plain data from which :func:`build_codec` builds an equal codec."""
+
+    @abstractmethod
+    def encode(self, score: Score, tracks: Sequence[int] | None = None) -> Encoded:
+        """Cut a score into windows.
+
+        Args:
+            score: the piece.
+            tracks: indices into ``score.tracks`` to use; default all.
+        """
+
+    @abstractmethod
+    def decode(
+        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = ""
+    ) -> Score:
+        """Return one window (or a longer run of steps) [T] as a score."""
+
+    @abstractmethod
+    def join(
+        self,
+        windows: Sequence[NDArray[Any]],
+        qpm: float = 120.0,
+        velocity: int = 80,
+        program: int | None = None,
+        name: str = "",
+    ) -> Score:
+        """Put windows one after another in one score; a note that sounds at the end of its window stops there."""
+
+    @abstractmethod
+    def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return how many semitones each window can move down (<= 0) and up (>= 0) and stay in range, int8 [N] each."""
+
+    @abstractmethod
+    def transpose(self, windows: NDArray[Any], semitones: NDArray[Any]) -> NDArray[Any]:
+        """Move each window by its number of semitones [N]; within :meth:`transposition_limits`."""
+
+    @abstractmethod
+    def explain(self, score: Score) -> list[TrackReport]:
+        """Say for every track what it gives and what was left out, and why."""
+
+
+@cache
+def codec_kinds() -> dict[str, type[Codec]]:
+    """Return every codec of this package by its ``kind``."""
+    kinds: dict[str, type[Codec]] = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for member in vars(module).values():
+            own = inspect.isclass(member) and member.__module__ == module.__name__
+            if own and issubclass(member, Codec) and not inspect.isabstract(member):
+                kinds[member.kind] = member
+    return kinds
+
+
+def build_codec(config: Mapping[str, Any]) -> Codec:
+    """Build the codec that ``config`` describes: its ``kind`` and the arguments of its constructor.
+
+    Raises:
+        UsageError: if kind, an argument or a value is not known.
+    """
+    arguments = dict(config)
+    kind = arguments.pop("kind", None)
+    kinds = codec_kinds()
+    if kind not in kinds:
+        raise UsageError(f"codec kind {kind!r} is not known; {suggest(str(kind), kinds)}")
+    cls = kinds[kind]
+    valid = inspect.signature(cls).parameters
+    for name in arguments:
+        if name not in valid:
+            raise UsageError(f"codec {kind!r} has no setting {name!r}; {suggest(name, valid)}")
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"codec {kind!r}: {error}") from error
