@@ -179,7 +179,7 @@ def save_bundle(
 
     stored = {"float32": torch.float32, "float16": torch.float16}[config.training.stored]
     tensors = {key: value.detach().to("cpu", stored).contiguous() for key, value in model.state_dict().items()}
-    data = save(tensors, metadata={"format": FORMAT, "version": str(VERSION)})
+    data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})  # one entry: their order is not fixed
     tree = {
         "format": FORMAT,
         "version": VERSION,

@@ -1,0 +1,85 @@
+import subprocess
+import sys
+
+import pytest
+
+from musicvae_lite.config import ScheduleSettings, load_config, parse_config, preset_names
+from musicvae_lite.errors import UsageError
+
+
+def test_a_number_is_a_constant_schedule():
+    config = parse_config({"name": "x", "objective": {"beta": 0.3}}, "test")
+    assert config.objective.beta == ScheduleSettings(end=0.3)
+
+
+def test_set_changes_one_value_and_keeps_the_rest():
+    config = load_config("cat-mel_2bar_small", ["objective.beta.end=0.4", "model.encoder.sizes=[64, 32]", "data.transpose=null"])
+    assert (config.objective.beta.end, config.objective.beta.rate) == (0.4, 0.99999)
+    assert config.model.encoder.sizes == (64, 32)
+    assert config.data.transpose is None
+    assert config.training.batch_size == 512
+
+
+def test_extends_lays_one_file_over_another(tmp_path):
+    (tmp_path / "base.yaml").write_text("name: base\nmodel: {latent_size: 5}\nobjective: {beta: 0.1}\n")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "extends: base.yaml\nname: mine\nmodel: {dropout: 0.1}\nobjective: {beta: {shape: linear, end: 0.5, steps: 10}}\n"
+    )
+    config = load_config(mine)
+    assert (config.name, config.model.latent_size, config.model.dropout) == ("mine", 5, 0.1)
+    assert config.objective.beta == ScheduleSettings(end=0.5, shape="linear", steps=10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["objective.betta=1"], "unknown key 'objective.betta'; did you mean 'beta'"),
+        (["trainig.steps=3"], "unknown key 'trainig'; did you mean 'training'"),
+        (["model.encoder.size=3"], "did you mean 'sizes'"),
+        (["training.steps=0"], "training.steps: Input should be greater than or equal to 1"),
+        (["training.steps=many"], "training.steps"),
+        (["objective.beta={shape: square}"], "objective.beta.shape"),
+        (["objective.beta={shape: exponential, rate: 2}"], "lies in"),
+        (["steps"], "key=value"),
+        (["a=[1"], "not YAML"),
+    ],
+)
+def test_a_wrong_setting_is_named(changes, message):
+    with pytest.raises(UsageError) as caught:
+        load_config("mel-2bar", changes)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_files_are_named(tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'mel-2bar'"):
+        load_config("mel2bar")
+    with pytest.raises(UsageError, match="no such file"):
+        load_config(tmp_path / "none.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: [\n")
+    with pytest.raises(UsageError, match="not YAML"):
+        load_config(broken)
+    broken.write_text("- 1\n")
+    with pytest.raises(UsageError, match="holds no settings"):
+        load_config(broken)
+    broken.write_text("extends: broken.yaml\n")
+    with pytest.raises(UsageError, match="extends itself"):
+        load_config(broken)
+
+
+def test_a_merged_schedule_does_not_keep_the_old_shape():
+    config = load_config("mel-2bar", ["objective.beta={end: 0.2}"])
+    assert config.objective.beta == ScheduleSettings(end=0.2)
+
+
+def test_settings_and_errors_need_no_torch():
+    code = "import sys, musicvae_lite.config as c; c.load_config('mel-2bar'); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_presets_are_named_after_their_files():
+    assert {"mel-2bar", "cat-mel_2bar_small", "cat-mel_2bar_big"} <= set(preset_names())
+    for name in preset_names():
+        assert load_config(name).name == name

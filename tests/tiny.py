@@ -1,0 +1,50 @@
+"""A model small enough for tests, and pieces to give it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from musicvae_lite.bundle import save_bundle
+from musicvae_lite.codecs import Codec, build_codec
+from musicvae_lite.config import load_config
+from musicvae_lite.media.midi import METRE, NOTE, Score, Track, write_midi
+from musicvae_lite.models import build_model
+
+SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]
+
+
+def save_tiny_model(folder: Path) -> Path:
+    """Write a model of 4 latent numbers with random weights."""
+    config = load_config("mel-2bar", SETTINGS)
+    codec = build_codec(config.codec.model_dump())
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = build_model(config.model, codec.vocabulary, codec.steps)
+        with torch.no_grad():
+            for parameter in model.parameters():  # the start is so even that every point would decode alike
+                parameter.add_(0.2 * torch.randn_like(parameter))
+    save_bundle(folder, config, model, {}, {})
+    return folder
+
+
+def codec() -> Codec:
+    return build_codec(load_config("mel-2bar").codec.model_dump())
+
+
+def melody(bars: int, qpm: float = 100.0, name: str = "Melody", first: int = 60, program: int = 0) -> Score:
+    """Return quarter notes that go up the scale."""
+    tokens = np.zeros(bars * 16, np.uint8)
+    tokens[::4] = 2 + first - 21 + np.arange(bars * 4) % 11
+    return codec().decode(tokens, qpm=qpm, name=name, program=program)
+
+
+def score(notes, tracks=(Track("Melody"),), metre=(4, 4), ticks=480) -> Score:
+    """Return a score of (start, end, pitch, track) in quarters."""
+    rows = [(int(start * ticks), int(end * ticks), pitch, 80, track) for start, end, pitch, track in notes]
+    return Score(ticks, np.array(rows, NOTE), tracks, metres=np.array([(0, *metre)], METRE))
+
+
+def save(piece: Score, path: Path) -> str:
+    write_midi(piece, path, overwrite=True)
+    return str(path)
