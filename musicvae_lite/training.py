@@ -443,7 +443,9 @@ class _Meter:
         return self.count * self.batch_size / max(self.seconds, 1e-9)
 
 
-_NO_SONG_HELD_OUT = "no song is held out, so the measures are of songs the model has seen; prepare more files to get a true measure"
+_NO_SONG_HELD_OUT = (
+    "no song is held out, so the measures are of songs the model has seen; prepare more files to get a true measure"
+)
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
     "lower objective.beta, raise objective.free_bits or raise teacher.dropout"

@@ -72,4 +72,3 @@ def test_no_gradient_flows_to_a_kl_inside_its_budget():
     kl = torch.full((2, 3), 0.1, requires_grad=True)
     Objective(Schedule(end=1.0), free_bits=8)(torch.zeros(2), kl, 0).total.backward()
     assert kl.grad is not None and kl.grad.abs().max() == 0
-

@@ -70,7 +70,9 @@ def weights(folder):
 
 def assert_same(ours, theirs, **tolerance):
     for key, value in ours.items():
-        torch.testing.assert_close(value, theirs[key], **({"atol": 0, "rtol": 0} | tolerance), msg=lambda m, key=key: f"{key}: {m}")
+        torch.testing.assert_close(
+            value, theirs[key], **({"atol": 0, "rtol": 0} | tolerance), msg=lambda m, key=key: f"{key}: {m}"
+        )
 
 
 def test_a_run_leaves_models_metrics_and_board(corpus, tmp_path):

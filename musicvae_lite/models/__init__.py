@@ -68,9 +68,7 @@ class Autoencoder(nn.Module, ABC):
         """Return the posterior of each example, mean [B, Z]."""
 
     @abstractmethod
-    def nll(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
-    ) -> Tensor:
+    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return [B], the negative log-likelihood of each target given z [B, Z] in nats."""
 
     @abstractmethod

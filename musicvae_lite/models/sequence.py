@@ -56,15 +56,11 @@ class SequenceAutoencoder(Autoencoder):
         latent: Latent = self.head(self.encoder(batch.x, batch.length))
         return latent
 
-    def logits(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
-    ) -> Tensor:
+    def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return logits [B, T, V] over the targets."""
         return self.decoder.run(z, batch.target, teacher, noise, batch.condition)
 
-    def nll(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
-    ) -> Tensor:
+    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return [B] nats, summed over the valid steps."""
         nats = self.decoder.likelihood.nll(self.logits(z, batch, teacher, noise), batch.target)
         if batch.length is not None:

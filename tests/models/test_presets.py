@@ -85,9 +85,7 @@ def test_a_sequence_does_not_hear_what_comes_after_its_length(parts):
         model.encode(Batch(batch.x, batch.target, length)).mean, model.encode(Batch(changed, changed, length)).mean
     )
     z = torch.zeros(4, 6)
-    torch.testing.assert_close(
-        model.nll(z, Batch(batch.x, batch.target, length)), model.nll(z, Batch(changed, changed, length))
-    )
+    torch.testing.assert_close(model.nll(z, Batch(batch.x, batch.target, length)), model.nll(z, Batch(changed, changed, length)))
 
 
 def test_scheduled_sampling_is_repeatable(parts):
