@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from musicvae_lite.corpora.prepare import prepare_corpus as prepare
-    from musicvae_lite.evaluation import evaluate_windows as evaluate
     from musicvae_lite.latent import Latent, interpolate
     from musicvae_lite.media.midi import Score, read_midi, write_midi
+    from musicvae_lite.scoring import evaluate
     from musicvae_lite.session import Session, load
     from musicvae_lite.training import train
 
@@ -36,7 +36,7 @@ _PLACES = {
     "Latent": ("latent", "Latent"),
     "Score": ("media.midi", "Score"),
     "Session": ("session", "Session"),
-    "evaluate": ("evaluation", "evaluate_windows"),
+    "evaluate": ("scoring", "evaluate"),
     "interpolate": ("latent", "interpolate"),
     "load": ("session", "load"),
     "prepare": ("corpora.prepare", "prepare_corpus"),

@@ -90,6 +90,6 @@ def _data(provenance: Mapping[str, Any]) -> list[str]:
 def _limits(config: RunConfig) -> list[str]:
     codec = config.codec
     return [
-        f"It hears {codec.numerator}/{codec.denominator} only, and one note at a time (of notes that start together the highest).",
+        f"It hears {codec.numerator}/{codec.denominator} only, and one note at a time: of notes that start together the highest.",
         "Velocities, tempo and instruments are not part of the model; timing is on the grid.",
     ]

@@ -42,7 +42,7 @@ def resolve_precision(wanted: Literal["auto", "32", "bf16"], device: torch.devic
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or _cpu_flag("avx512_bf16"))

@@ -8,73 +8,36 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
 import sys
-import threading
-import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
 from musicvae_lite import __version__
 from musicvae_lite.bundle import CONFIG, describe, load_weights, save_bundle
 from musicvae_lite.checkpoint import STATE, Progress, load_state, read_progress, save_state
-from musicvae_lite.config import RunConfig, ScheduleSettings
+from musicvae_lite.config import RunConfig
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.evaluation import Measures, evaluate_windows
-from musicvae_lite.models import Autoencoder, Batch, Teacher, build_model
+from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
+from musicvae_lite.interrupt import stoppable
+from musicvae_lite.models import Batch, build_model
 from musicvae_lite.noise import Noise
-from musicvae_lite.objective import NATS_PER_BIT, Objective, Schedule
+from musicvae_lite.objective import NATS_PER_BIT
+from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser, objective, schedule, set_rate
 from musicvae_lite.runlog import RunLog
 
 # Fewer bits than this in the latent of a window, after a tenth of the run, is a collapsed posterior: z says nothing.
 _COLLAPSED_BITS = 1.0
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Means since the last report, sent every ``training.log_every`` steps."""
-
-    step: int
-    steps: int
-    loss: float
-    nll: float
-    kl_bits: float
-    beta: float
-    learning_rate: float
-    gradient_norm: float
-    examples_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class Validated:
-    """Measures on the held-out windows, and whether this is the best model so far."""
-
-    step: int
-    measures: Measures
-    score: float
-    best: bool
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something the user should know; ``warning`` where it calls for action."""
-
-    step: int
-    message: str
-    warning: bool = True
-
-
-Event = Trained | Validated | Notice
 
 
 @dataclass(frozen=True)
@@ -85,75 +48,6 @@ class Outcome:
     step: int
     finished: bool
     metrics: dict[str, float]
-
-
-class TrainStep(nn.Module):
-    """Forward pass and objective of one batch; one module, so that Fabric can wrap it for several devices."""
-
-    def __init__(self, model: Autoencoder, config: RunConfig) -> None:
-        super().__init__()
-        self.model = model
-        self.sampling = schedule(config.teacher.sampling)
-        self.dropout = config.teacher.dropout
-        self.objective = objective(config)
-
-    def forward(self, batch: Batch, step: int, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (total loss, nll, kl) of the batch, scalars in nats."""
-        latent = self.model.encode(batch)
-        teacher = Teacher(self.sampling(step), self.dropout)
-        nll = self.model.nll(latent.sample(noise), batch, teacher, noise)
-        loss = self.objective(nll, latent.kl(), step)
-        return loss.total, loss.nll, loss.kl
-
-
-def schedule(settings: ScheduleSettings) -> Schedule:
-    """Return the schedule that the settings describe."""
-    return Schedule(**settings.model_dump())
-
-
-def objective(config: RunConfig) -> Objective:
-    """Return the objective that the settings describe."""
-    settings = config.objective
-    return Objective(schedule(settings.beta), settings.free_bits, settings.per)
-
-
-def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
-    """Return Adam with the settings' constants; the rate is set at every step."""
-    settings = config.optimiser
-    fused = next(model.parameters()).device.type in {"cpu", "cuda"}
-    return torch.optim.Adam(
-        [p for p in model.parameters() if p.requires_grad],
-        lr=schedule(settings.learning_rate)(0),
-        betas=settings.betas,
-        eps=settings.eps,
-        weight_decay=settings.weight_decay,
-        fused=fused,
-    )
-
-
-def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) -> None:
-    """Set Adam's rate and epsilon for the update number ``step`` (from 0).
-
-    Epsilon enters as in the last lines of section 2 of Kingma & Ba 2015 (TensorFlow's form): it is added to the second
-    moment's root before the bias correction, where torch adds it after.
-    """
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-        group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** (step + 1))
-
-
-def clip_gradients(parameters: Sequence[Tensor], clip_norm: float, skip_norm: float) -> float:
-    """Scale the gradients to a global norm of at most ``clip_norm`` and return the norm they had.
-
-    At ``skip_norm`` or above, or where the norm is not a number, they become zero (Magenta's ``grad_norm_clip_to_zero``).
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
-    if not norm < skip_norm:
-        torch._foreach_zero_(gradients)
-    elif norm > clip_norm:
-        torch._foreach_mul_(gradients, clip_norm / norm)
-    return norm
 
 
 def train(
@@ -190,9 +84,12 @@ def train(
         raise UsageError(_codec_difference(config, corpus))
     if config.training.batch_size % devices:
         raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {devices} devices")
-    data = _data(corpora)
-    run = _Run(config, corpus, data, output, resume, init_from, resolve_device(device), devices, on_event or (lambda event: None))
-    with torch.random.fork_rng(), _stoppable() as stop:
+    folders = [Path(corpora)] if isinstance(corpora, str | Path) else [Path(folder) for folder in corpora]
+    manifests = [read_manifest(folder) for folder in folders]
+    run = _Run(
+        config, corpus, manifests, output, resume, init_from, resolve_device(device), devices, on_event or (lambda event: None)
+    )
+    with torch.random.fork_rng(), stoppable() as stop:
         return run.fit(stop)
 
 
@@ -203,7 +100,7 @@ class _Run:
         self,
         config: RunConfig,
         corpus: Corpus,
-        data: list[dict[str, Any]],
+        manifests: list[dict[str, Any]],
         output: Path,
         resume: bool,
         init_from: str | Path | None,
@@ -222,7 +119,8 @@ class _Run:
         self.fabric.launch()
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
         self.train_set, held_out = corpus.split("train"), corpus.split("valid")
-        self.data = data
+        self.data = _data(manifests)
+        self.fingerprints = [str(manifest.get("fingerprint", "")) for manifest in manifests]
         self.valid = _choose(held_out if len(held_out) else self.train_set, config)
         self.notices = [] if len(held_out) else [_NO_SONG_HELD_OUT]
         torch.manual_seed(config.seed)
@@ -233,7 +131,7 @@ class _Run:
         else:
             self.init_from = None
         self.model = model.to(self.fabric.device)
-        self.parameters = list(self.model.parameters())
+        self.parameters: list[Tensor] = list(self.model.parameters())
         self.average = [p.detach().clone() for p in self.parameters]
         # Fabric's wrapper has no types; it is called as the module is.
         wrapped: Any = self.fabric.setup(TrainStep(self.model, config), make_optimiser(self.model, config))
@@ -250,7 +148,7 @@ class _Run:
         settings, progress = self.config.training, self.progress
         for message in self.notices:
             self._send(Notice(progress.step, message))
-        meter = _Meter(settings.batch_size)
+        meter = Meter(settings.batch_size)
         stopped = False
         for batch in self._batches(progress.step):
             if stopped := self._agree(stop()):
@@ -315,9 +213,9 @@ class _Run:
             "or train in float32 (--set training.precision=32)"
         )
 
-    def _report(self, meter: _Meter) -> None:
+    def _report(self, meter: Meter) -> None:
         settings, step = self.config.training, self.progress.step
-        loss, nll, kl = self.fabric.all_reduce(meter.means(), reduce_op="mean").tolist()
+        loss, nll, kl = self._reduce(meter.means(), "mean").tolist()
         speed = meter.examples_per_second()
         left = (settings.steps - step) * settings.batch_size / speed
         beta, rate = self.step_module.objective.beta(step - 1), self.rate(step - 1)
@@ -379,6 +277,7 @@ class _Run:
         settings, step = self.config.training, self.progress.step
         return {
             "data": self.data,
+            "corpora": self.fingerprints,
             "command": "musae " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name in {"musae", "__main__.py"} else "train(...)",
             "init_from": self.init_from,
             "steps": step,
@@ -402,45 +301,17 @@ class _Run:
         """Return whether any process was asked to stop, so that all stop at the same step."""
         if self.fabric.world_size == 1:
             return stop
-        return bool(self.fabric.all_reduce(torch.tensor(float(stop)), reduce_op="sum") > 0)
+        return bool(self._reduce(torch.tensor(float(stop)), "sum") > 0)
+
+    def _reduce(self, values: Tensor, how: str) -> Tensor:
+        reduced = self.fabric.all_reduce(values, reduce_op=how)
+        assert isinstance(reduced, Tensor)
+        return reduced
 
     def _send(self, event: Event) -> None:
         if self.log is not None:
             self.log.write(type(event).__name__.lower(), asdict(event))
         self.on_event(event)
-
-
-class _Meter:
-    """Sums of the terms of the last steps, kept on the device, and the clock."""
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self.clear()
-
-    def clear(self) -> None:
-        self.sums: Tensor | None = None
-        self.count, self.norm = 0, 0.0
-        self.timed, self.seconds, self.started = 0, 0.0, time.perf_counter()
-
-    def restart_clock(self) -> None:
-        """Leave the time since the last step (validation, saving) out of the speed."""
-        self.started = time.perf_counter()
-
-    def add(self, loss: Tensor, nll: Tensor, kl: Tensor, norm: float) -> None:
-        terms = torch.stack([loss, nll, kl])
-        self.sums = terms if self.sums is None else self.sums + terms
-        self.count += 1
-        self.norm = norm
-        now = time.perf_counter()
-        self.seconds += now - self.started
-        self.started = now
-
-    def means(self) -> Tensor:
-        assert self.sums is not None
-        return self.sums / self.count
-
-    def examples_per_second(self) -> float:
-        return self.count * self.batch_size / max(self.seconds, 1e-9)
 
 
 _NO_SONG_HELD_OUT = (
@@ -452,17 +323,20 @@ _COLLAPSE = (
 )
 
 
-def _data(corpora: str | Path | Sequence[str | Path]) -> list[dict[str, Any]]:
+def _data(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return name, windows and rights of every source of the corpora, for the model card."""
-    folders = [corpora] if isinstance(corpora, str | Path) else corpora
-    sources = [item for folder in folders for item in read_manifest(Path(folder))["sources"].items()]
-    return [{"name": name, "windows": facts["distinct"], "rights": facts.get("rights", "")} for name, facts in sources]
+    return [
+        {"name": name, "windows": facts["distinct"], "rights": manifest.get("rights", "")}
+        for manifest in manifests
+        for name, facts in manifest["sources"].items()
+    ]
 
 
-def _choose(held_out: Corpus, config: RunConfig) -> Any:
+def _choose(held_out: Corpus, config: RunConfig) -> NDArray[np.uint8]:
     """Return the windows to validate on, the same ones throughout the run."""
     order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0)).numpy()
-    return held_out.windows[order[: config.training.valid_windows]]
+    windows: NDArray[np.uint8] = held_out.windows[order[: config.training.valid_windows]]
+    return windows
 
 
 def _check_folder(output: Path, resume: bool) -> None:
@@ -493,27 +367,3 @@ def _codec_difference(config: RunConfig, corpus: Corpus) -> str:
     keys = [key for key in wanted if wanted[key] != there.get(key)]
     detail = ", ".join(f"{key} is {there.get(key)}, the run needs {wanted[key]}" for key in keys)
     return f"the corpus was prepared for another codec ({detail}); run 'musae prepare ... --preset {config.name}'"
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C (and SIGTERM) into a flag that is looked at between steps; a second Ctrl-C stops at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, frame: object) -> None:
-        if asked.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked.set()
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        with warnings.catch_warnings():
-            yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -17,10 +17,10 @@ LAYERS = [
     {"objective", "devices"},
     {"media", "models", "codecs"},
     {"evaluation", "corpora", "card"},
-    {"bundle", "checkpoint"},
-    {"runlog"},
+    {"bundle", "checkpoint", "events", "interrupt", "optimisation"},
+    {"runlog", "scoring"},
     {"training"},
-    {"passages"},
+    {"passages", "results"},
     {"session"},
     {"view"},
 ]

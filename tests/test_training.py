@@ -41,9 +41,15 @@ def settings(**changes):
         "optimiser": {"learning_rate": {"shape": "cosine", "start": 1e-2, "end": 0.0, "steps": 40, "warmup": 4}, "average": 0.9},
         "data": {"transpose": [-2, 2]},
         "training": {
-            "steps": 12, "batch_size": 8, "precision": "32", "valid_every": 6, "save_every": 4, "log_every": 3, "valid_windows": 16
+            "steps": 12,
+            "batch_size": 8,
+            "precision": "32",
+            "valid_every": 6,
+            "save_every": 4,
+            "log_every": 3,
+            "valid_windows": 16,
         },
-    }  # fmt: skip
+    }
     for key, value in changes.items():
         group, _, name = key.partition("__")
         tree[group] = tree[group] | {name: value} if name else value

@@ -39,7 +39,10 @@ def melody(bars: int, qpm: float = 100.0, name: str = "Melody", first: int = 60,
     return codec().decode(tokens, qpm=qpm, name=name, program=program)
 
 
-def score(notes, tracks=(Track("Melody"),), metre=(4, 4), ticks=480) -> Score:
+ONE_TRACK = (Track("Melody"),)
+
+
+def score(notes, tracks=ONE_TRACK, metre=(4, 4), ticks=480) -> Score:
     """Return a score of (start, end, pitch, track) in quarters."""
     rows = [(int(start * ticks), int(end * ticks), pitch, 80, track) for start, end, pitch, track in notes]
     return Score(ticks, np.array(rows, NOTE), tracks, metres=np.array([(0, *metre)], METRE))

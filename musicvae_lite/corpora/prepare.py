@@ -132,6 +132,7 @@ def prepare_corpus(
     shard: tuple[int, int] = (1, 1),
     valid_fraction: float = 0.05,
     overwrite: bool = False,
+    rights: str = "",
     on_event: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Cut MIDI files into windows and store them as a corpus.
@@ -146,6 +147,7 @@ def prepare_corpus(
         shard: (i, n), 1-based: write only every n-th part, starting with the i-th. All n runs must see the same sources.
         valid_fraction: share of the song groups that is kept for validation.
         overwrite: drop an earlier corpus in ``output``.
+        rights: licence of the files, in words; model cards repeat it.
         on_event: called with a :class:`Progress` after every few files.
 
     Raises:
@@ -163,7 +165,7 @@ def prepare_corpus(
     codec = build_codec(codec_config)
     listed = list_sources([Path(source) for source in sources])
     parts = _plan(listed)
-    manifest = _manifest(codec, valid_fraction, listed, parts)
+    manifest = _manifest(codec, valid_fraction, listed, parts) | {"rights": rights}
     finished = _open_folder(folder, manifest, overwrite)
     if finished is None:
         mine = [part for part in parts if part.number % shards == shard_number - 1]

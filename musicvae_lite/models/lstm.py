@@ -150,8 +150,10 @@ class LstmEncoder(nn.Module):
         """Return [B, output_size] for token classes [B, T]."""
         outputs, state = self.stack(self.tokens(tokens.long()), length=length)
         if self.project is None:
-            return state[-1][0]
-        return F.pad(self.project(outputs), (0, 0, 0, self.length - outputs.shape[1])).flatten(1)
+            top: Tensor = state[-1][0]
+            return top
+        steps: Tensor = self.project(outputs)
+        return F.pad(steps, (0, 0, 0, self.length - steps.shape[1])).flatten(1)
 
 
 class LstmDecoder(nn.Module):

@@ -67,7 +67,7 @@ def musae_step(batch: int):
     from musicvae_lite.devices import keep_freed_memory, resolve_precision
     from musicvae_lite.models import Batch, build_model
     from musicvae_lite.noise import Noise
-    from musicvae_lite.training import TrainStep, clip_gradients, make_optimiser
+    from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser
 
     config = load_config("cat-mel_2bar_small", [f"training.batch_size={batch}", "teacher.sampling=0"])
     keep_freed_memory()

@@ -60,9 +60,7 @@ def test_the_table_of_what_was_dropped(songs: Path, tmp_path: Path) -> None:
     assert letter["track"] == "" and "starts with" in letter["detail"]
 
 
-def test_the_number_of_workers_and_shards_does_not_matter(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_workers_and_shards_does_not_matter(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "PART_FILES", 10)
     monkeypatch.setattr(prepare, "UNIT_FILES", 4)
     prepare_corpus([archive], CONFIG, tmp_path / "one", workers=1)

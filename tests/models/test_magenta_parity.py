@@ -10,7 +10,7 @@ from musicvae_lite.config import DecoderSettings, EncoderSettings, RunConfig, Se
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.objective import Objective, Schedule
-from musicvae_lite.training import clip_gradients, make_optimiser, set_rate
+from musicvae_lite.optimisation import clip_gradients, make_optimiser, set_rate
 from tests.models.tf_checkpoint import read_checkpoint
 
 CASE = "cat-mel_2bar"

@@ -8,7 +8,7 @@ from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import RunConfig, load_config, preset_names
 from musicvae_lite.models import FREE, Batch, Teacher, build_model
 from musicvae_lite.noise import Noise
-from musicvae_lite.training import TrainStep
+from musicvae_lite.optimisation import TrainStep
 
 
 def reduced(name: str) -> RunConfig:

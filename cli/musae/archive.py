@@ -1,0 +1,136 @@
+"""Reading latent vectors from .npz files, which may come from anywhere."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicvae_lite.errors import MusaeError
+from musicvae_lite.files import reason
+
+_MAX_BYTES = 2**32  # of all arrays unpacked: a small file can announce petabytes
+_MAX_BAR = 2**32 - 1
+_MAX_NAME = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Latent vectors and where they came from; N rows.
+
+    Attributes:
+        mean: [N, Z].
+        source: names of files [N].
+        bar: first bar of each window, 1-based [N]; 0 where that is not known.
+        qpm: tempo [N].
+        program: General MIDI program [N].
+        model: the model that made them, or "".
+    """
+
+    mean: NDArray[np.float32]
+    source: NDArray[np.str_]
+    bar: NDArray[np.int64]
+    qpm: NDArray[np.float64]
+    program: NDArray[np.int64]
+    model: str
+
+    def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
+        """Return a file name (without suffix) and the rows of every source, in order of the sources' first rows."""
+        names, first, place = np.unique(self.source, return_index=True, return_inverse=True)
+        return [(safe_stem(str(names[i])), np.flatnonzero(place == i)) for i in np.argsort(first).tolist()]
+
+    def bars(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return the bars of some rows if they rise from row to row, else None."""
+        bars = self.bar[rows]
+        return bars if bars[0] > 0 and bool((np.diff(bars) > 0).all()) else None
+
+
+def safe_stem(source: str) -> str:
+    """Return a file name without suffix and without anything that could lead elsewhere."""
+    stem = PurePosixPath(source.replace("\\", "/")).stem
+    clean = "".join(c if c.isprintable() and c not in '/:*?"<>|' else "_" for c in stem)[:_MAX_NAME]
+    return clean.strip(". ") or "latent"
+
+
+def read_latents(path: Path) -> Table:
+    """Read latents that ``musae encode`` (or anyone's ``numpy.savez``) wrote; pickled objects are refused.
+
+    Raises:
+        MusaeError: no such file, no .npz file, or its arrays do not fit together; which one is named.
+    """
+    arrays = _load(path)
+    if "mean" not in arrays:
+        raise MusaeError(f"{path}: holds no array 'mean'; 'musae encode' writes such files")
+    mean = arrays["mean"]
+    if mean.ndim != 2 or not len(mean) or not np.issubdtype(mean.dtype, np.floating):
+        raise MusaeError(f"{path}: 'mean' is {mean.dtype} {list(mean.shape)}; it must be real numbers [N, Z]")
+    if not np.isfinite(mean).all():
+        raise MusaeError(f"{path}: 'mean' has numbers that are not finite")
+    count = len(mean)
+    column = _Columns(path, arrays, count)
+    model = arrays.get("model", np.array(""))
+    return Table(
+        mean.astype(np.float32),
+        column.text("source", path.stem),
+        column.whole("bar", 0, _MAX_BAR, 0),
+        column.real("qpm", 1.0, 1e5, 120.0),
+        column.whole("program", 0, 127, 0),
+        str(model) if model.ndim == 0 and model.dtype.kind == "U" else "",
+    )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The arrays beside ``mean``, each of N values in a range, or a default."""
+
+    path: Path
+    arrays: dict[str, NDArray[Any]]
+    count: int
+
+    def whole(self, name: str, low: int, high: int, default: int) -> NDArray[np.int64]:
+        return self._get(name, default, "iu", low, high).astype(np.int64)
+
+    def real(self, name: str, low: float, high: float, default: float) -> NDArray[np.float64]:
+        return self._get(name, default, "fiu", low, high).astype(np.float64)
+
+    def text(self, name: str, default: str) -> NDArray[np.str_]:
+        return self._get(name, default, "U", None, None)
+
+    def _get(self, name: str, default: Any, kinds: str, low: float | None, high: float | None) -> NDArray[Any]:
+        array = self.arrays.get(name)
+        if array is None:
+            return np.full(self.count, default)
+        if array.shape != (self.count,) or array.dtype.kind not in kinds:
+            found = f"{array.dtype} {list(array.shape)}"
+            raise MusaeError(f"{self.path}: {name!r} is {found}; there must be one value for each of {self.count} rows")
+        if low is not None and high is not None and not ((array >= low) & (array <= high)).all():
+            raise MusaeError(f"{self.path}: {name!r} has values outside {low:g} to {high:g}")
+        return array
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > _MAX_BYTES:
+            raise MusaeError(f"{path}: would unpack to {size / 2**30:.0f} GB")
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {key: arrays[key] for key in arrays.files}
+    except FileNotFoundError:
+        raise MusaeError(f"{path}: no such file") from None
+    except OSError as error:
+        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
+    except zipfile.BadZipFile:
+        raise MusaeError(f"{path}: is no .npz file, or a truncated one") from None
+    except (ValueError, KeyError, EOFError, MemoryError, NotImplementedError, RuntimeError, zlib.error) as error:
+        said = "pickled objects are not read" if "pickle" in str(error) else str(error).split("\n")[0]
+        raise MusaeError(f"{path}: is damaged or no array file ({said})") from error
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):
+            raise MusaeError(f"{path}: {name!r} is no array")
+    return found

@@ -1,0 +1,169 @@
+"""The options that verbs share, and where what they say goes: results to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_MODEL = "mel-2bar"  # bundle.DEFAULT_MODEL, which would import pydantic; a test compares them
+
+#: A file that is read; the library says what is wrong with it, in its own words.
+FILE = click.Path(path_type=str)
+
+
+@dataclass(frozen=True)
+class Console:
+    """What a verb says."""
+
+    json: bool
+    quiet: bool
+    verbose: bool
+    failures: list[str] = field(default_factory=list)
+
+    def show(self, text: str) -> None:
+        """Say a result on stdout; not beside JSON and not when quiet."""
+        if not self.json and not self.quiet:
+            click.echo(text)
+
+    def answer(self, text: str) -> None:
+        """Give what was asked for (a list, a table) on stdout, also when quiet; not beside JSON."""
+        if not self.json:
+            click.echo(text)
+
+    def document(self, tree: dict[str, Any]) -> None:
+        """Write the one JSON document to stdout, if that is wanted."""
+        if self.json:
+            failures = {"failures": self.failures} if self.failures else {}
+            click.echo(json.dumps({**tree, **failures}, indent=2))
+
+    def note(self, text: str) -> None:
+        """Say something on stderr, unless quiet."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """Say something on stderr when verbose."""
+        if self.verbose:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Warn on stderr, unless quiet."""
+        self.note(f"musae: warning: {text}")
+
+    def error(self, text: str) -> None:
+        """Report on stderr one failure of several; it also stands in the document."""
+        self.failures.append(text)
+        click.echo(f"musae: {text}", err=True)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a progress bar may be drawn."""
+        return not self.quiet and sys.stderr.isatty()
+
+
+def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Join decorators into one; the first one comes first in the help."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def console_options(function: F) -> F:
+    """Add ``--json``, ``-q`` and ``-v``; the verb gets them as ``console``."""
+
+    def gather(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:
+        given = ctx.meta.setdefault("musae.console", {})
+        given[parameter.name] = value
+        return value
+
+    def option(*names: str, text: str) -> Callable[[F], F]:
+        return click.option(*names, is_flag=True, expose_value=False, callback=gather, help=text)
+
+    @wraps(function)  # it copies the options that are attached so far, too
+    def invoke(*args: Any, **values: Any) -> Any:
+        return function(*args, console=console(), **values)
+
+    decorate = _together(
+        option("--json", text="Print one JSON document on stdout."),
+        option("--quiet", "-q", text="Say nothing but errors."),
+        option("--verbose", "-v", text="Say more; show where an error came from."),
+    )
+    return decorate(invoke)  # type: ignore[arg-type]
+
+
+def console() -> Console:
+    """Return the console that the options of the running verb ask for."""
+    given = click.get_current_context().meta.get("musae.console", {})
+    json_, quiet, verbose = (bool(given.get(name, False)) for name in ("json", "quiet", "verbose"))
+    return Console(json_, quiet, verbose)
+
+
+def model_option(function: F) -> F:
+    """Add ``--model``."""
+    text = "Shipped model or model folder ('musae models' lists them)."
+    return click.option("--model", "-m", default=DEFAULT_MODEL, show_default=True, metavar="NAME|FOLDER", help=text)(function)
+
+
+def device_option(function: F) -> F:
+    """Add ``--device``."""
+    choice = click.Choice(["auto", "cpu", "cuda", "mps"])
+    return click.option("--device", type=choice, default="auto", show_default=True, help="Where the model runs.")(function)
+
+
+def seed_option(function: F) -> F:
+    """Add ``--seed``."""
+    numbers = click.IntRange(0, 2**63 - 1)
+    text = "Makes every draw repeatable."
+    return click.option("--seed", type=numbers, default=0, show_default=True, metavar="INTEGER", help=text)(function)
+
+
+def temperature_option(default: float) -> Callable[[F], F]:
+    """Add ``--temperature``."""
+    return click.option(
+        "--temperature",
+        type=click.FloatRange(0, 100),
+        default=default,
+        show_default=True,
+        metavar="FLOAT",
+        help="0 takes the likeliest note of every step, 1 draws as the model was trained.",
+    )
+
+
+def output_option(text: str, **more: Any) -> Callable[[F], F]:
+    """Add ``-o`` and ``--overwrite``."""
+    return _together(
+        click.option("--output", "-o", metavar="PATH", help=text, **more),
+        click.option("--overwrite", is_flag=True, help="Replace existing files."),
+    )
+
+
+def model_options(function: F) -> F:
+    """Add what every verb that runs a model has: ``--model``, ``--device``, ``--seed``."""
+    return _together(model_option, device_option, seed_option)(function)
+
+
+def one_or_two(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Parse ``N`` (for both inputs) or ``N,M`` (for the first and the second), from 1; a callback of click options."""
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{value!r} is not N or N,M with numbers from 1", ctx, parameter)
+    return int(parts[0]), int(parts[-1])
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a verb's help."""
+    return "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines)

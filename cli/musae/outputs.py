@@ -1,0 +1,130 @@
+"""Where results go: names of output files, refused before any work when they cannot be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.files import check_output, reason
+
+_MIDI = (".mid", ".midi")
+
+
+def is_folder(output: str) -> bool:
+    """Say whether an ``-o`` names a folder: it ends with a slash or is one."""
+    return output.endswith("/") or Path(output).is_dir()
+
+
+def midi_file(output: str) -> Path:
+    """Return the path of a MIDI output.
+
+    Raises:
+        UsageError: if it does not end as a MIDI file does.
+    """
+    path = Path(output)
+    if path.suffix.lower() not in _MIDI:
+        raise UsageError(f"{output}: a MIDI file ends in .mid; a folder ends with /")
+    return path
+
+
+def check_files(paths: Sequence[Path], overwrite: bool, inputs: Iterable[str] = ()) -> None:
+    """Refuse outputs that exist, coincide, would replace an input, or have no place to be.
+
+    The folder of an output may be missing when its own parent exists: it is made when the first file is written.
+
+    Raises:
+        UsageError: naming the first output that cannot be.
+    """
+    read = {Path(name).resolve() for name in inputs}
+    seen: set[Path] = set()
+    for path in paths:
+        place = path.resolve()
+        if place in seen:
+            raise UsageError(f"{path}: two results would have this name; give them one at a time")
+        if place in read:
+            raise UsageError(f"{path}: is also an input; choose another output with -o")
+        seen.add(place)
+        check_output(path, overwrite)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made.
+
+    Raises:
+        UsageError: if it is a file, or its parent does not exist.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; choose another folder with -o")
+    if not folder.is_dir() and not folder.parent.is_dir():
+        raise UsageError(f"{folder.parent}: no such folder; create it first or choose another output with -o")
+
+
+def check_in_folder(folder: Path, names: Sequence[str], overwrite: bool, inputs: Iterable[str] = ()) -> list[Path]:
+    """Return the paths of ``names`` in a folder that is there or can be made.
+
+    Raises:
+        UsageError: see :func:`check_files` and :func:`check_folder`.
+    """
+    check_folder(folder)
+    paths = [folder / name for name in names]
+    if len({path.name for path in paths}) < len(paths):
+        double = next(path for index, path in enumerate(paths) if path in paths[:index])
+        raise UsageError(f"{double}: two inputs would be written to this file; give them one at a time")
+    if folder.is_dir():
+        check_files(paths, overwrite, inputs)
+    return paths
+
+
+def one_each(output: str | None, stems: Sequence[str], kind: str, overwrite: bool, inputs: Sequence[str]) -> list[Path]:
+    """Return the outputs of a verb that writes one MIDI file for each of ``stems``.
+
+    They are ``OUTPUT/STEM.mid``, by default ``STEM.KIND.mid`` here; a single one may be named itself.
+
+    Raises:
+        UsageError: see :func:`check_files` and :func:`check_folder`.
+    """
+    if output is None:
+        return check_in_folder(Path(), [f"{stem}.{kind}.mid" for stem in stems], overwrite, inputs)
+    if is_folder(output) or Path(output).suffix.lower() not in _MIDI:
+        return check_in_folder(Path(output), [f"{stem}.mid" for stem in stems], overwrite, inputs)
+    if len(stems) > 1:
+        raise UsageError(f"{output}: one file cannot hold {len(stems)} results; name a folder ({Path(output).stem}/)")
+    check_files([Path(output)], overwrite, inputs)
+    return [Path(output)]
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder.
+
+    Raises:
+        MusaeError: if the file system refuses.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
+
+
+def each(
+    inputs: Sequence[str], work: Callable[[str], None], report: Callable[[str], None], nothing: str = "nothing was written"
+) -> int:
+    """Do ``work`` for every input, reporting those that fail, and return the exit code.
+
+    0: all worked; 1: some; the error itself is raised where there is but one input; else the common exit code of the failures.
+    """
+    failures: list[MusaeError] = []
+    for name in inputs:
+        try:
+            work(name)
+        except MusaeError as error:
+            if len(inputs) == 1:
+                raise
+            failures.append(error)
+            report(str(error))
+    if not failures:
+        return 0
+    if len(failures) < len(inputs):
+        report(f"{len(failures)} of {len(inputs)} files failed")
+        return 1
+    raise NothingUsableError(f"none of the {len(inputs)} files could be used; {nothing}")

@@ -1,0 +1,40 @@
+"""What verbs find out before torch is loaded: the codec of a model, and that its input can be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from musicvae_lite.codecs import Codec
+    from musicvae_lite.passages import Passage
+
+
+def codec_of(model: str) -> Codec:
+    """Return the codec of a model.
+
+    Raises:
+        UsageError: no such model.
+        MusaeError: the folder is foreign or damaged.
+    """
+    from musicvae_lite.bundle import describe
+    from musicvae_lite.codecs import build_codec
+
+    return build_codec(describe(model).config.codec.model_dump())
+
+
+def place(passage: Passage, bars: int) -> str:
+    """Say where a window of ``bars`` bars is: ``track 1 (Melody), bars 5-6``."""
+    name = f" ({passage.track_name})" if passage.track_name else ""
+    first = int(passage.bars[0])
+    where = f"bar {first}" if bars == 1 else f"bars {first}-{first + bars - 1}"
+    return f"track {passage.track}{name}, {where}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write ``1 window``, ``2 windows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction as a percentage without rounding up to 100."""
+    return f"{int(fraction * 1000) / 10:g} %"

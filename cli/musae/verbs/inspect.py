@@ -1,0 +1,99 @@
+"""``musae inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musae.options import FILE, Console, console_options, examples, model_option
+
+if TYPE_CHECKING:
+    from musicvae_lite.codecs import Codec
+
+_EPILOG = examples(
+    "musae inspect song.mid",
+    "musae inspect songs/*.mid --json",
+)
+
+
+@click.command(name="inspect", epilog=_EPILOG)
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@model_option
+@console_options
+def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
+    """Show tracks, metre and tempo, the windows that the model can use, and why it cannot use the rest.
+
+    Notes are counted in what is left out; "windows" where whole windows are. A reason here is no error: the exit code is 0.
+    """
+    from musae.outputs import each
+    from musae.reading import codec_of
+
+    codec = codec_of(model)
+    found: list[dict[str, Any]] = []
+
+    def look(name: str) -> None:
+        report = examine(name, codec)
+        found.append(report)
+        console.answer("\n".join(_lines(report, model)))
+
+    code = each(files, look, console.error, nothing="see above")
+    console.document({"model": model, "files": found})
+    return code
+
+
+def examine(name: str, codec: Codec) -> dict[str, Any]:
+    """Return what there is to say of one file.
+
+    Raises:
+        MidiError: if the file cannot be read.
+    """
+    from musicvae_lite.media.midi import read_midi
+
+    score = read_midi(name)
+    tracks = codec.explain(score)
+    segments = score.metre_segments()
+    tempos = [round(float(qpm), 3) for qpm in score.tempos["qpm"]] or [120.0]
+    return {
+        "file": name,
+        "ticks_per_quarter": score.ticks_per_quarter,
+        "metres": [f"{segment.numerator}/{segment.denominator}" for segment in segments],
+        "qpm": {"first": round(score.qpm, 3), "lowest": min(tempos), "highest": max(tempos), "changes": len(tempos) - 1},
+        "windows": sum(track.windows for track in tracks),
+        "tracks": [
+            {
+                "track": track.number,
+                "name": track.name,
+                "program": track.program,
+                "role": track.role,
+                "notes": track.notes,
+                "windows": track.windows,
+                "bars": list(track.bars) if track.bars else None,
+                "refused": dict(track.refused.most_common()),
+            }
+            for track in tracks
+        ],
+    }
+
+
+def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
+    from musae.reading import counted
+
+    metres = list(dict.fromkeys(report["metres"]))
+    qpm = report["qpm"]
+    tempo = f"{qpm['first']:g} bpm" + (f" ({qpm['lowest']:g} to {qpm['highest']:g})" if qpm["changes"] > 0 else "")
+    shown = ", ".join(metres[:6]) + (", ..." if len(metres) > 6 else "")
+    yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}"
+    for track in report["tracks"]:
+        name = f" {track['name']!r}" if track["name"] else ""
+        kind = f"{track['role']}, program {track['program']}, {counted(track['notes'], 'note')}"
+        use = (
+            f"{counted(track['windows'], 'window')} in bars {track['bars'][0]}-{track['bars'][1]}"
+            if track["bars"]
+            else "no window"
+        )
+        yield f"  track {track['track']}{name}: {kind}; {use}"
+        for reason, count in track["refused"].items():
+            unit = "window" if reason.startswith("window") else "note"
+            yield f"    not used: {counted(count, unit)}: {reason}"

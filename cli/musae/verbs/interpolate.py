@@ -1,0 +1,132 @@
+"""``musae interpolate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from musae.options import FILE, Console, console_options, examples, model_options, one_or_two, output_option, temperature_option
+
+if TYPE_CHECKING:
+    from musicvae_lite.results import Interpolation
+
+_EPILOG = examples(
+    "musae interpolate a.mid b.mid                    nine steps in a__b.mid",
+    "musae interpolate a.mid b.mid -o steps/          steps/00.mid to steps/08.mid",
+    "musae interpolate a.mid b.mid --bar 5,1          from bar 5 of a.mid to bar 1 of b.mid",
+    "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
+)
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("a", type=FILE, metavar="A.mid")
+@click.argument("b", type=FILE, metavar="B.mid")
+@output_option("File for all steps, or folder (DIR/) for one file a step. [default: A__B.mid]")
+@click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Both ends included.")
+@click.option(
+    "--bar", callback=one_or_two, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
+)
+@click.option("--track", callback=one_or_two, metavar="N[,M]", help="Track of A (and B). [default: first usable]")
+@click.option("--path", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="Great circle or line.")
+@temperature_option(0.0)
+@click.option("--plot", metavar="P.png", help="Draw the steps as piano rolls (PNG, SVG or PDF).")
+@click.option("--wav", metavar="W.wav", help="Render the steps as sound.")
+@model_options
+@console_options
+def interpolate(
+    a: str,
+    b: str,
+    output: str | None,
+    overwrite: bool,
+    steps: int,
+    bar: tuple[int, int] | None,
+    track: tuple[int, int] | None,
+    path: Literal["slerp", "lerp"],
+    temperature: float,
+    plot: str | None,
+    wav: str | None,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> None:
+    """Turn melody A into melody B, in steps along a path in latent space.
+
+    Step 1 is what the model hears in A, the last step what it hears in B. Of longer pieces the first usable window is taken
+    (of the model's length: two bars for mel-2bar); -v lists the others.
+    """
+    from musae.reading import codec_of
+    from musicvae_lite.passages import one_window
+
+    extra = _extra(plot, wav)
+    outputs = _outputs(a, b, output, steps, extra, overwrite)
+    codec = codec_of(model)
+    bars, tracks = bar or (None, None), track or (None, None)
+    ends = [one_window(item, codec, model, t, n) for item, t, n in zip((a, b), tracks, bars, strict=True)]
+    for end in ends:
+        console.detail("\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates))
+    from musicvae_lite.session import load
+
+    result = load(model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path)
+    _write(result, outputs, overwrite)
+    document = {"model": model, **result.as_dict(), "outputs": [str(p) for p in outputs], "plot": plot, "wav": wav}
+    if plot:
+        from musicvae_lite.view import plot_interpolation
+
+        plot_interpolation(result.scores, Path(plot), f"{result.start.stem} to {result.end.stem}", overwrite)
+    if wav:
+        from musae.sound import write_wav
+
+        console.note(f"{wav}: rendered with {write_wav(result.joined, Path(wav), overwrite)}")
+    _report(console, result, codec.steps // codec.steps_per_bar, outputs, extra)
+    console.document(document)
+
+
+def _outputs(a: str, b: str, output: str | None, steps: int, extra: list[Path], overwrite: bool) -> list[Path]:
+    """Return the MIDI files to write, after checking that all outputs can be written."""
+    from musae.outputs import check_files, check_in_folder, is_folder, midi_file
+
+    if output is not None and is_folder(output):
+        digits = max(2, len(str(steps - 1)))
+        names = [f"{step:0{digits}}.mid" for step in range(steps)]
+        check_files(extra, overwrite, (a, b))
+        return check_in_folder(Path(output), names, overwrite, (a, b))
+    path = midi_file(output) if output is not None else Path(f"{Path(a).stem}__{Path(b).stem}.mid")
+    check_files([path, *extra], overwrite, (a, b))
+    return [path]
+
+
+def _extra(plot: str | None, wav: str | None) -> list[Path]:
+    """Return picture and sound file, after checking their kinds."""
+    from musicvae_lite.errors import UsageError
+    from musicvae_lite.view import check_picture
+
+    if plot:
+        check_picture(Path(plot))
+    if wav and Path(wav).suffix.lower() != ".wav":
+        raise UsageError(f"{wav}: a sound file ends in .wav")
+    return [Path(name) for name in (plot, wav) if name]
+
+
+def _write(result: Interpolation, outputs: list[Path], overwrite: bool) -> None:
+    from musae.outputs import make_folder
+    from musicvae_lite.media.midi import write_midi
+
+    if len(outputs) == 1:
+        write_midi(result.joined, outputs[0], overwrite)
+        return
+    make_folder(outputs[0].parent)
+    for score, path in zip(result.scores, outputs, strict=True):
+        write_midi(score, path, overwrite)
+
+
+def _report(console: Console, result: Interpolation, bars: int, outputs: list[Path], extra: list[Path]) -> None:
+    from musae.reading import percent, place
+
+    ends = ((result.start, "from"), (result.end, "to  "))
+    for (passage, word), accuracy in zip(ends, result.accuracy, strict=True):
+        console.show(f"{word} {passage.source}: {place(passage, bars)}; heard right: {percent(accuracy)}")
+    steps = str(outputs[0]) if len(outputs) == 1 else f"{outputs[0]} ... {outputs[-1]}"
+    console.show(f"wrote {', '.join([steps, *map(str, extra)])}")

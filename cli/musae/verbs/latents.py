@@ -1,0 +1,144 @@
+"""``musae encode`` and ``musae decode``: latent vectors as plain arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musae.options import FILE, Console, console_options, examples, model_options, output_option, temperature_option
+
+if TYPE_CHECKING:
+    from musicvae_lite.passages import Passage
+
+_ENCODE = examples(
+    "musae encode song.mid -o z.npz",
+    "musae encode songs/*.mid -o z.npz --every-window",
+    "python -c \"import numpy; print(numpy.load('z.npz')['mean'].shape)\"",
+)
+_DECODE = examples("musae decode z.npz -o decoded/      one file for each source in z.npz")
+
+
+@click.command(epilog=_ENCODE)
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@output_option("The arrays (NumPy .npz).", required=True)
+@click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@click.option("--every-window", is_flag=True, help="Also windows that overlap: one from every bar on that the model can use.")
+@model_options
+@console_options
+def encode(
+    files: tuple[str, ...],
+    output: str,
+    overwrite: bool,
+    track: int | None,
+    every_window: bool,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> int:
+    r"""Write what the model makes of each window of a melody.
+
+    \b
+    mean, scale [N, Z]   mean and standard deviation of the posterior
+    source [N]           the file of each window
+    track, bar [N]       track and first bar, both counted from 1
+    qpm, program [N]     tempo and General MIDI program there
+    model                name of the model
+    """
+    from musae.outputs import check_files, each
+    from musae.reading import codec_of, counted
+    from musicvae_lite.errors import UsageError
+    from musicvae_lite.passages import whole_melody
+
+    path = Path(output)
+    if path.suffix != ".npz":
+        raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
+    check_files([path], overwrite, files)
+    codec = codec_of(model)
+    passages: list[Passage] = []
+    code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window)), console.error)
+    from musicvae_lite.session import load
+
+    session = load(model, device, seed)
+    tables = [_table(passage, *session.encode_windows(passage.windows)) for passage in passages]
+    count = _save(path, tables, model, overwrite)
+    listed = [{"file": passage.source, "track": passage.track, "windows": len(passage.windows)} for passage in passages]
+    console.show(
+        f"wrote {path}: {counted(count, 'window')} of {counted(len(passages), 'file')}, {session.latent_size} numbers each"
+    )
+    console.document({"model": model, "files": listed, "windows": count, "latent_size": session.latent_size, "output": output})
+    return code
+
+
+def _table(passage: Passage, mean: Any, scale: Any) -> dict[str, Any]:
+    import numpy as np
+
+    count = len(passage.windows)
+    return {
+        "mean": mean,
+        "scale": scale,
+        "source": np.full(count, passage.source),
+        "track": np.full(count, passage.track),
+        "bar": passage.bars,
+        "qpm": passage.qpm,
+        "program": np.full(count, passage.program),
+    }
+
+
+def _save(path: Path, tables: list[dict[str, Any]], model: str, overwrite: bool) -> int:
+    """Write the tables one after another and return the number of rows; the same rows give the same bytes."""
+    import numpy as np
+
+    from musicvae_lite.files import atomic_output
+
+    arrays = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+    with atomic_output(path, overwrite) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, model=np.array(model), **arrays)
+    return len(arrays["mean"])
+
+
+@click.command(epilog=_DECODE)
+@click.argument("latents", type=FILE, metavar="Z.npz")
+@output_option("Folder for SOURCE.mid each. [default: SOURCE.decoded.mid here]")
+@temperature_option(0.0)
+@model_options
+@console_options
+def decode(
+    latents: str,
+    output: str | None,
+    overwrite: bool,
+    temperature: float,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> None:
+    """Turn latent vectors back into MIDI: one file a source, its windows where they were.
+
+    Only mean [N, Z] has to be there. Without bar (or where bars do not rise) the windows follow one another.
+    """
+    from musae.archive import read_latents
+    from musae.outputs import make_folder, one_each
+    from musae.reading import codec_of, counted
+    from musicvae_lite.media.midi import write_midi
+    from musicvae_lite.passages import in_sequence
+
+    table = read_latents(Path(latents))
+    groups = table.groups()
+    paths = one_each(output, [stem for stem, _ in groups], "decoded", overwrite, [latents])
+    codec = codec_of(model)
+    if table.model not in ("", model):
+        console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
+    from musicvae_lite.session import load
+
+    windows = load(model, device, seed).decode_windows(table.mean, temperature)
+    for path, (stem, rows) in zip(paths, groups, strict=True):
+        bars = table.bars(rows)
+        score = in_sequence(windows[rows], table.qpm[rows].tolist(), codec, bars, int(table.program[rows[0]]), f"decode {stem}")
+        make_folder(path.parent)
+        write_midi(score, path, overwrite)
+        console.show(f"{path}: {counted(len(rows), 'window')}")
+    outputs = [str(path) for path in paths]
+    console.document({"model": model, "input": latents, "windows": len(windows), "outputs": outputs, "seed": seed})

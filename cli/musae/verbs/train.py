@@ -1,0 +1,118 @@
+"""``musae train``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musae.options import FILE, Console, console_options, device_option, examples
+
+if TYPE_CHECKING:
+    from musicvae_lite.events import Event, Trained
+
+_EPILOG = examples(
+    "musae train mel-2bar --data corpus -o run",
+    "musae train mel-2bar --data corpus -o run --resume                 goes on after Ctrl-C",
+    "musae train my.yaml --data a --data b -o run --set training.steps=5000",
+    "musae train mel-2bar --data mine -o run --init-from mel-2bar       fine-tunes the shipped model",
+)
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("preset", metavar="PRESET|FILE.yaml")
+@click.option("--data", required=True, multiple=True, type=FILE, metavar="CORPUS", help="Prepared corpus; may be repeated.")
+@click.option("--output", "-o", required=True, metavar="RUN", help="Folder of the run; it becomes a model folder.")
+@click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change one setting; more than once for several.")
+@click.option("--resume", is_flag=True, help="Go on where the run in RUN stopped.")
+@click.option("--init-from", metavar="NAME|FOLDER", help="Model whose weights to start from.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="INTEGER", help="The same as --set seed=INTEGER.")
+@device_option
+@click.option("--devices", type=click.IntRange(1, 1024), default=1, show_default=True, metavar="N", help="Share each batch.")
+@console_options
+def train(
+    preset: str,
+    data: tuple[str, ...],
+    output: str,
+    changes: tuple[str, ...],
+    resume: bool,
+    init_from: str | None,
+    seed: int | None,
+    device: str,
+    devices: int,
+    console: Console,
+) -> int:
+    """Train a model. Ctrl-C stops and saves; --resume goes on exactly there.
+
+    RUN holds the best model, last/ the latest, metrics.jsonl and tensorboard/ what happened. Use it with --model RUN.
+    """
+    from musicvae_lite.config import load_config
+
+    config = load_config(preset, [*changes, *([] if seed is None else [f"seed={seed}"])])
+    if init_from is not None:
+        from musicvae_lite.bundle import describe
+
+        describe(init_from)
+    from musicvae_lite.training import train as run
+
+    with _progress(console, config.training.steps) as on_event:
+        outcome = run(config, data, output, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event)
+    state = "finished" if outcome.finished else "stopped and saved; go on with --resume"
+    console.show(f"{outcome.folder}: {state} at step {outcome.step:,}{_measures(outcome.metrics)}")
+    console.document({**asdict(outcome), "folder": str(outcome.folder)})
+    return 0
+
+
+def _measures(values: dict[str, Any]) -> str:
+    """Write the measures that say most."""
+    parts = []
+    shown = (("accuracy", "accuracy", ".4f"), ("onset_accuracy", "note starts", ".4f"), ("kl_bits", "bits", ".1f"))
+    for key, label, form in shown:
+        if isinstance(values.get(key), int | float):
+            parts.append(f"{label} {values[key]:{form}}")
+    return ": " + ", ".join(parts) if parts else ""
+
+
+@contextmanager
+def _progress(console: Console, steps: int) -> Iterator[Callable[[Event], None] | None]:
+    """Show the run on stderr: a bar on a terminal, lines elsewhere."""
+    if console.quiet:
+        yield None
+    elif console.draws:
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+        with Progress(*columns, console=Terminal(stderr=True)) as bar:
+            task = bar.add_task("train", total=steps, state="")
+
+            from musicvae_lite.events import Trained
+
+            def draw(event: Event) -> None:
+                if isinstance(event, Trained):
+                    bar.update(task, completed=event.step, total=event.steps, state=_state(event))
+                else:
+                    bar.console.print(_line(event), highlight=False, markup=False)
+
+            yield draw
+    else:
+        yield lambda event: console.note(_line(event))
+
+
+def _state(event: Trained) -> str:
+    return f"{event.examples_per_second:,.0f} examples/s  loss {event.loss:.2f}  nll {event.nll:.2f}  kl {event.kl_bits:.1f} bits"
+
+
+def _line(event: Event) -> str:
+    """Write an event on one line."""
+    from musicvae_lite.events import Trained, Validated
+
+    if isinstance(event, Trained):
+        return f"step {event.step:,} of {event.steps:,}: {_state(event)}  beta {event.beta:.3g}"
+    if isinstance(event, Validated):
+        best = " (best so far)" if event.best else ""
+        return f"step {event.step:,}: validation{_measures(event.measures.as_dict())}{best}"
+    return f"{'musae: warning: ' if event.warning else ''}{event.message}"

@@ -1,0 +1,83 @@
+"""One update: the forward pass with its objective, Adam with Magenta's clipping and decay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from musicvae_lite.config import RunConfig, ScheduleSettings
+from musicvae_lite.models import Autoencoder, Batch, Teacher
+from musicvae_lite.noise import Noise
+from musicvae_lite.objective import Objective, Schedule
+
+
+class TrainStep(nn.Module):
+    """Forward pass and objective of one batch; one module, so that Fabric can wrap it for several devices."""
+
+    def __init__(self, model: Autoencoder, config: RunConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.sampling = schedule(config.teacher.sampling)
+        self.dropout = config.teacher.dropout
+        self.objective = objective(config)
+
+    def forward(self, batch: Batch, step: int, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (total loss, nll, kl) of the batch, scalars in nats."""
+        latent = self.model.encode(batch)
+        teacher = Teacher(self.sampling(step), self.dropout)
+        nll = self.model.nll(latent.sample(noise), batch, teacher, noise)
+        loss = self.objective(nll, latent.kl(), step)
+        return loss.total, loss.nll, loss.kl
+
+
+def schedule(settings: ScheduleSettings) -> Schedule:
+    """Return the schedule that the settings describe."""
+    return Schedule(**settings.model_dump())
+
+
+def objective(config: RunConfig) -> Objective:
+    """Return the objective that the settings describe."""
+    settings = config.objective
+    return Objective(schedule(settings.beta), settings.free_bits, settings.per)
+
+
+def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
+    """Return Adam with the settings' constants; the rate is set at every step."""
+    settings = config.optimiser
+    fused = next(model.parameters()).device.type in {"cpu", "cuda"}
+    return torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=schedule(settings.learning_rate)(0),
+        betas=settings.betas,
+        eps=settings.eps,
+        weight_decay=settings.weight_decay,
+        fused=fused,
+    )
+
+
+def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) -> None:
+    """Set Adam's rate and epsilon for the update number ``step`` (from 0).
+
+    Epsilon enters as in the last lines of section 2 of Kingma & Ba 2015 (TensorFlow's form): it is added to the second
+    moment's root before the bias correction, where torch adds it after.
+    """
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+        group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** (step + 1))
+
+
+def clip_gradients(parameters: Sequence[Tensor], clip_norm: float, skip_norm: float) -> float:
+    """Scale the gradients to a global norm of at most ``clip_norm`` and return the norm they had.
+
+    At ``skip_norm`` or above, or where the norm is not a number, they become zero (Magenta's ``grad_norm_clip_to_zero``).
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if not norm < skip_norm:
+        torch._foreach_zero_(gradients)
+    elif norm > clip_norm:
+        torch._foreach_mul_(gradients, clip_norm / norm)
+    return norm

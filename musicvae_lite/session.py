@@ -1,0 +1,377 @@
+"""Using a trained model: pieces in, pieces out; and arrays in, arrays out.
+
+Letters in shapes: N windows, T steps of a window, V classes of a step, Z latent size, S steps of a path, C controls.
+
+Everything runs in float32 in blocks of one fixed size, so that a result does not depend on how many windows are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from musicvae_lite.codecs.melody import FIRST_NOTE
+from musicvae_lite.devices import resolve_device
+from musicvae_lite.errors import UsageError
+from musicvae_lite.latent import Latent, interpolate
+from musicvae_lite.media.midi import Score
+from musicvae_lite.models import Batch
+from musicvae_lite.models.sequence import SequenceAutoencoder
+from musicvae_lite.noise import Noise
+from musicvae_lite.passages import Item, Passage, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.results import Interpolation, Reconstruction
+
+#: Windows that run through the model together. Larger is faster for many windows and slower for a few.
+BLOCK = 32
+_FEW_BLOCKS = 4  # up to so many are computed on one thread
+
+Floats = NDArray[np.float32]
+Points = Latent | Tensor | NDArray[Any]
+
+# What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
+_EVENTS, _PRIOR = 1, 2
+
+
+def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> Session:
+    """Load a model for use.
+
+    Args:
+        model: name of a shipped model, or a model folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        seed: of every draw for which no other seed is given.
+
+    Raises:
+        UsageError: no such model or device.
+        MusaeError: the folder is foreign, truncated or damaged.
+    """
+    place = resolve_device(device)
+    with _one_thread():
+        return Session(load_bundle(model, place), str(model), seed)
+
+
+class Session:
+    """A model with its codec, on one device.
+
+    Args:
+        bundle: the model; it stays on the device where it is.
+        name: what messages call it.
+        seed: of every draw for which no other seed is given.
+    """
+
+    def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
+        self.bundle, self.name, self.seed = bundle, name, seed
+        self.codec, self.model = bundle.codec, bundle.model
+        self.device = next(bundle.model.parameters()).device
+
+    @property
+    def latent_size(self) -> int:
+        """Z."""
+        return self.model.latent_size
+
+    # Pieces in, pieces out
+
+    def interpolate(
+        self,
+        a: Item | Passage,
+        b: Item | Passage,
+        steps: int = 9,
+        temperature: float = 0.0,
+        path: Literal["slerp", "lerp"] = "slerp",
+        bars: tuple[int | None, int | None] = (None, None),
+        tracks: tuple[int | None, int | None] = (None, None),
+        seed: int | None = None,
+    ) -> Interpolation:
+        """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
+
+        Step 1 is what the model makes of ``a``, the last step what it makes of ``b``; the tempo moves evenly between theirs.
+
+        Args:
+            a: file or score.
+            b: file or score.
+            steps: at least 2.
+            temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
+            path: ``slerp`` (great circle) or ``lerp`` (straight line).
+            bars: bar (1-based) at which the window of each starts; default the first usable one.
+            tracks: track (1-based) of each; default the first usable one.
+            seed: of the draws; default the session's.
+
+        Raises:
+            UsageError: too few steps, a negative temperature, no such track or bar.
+            NothingUsableError: a piece without a usable window.
+        """
+        if steps < 2:
+            raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
+        if path not in ("slerp", "lerp"):
+            raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
+        start = one_window(a, self.codec, self.name, tracks[0], bars[0])
+        end = one_window(b, self.codec, self.name, tracks[1], bars[1])
+        mean, _ = self.encode_windows(np.concatenate([start.windows, end.windows]))
+        latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
+        windows = self.decode_windows(latents, temperature, seed=seed)
+        qpm = np.linspace(start.qpm[0], end.qpm[0], steps).tolist()
+        names = [f"{start.stem} to {end.stem}, step {step + 1}" for step in range(steps)]
+        program = start.program
+        rows = zip(windows, qpm, names, strict=True)
+        scores = tuple(in_sequence(row[None], [tempo], self.codec, program=program, name=name) for row, tempo, name in rows)
+        title = f"interpolate {start.stem} to {end.stem}"
+        joined = in_sequence(windows, qpm, self.codec, program=program, name=title)
+        accuracy = (_agreement(windows[0], start.windows[0]), _agreement(windows[-1], end.windows[0]))
+        settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
+        return Interpolation(start, end, latents, windows, scores, joined, accuracy, settings)
+
+    def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False) -> Latent:
+        """Return the posterior of the windows that cover a melody, mean [N, Z]; see :func:`~musicvae_lite.passages.whole_melody`.
+
+        Raises:
+            UsageError: no such track.
+            NothingUsableError: a piece without a usable window.
+        """
+        passage = whole_melody(item, self.codec, self.name, track, every_window)
+        mean, scale = self.encode_windows(passage.windows)
+        return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
+
+    def decode(self, z: Points, temperature: float = 0.0, qpm: float = 120.0, seed: int | None = None) -> Score:
+        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another."""
+        windows = self.decode_windows(_points(z), temperature, seed=seed)
+        return in_sequence(windows, [qpm] * len(windows), self.codec)
+
+    def reconstruct(self, item: Item | Passage, track: int | None = None) -> Reconstruction:
+        """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
+
+        Raises:
+            UsageError: no such track.
+            NothingUsableError: a piece without a usable window.
+        """
+        passage = whole_melody(item, self.codec, self.name, track)
+        mean, _ = self.encode_windows(passage.windows)
+        windows = self.decode_windows(mean)
+        score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
+        onsets = passage.windows >= FIRST_NOTE
+        last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
+        return Reconstruction(
+            passage,
+            (int(passage.bars[0]), last),
+            windows,
+            score,
+            _agreement(windows, passage.windows),
+            _agreement(windows[onsets], passage.windows[onsets]),
+        )
+
+    def sample(
+        self, count: int = 1, temperature: float = 0.5, bars: int | None = None, qpm: float = 120.0, seed: int | None = None
+    ) -> list[Score]:
+        """Draw pieces from the prior.
+
+        A piece of several windows follows the great circle between two draws, so that its windows belong together.
+
+        Args:
+            count: number of pieces, at least 1.
+            temperature: of the events; 0 takes the likeliest.
+            bars: length of a piece, a multiple of the model's window; default one window.
+            qpm: tempo, quarter notes per minute.
+            seed: of the draws; default the session's. Piece i is the same for every ``count`` above i.
+
+        Raises:
+            UsageError: a count below 1, a negative temperature, or a length that the model cannot make.
+        """
+        size = self.codec.steps // self.codec.steps_per_bar
+        bars = size if bars is None else bars
+        if count < 1:
+            raise UsageError(f"count is {count}; at least 1 piece can be drawn")
+        if bars < 1 or bars % size:
+            raise UsageError(f"{self.name} makes pieces of {size} bars and multiples of it, not of {bars}")
+        seed = self.seed if seed is None else seed
+        length = bars // size
+        noise = Noise(seed, _PRIOR)
+        ends = [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
+        z = torch.cat([interpolate(start, end, length) for start, end in ends]).numpy()
+        windows = self.decode_windows(z, temperature, seed=seed).reshape(count, length, -1)
+        names = [f"sample {number}" for number in range(1, count + 1)]
+        return [in_sequence(rows, [qpm] * length, self.codec, name=name) for rows, name in zip(windows, names, strict=True)]
+
+    # Arrays in, arrays out
+
+    @torch.inference_mode()
+    def encode_windows(
+        self, windows: NDArray[Any], lengths: NDArray[Any] | None = None, condition: NDArray[Any] | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of each window's posterior.
+
+        Args:
+            windows: token classes [N, T].
+            lengths: valid steps of each window, 1 to T [N]; default all.
+            condition: control input [N, T, C].
+
+        Returns:
+            Two float32 arrays [N, Z].
+
+        Raises:
+            UsageError: if a shape or a value does not fit the model.
+        """
+        tokens = self._tokens(windows)
+        arrays = {"x": tokens, "target": tokens, "length": _lengths(lengths, tokens), "condition": _condition(condition, tokens)}
+
+        def block(start: int, **rows: Tensor) -> tuple[Tensor, Tensor]:
+            latent = self.model.encode(Batch(**rows))
+            return latent.mean, latent.scale
+
+        mean, scale = self._in_blocks(block, len(tokens), arrays, [(self.latent_size,)] * 2)
+        return mean, scale
+
+    @torch.inference_mode()
+    def decode_windows(
+        self, z: Points, temperature: float = 0.0, condition: NDArray[Any] | None = None, seed: int | None = None
+    ) -> NDArray[Any]:
+        """Return what points decode to.
+
+        Args:
+            z: [N, Z].
+            temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
+            condition: control input [N, T, C].
+            seed: of the draws; default the session's.
+
+        Returns:
+            Token classes [N, T], uint8 where they fit.
+
+        Raises:
+            UsageError: if a shape or a value does not fit the model, or the temperature is negative.
+        """
+        points = self._latents(z)
+        if not 0 <= temperature < np.inf:
+            raise UsageError(f"temperature is {temperature}; it is 0 (the likeliest) or above")
+        arrays = {"z": points, "condition": _condition(condition, points)}
+        draws = self.seed if seed is None else seed
+
+        def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
+            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition),)
+
+        (tokens,) = self._in_blocks(block, len(points), arrays, [(self.codec.steps,)])
+        return tokens.astype(np.uint8 if self.codec.vocabulary <= 256 else np.uint16)
+
+    @torch.inference_mode()
+    def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
+        """Return logits [N, T, V] of each step, given z [N, Z] and the true steps of ``windows`` [N, T] before it.
+
+        Raises:
+            UsageError: if a shape or a value does not fit the model, or the model has no logits.
+        """
+        points, tokens = self._latents(z), self._tokens(windows)
+        if len(points) != len(tokens):
+            raise UsageError(f"there are {len(points)} points for {len(tokens)} windows")
+        model = self.model
+        if not isinstance(model, SequenceAutoencoder):
+            raise UsageError(f"{self.name} is no sequence model; it has no logits")
+        arrays: dict[str, NDArray[Any] | None] = {"z": points, "x": tokens, "condition": _condition(condition, points)}
+
+        def block(start: int, z: Tensor, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
+            return (model.logits(z, Batch(x, x, condition=condition)).float(),)
+
+        (logits,) = self._in_blocks(block, len(points), arrays, [(tokens.shape[1], self.codec.vocabulary)])
+        return logits
+
+    def _in_blocks(
+        self,
+        run: Callable[..., tuple[Tensor, ...]],
+        count: int,
+        arrays: dict[str, NDArray[Any] | None],
+        empty: Sequence[tuple[int, ...]],
+    ) -> list[NDArray[Any]]:
+        """Call ``run(first row, **rows of the arrays)`` for every block; the last one is filled up and cut again.
+
+        ``empty`` holds the shapes, without N, of what it returns when there are no rows.
+        """
+        if not count:
+            return [np.zeros((0, *shape), np.float32) for shape in empty]
+        parts = []
+        with self._settings(count):
+            for start in range(0, count, BLOCK):
+                rows = np.minimum(np.arange(start, start + BLOCK), count - 1)
+                given = {key: torch.from_numpy(a[rows]).to(self.device) for key, a in arrays.items() if a is not None}
+                keep = min(BLOCK, count - start)
+                parts.append([result[:keep].cpu().numpy() for result in run(start, **given)])
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    @contextmanager
+    def _settings(self, count: int) -> Iterator[None]:
+        """Keep cuDNN from rounding to TensorFloat-32, and small work on one CPU thread."""
+        with ExitStack() as stack:
+            if self.device.type == "cuda":
+                stack.enter_context(torch.backends.cudnn.flags(allow_tf32=False, deterministic=True))
+            elif count <= _FEW_BLOCKS * BLOCK:
+                stack.enter_context(_one_thread())
+            yield
+
+    def _tokens(self, windows: NDArray[Any]) -> NDArray[np.int64]:
+        array = np.asarray(windows)
+        shape = f"[N, {self.codec.steps}]"
+        if array.ndim != 2 or array.shape[1] != self.codec.steps or not np.issubdtype(array.dtype, np.integer):
+            raise UsageError(f"{self.name} reads integer windows {shape}; these are {array.dtype} {list(array.shape)}")
+        if array.size and not 0 <= int(array.min()) <= int(array.max()) < self.codec.vocabulary:
+            raise UsageError(f"classes run from 0 to {self.codec.vocabulary - 1}; these go from {array.min()} to {array.max()}")
+        return array.astype(np.int64)
+
+    def _latents(self, z: Points) -> Floats:
+        array = _points(z)
+        if array.ndim != 2 or array.shape[1] != self.latent_size:
+            raise UsageError(f"{self.name} has points [N, {self.latent_size}]; these are {list(array.shape)}")
+        if not np.isfinite(array).all():
+            raise UsageError("a point has a number that is not finite")
+        return array
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread.
+
+    Threads gain nothing on products this small, and where other programs use the cores each hand-over waits for the scheduler:
+    measured 30 ms instead of 0.2 ms for one LSTM cell on 2 busy cores.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _points(z: Points) -> Floats:
+    """Return points as an array of at least two dimensions."""
+    if isinstance(z, Latent):
+        z = z.mean
+    array = z.detach().cpu().numpy() if isinstance(z, Tensor) else np.asarray(z)
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise UsageError(f"points are numbers, not {array.dtype}")
+    return np.atleast_2d(array).astype(np.float32)
+
+
+def _lengths(lengths: NDArray[Any] | None, tokens: NDArray[Any]) -> NDArray[np.int64] | None:
+    if lengths is None:
+        return None
+    array = np.asarray(lengths)
+    if array.shape != (len(tokens),) or not np.issubdtype(array.dtype, np.integer):
+        raise UsageError(f"lengths are {len(tokens)} integers; these are {array.dtype} {list(array.shape)}")
+    if array.size and not 1 <= int(array.min()) <= int(array.max()) <= tokens.shape[1]:
+        raise UsageError(f"lengths run from 1 to {tokens.shape[1]}; these go from {array.min()} to {array.max()}")
+    return array.astype(np.int64)
+
+
+def _condition(condition: NDArray[Any] | None, rows: NDArray[Any]) -> Floats | None:
+    if condition is None:
+        return None
+    array = np.asarray(condition, np.float32)
+    if array.ndim != 3 or len(array) != len(rows):
+        raise UsageError(f"condition is [N, T, C] with N {len(rows)}; it is {list(array.shape)}")
+    return array
+
+
+def _agreement(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return the fraction of equal entries; 1 where there are none."""
+    return float((a == b).mean()) if a.size else 1.0

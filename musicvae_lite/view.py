@@ -1,0 +1,142 @@
+"""Pictures of music: piano rolls. matplotlib is imported only where a file is drawn.
+
+Letters in shapes: N windows, T steps, H W picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicvae_lite.codecs.melody import FIRST_NOTE, NOTE_OFF
+from musicvae_lite.errors import UsageError
+from musicvae_lite.files import atomic_output
+from musicvae_lite.media.midi import Score
+
+FORMATS = (".png", ".svg", ".pdf")
+
+_PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
+_START, _END = "#2f6db5", "#d9622b"  # blue to orange: told apart with every common kind of colour blindness
+_PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
+
+
+def roll_image(windows: NDArray[Any]) -> NDArray[np.float64]:
+    """Draw melody windows [N, T] side by side, all 88 keys, low notes at the bottom.
+
+    Returns:
+        Brightness 0 to 1 [H, W]: 1 where a note starts, 0.6 where it goes on, 0.3 between windows.
+    """
+    windows = np.asarray(windows)
+    count, steps = windows.shape
+    keys = 88
+    sounding = _sounding(windows)
+    rolls = np.zeros((count, keys, steps))
+    window, step = np.nonzero((sounding >= 0) & (sounding < keys))
+    key = sounding[window, step]
+    rolls[window, keys - 1 - key, step] = np.where(windows[window, step] >= FIRST_NOTE, 1.0, 0.6)
+    large = rolls.repeat(_PIXELS, axis=1).repeat(_PIXELS, axis=2)
+    line = np.full((count, keys * _PIXELS, 1), 0.3)
+    return np.concatenate(list(np.concatenate([large, line], axis=2)), axis=1)
+
+
+def _sounding(windows: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the key (0 for the lowest) that sounds at every step, -1 for silence [N, T]."""
+    steps = np.arange(windows.shape[1])
+    last = np.maximum.accumulate(np.where(windows > 0, steps, 0), axis=1)
+    event = np.take_along_axis(windows.astype(np.int64), last, axis=1)
+    return np.where(event > NOTE_OFF, event - FIRST_NOTE, -1)
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture of a kind that cannot be written.
+
+    Raises:
+        UsageError: naming the kinds.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"{path}: a picture ends in {', '.join(FORMATS)}")
+
+
+def plot_interpolation(scores: Sequence[Score], path: Path, title: str = "", overwrite: bool = False) -> None:
+    """Draw one piano roll a step, side by side on one axis of pitch, and write PNG, SVG or PDF.
+
+    Args:
+        scores: the steps in order, each a score of one melody.
+        path: where to; the suffix says which kind.
+        title: above the picture.
+        overwrite: replace an existing file.
+
+    Raises:
+        UsageError: the kind of picture is not known, or see :func:`musicvae_lite.files.check_output`.
+        MusaeError: if the file system refuses.
+    """
+    check_picture(path)
+    with atomic_output(path, overwrite) as part:
+        figure = _figure(scores, title)
+        # The same scores give the same bytes: no date, and fixed names inside an SVG.
+        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+        figure.savefig(part, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
+
+
+def _figure(scores: Sequence[Score], title: str) -> Any:
+    import matplotlib
+
+    matplotlib.rcParams["svg.hashsalt"] = "musae"
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    columns = min(len(scores), _MAX_COLUMNS)
+    rows = -(-len(scores) // columns)
+    figure = Figure(figsize=(_PANEL_INCHES * columns + 0.9, _HEIGHT_INCHES * rows + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    colours = LinearSegmentedColormap.from_list("path", [_START, _END])
+    low, high = _pitch_range(scores)
+    for index, (panel, score) in enumerate(zip(panels, scores, strict=False)):
+        _draw(panel, score, colours(index / max(1, len(scores) - 1)), low, high)
+        panel.set_title(str(index + 1), fontsize=9)
+    for panel in panels[len(scores) :]:
+        panel.set_visible(False)
+    for panel in panels[::columns]:
+        panel.set_ylabel("pitch", fontsize=8)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    figure.supxlabel("bar (of each step)", fontsize=8)
+    return figure
+
+
+def _pitch_range(scores: Sequence[Score]) -> tuple[int, int]:
+    """Return lowest and highest pitch, at least an octave apart."""
+    pitches = np.concatenate([score.notes["pitch"] for score in scores]) if scores else np.zeros(0, np.uint8)
+    if not len(pitches):
+        return 60, 72
+    low, high = int(pitches.min()), int(pitches.max())
+    return min(low, high - 12), high
+
+
+def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
+    """Draw the notes of one step; the lines are bars, beats and the C of every octave."""
+    metre = score.metres[0]
+    bar = 4 * score.ticks_per_quarter * int(metre["numerator"]) / int(metre["denominator"])
+    bars = max(1, -(-score.end // bar))
+    notes = score.notes
+    for start, end, pitch in zip(notes["start"] / bar, notes["end"] / bar, notes["pitch"].tolist(), strict=True):
+        panel.broken_barh([(start, end - start)], (pitch - 0.42, 0.84), facecolor=colour, edgecolor="white", linewidth=0.4)
+    octaves = [pitch for pitch in range(12 * (low // 12), high + 13, 12) if low - 1 <= pitch <= high + 1]
+    panel.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=8)
+    panel.set_xticks(np.arange(bars + 1), [str(number + 1) for number in range(int(bars))] + [""], fontsize=7)
+    panel.set_xticks(np.arange(0, bars, 1 / int(metre["numerator"])), minor=True)
+    panel.grid(axis="x", color="#cccccc", linewidth=0.8)
+    panel.grid(axis="x", which="minor", color="#eeeeee", linewidth=0.5)
+    panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.tick_params(length=0, which="both")
+    panel.set_xlim(0, bars)
+    panel.set_ylim(low - 1.5, high + 1.5)
+    for side in ("top", "right", "left", "bottom"):
+        panel.spines[side].set_color("#bbbbbb")

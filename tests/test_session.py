@@ -1,0 +1,194 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import musicvae_lite as mv
+from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.latent import Latent
+from musicvae_lite.media.midi import Score, Track, read_midi
+from musicvae_lite.passages import cover, overlap, spans, whole_melody
+from musicvae_lite.session import BLOCK
+from tests.tiny import codec, melody, save, save_tiny_model, score
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return mv.load(save_tiny_model(tmp_path_factory.mktemp("model") / "tiny"), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def windows():
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(2, 90, (BLOCK + 9, 32), dtype=np.uint8)
+    tokens[generator.random(tokens.shape) < 0.6] = 0
+    return tokens
+
+
+def test_importing_the_package_imports_no_torch():
+    code = "import sys, musicvae_lite as m; assert m.__version__; assert 'torch' not in sys.modules; m.Score; print(dir(m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Session" in done.stdout
+
+
+def test_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nothing_like_this"):
+        getattr(mv, "nothing_like_this")  # noqa: B009
+
+
+def test_interpolation_starts_at_a_and_ends_at_b(session, tmp_path):
+    a, b = save(melody(5, 90, "A"), tmp_path / "a.mid"), save(melody(3, 150, "B", 70, program=9), tmp_path / "b.mid")
+    result = session.interpolate(a, b, steps=5)
+    mean, _ = session.encode_windows(np.stack([result.start.windows[0], result.end.windows[0]]))
+    ends = session.decode_windows(mean)
+    assert np.array_equal(result.windows[[0, -1]], ends)
+    assert np.array_equal(result.latents[[0, -1]], mean)
+    assert len(result) == len(list(result)) == 5 and isinstance(result[0], Score)
+    assert result.accuracy[0] == pytest.approx((ends[0] == result.start.windows[0]).mean())
+    assert [round(step.qpm) for step in result] == [90, 105, 120, 135, 150]
+    assert [round(qpm) for qpm in result.joined.tempos["qpm"]] == [90, 105, 120, 135, 150]
+    assert result.joined.tempos["tick"].tolist() == [480 * 8 * step for step in range(5)]
+    assert result.joined.tracks[0].name == "interpolate a to b"
+    assert result.as_dict()["inputs"][0] == {
+        "file": a, "track": 1, "track_name": "A", "bar": 1, "windows_available": 4, "accuracy": result.accuracy[0]
+    }  # fmt: skip
+
+
+def test_bar_and_track_choose_the_window(session):
+    two = score(
+        [(q, q + 1, 60 + q, 0) for q in range(8)] + [(q, q + 1, 80 - q, 1) for q in range(16)], (Track("low"), Track("high"))
+    )
+    chosen = session.interpolate(two, two, 2, tracks=(2, None), bars=(3, None))
+    assert (chosen.start.track, chosen.start.bars[0], chosen.end.track, chosen.end.bars[0]) == (2, 3, 1, 1)
+    with pytest.raises(UsageError, match=r"no usable window starts at bar 9; there are: track 1 \(low\): bars 1; track 2"):
+        session.interpolate(two, two, bars=(9, None))
+    with pytest.raises(UsageError, match="no track 3"):
+        session.interpolate(two, two, tracks=(3, None))
+
+
+def test_wrong_requests_are_usage_errors(session):
+    piece = melody(2)
+    for wrong in ({"steps": 1}, {"steps": -3}, {"path": "spline"}, {"temperature": -1.0}, {"temperature": float("nan")}):
+        with pytest.raises(UsageError):
+            session.interpolate(piece, piece, **wrong)
+    with pytest.raises(UsageError, match="multiples"):
+        session.sample(1, bars=3)
+    with pytest.raises(UsageError, match="at least 1"):
+        session.sample(0)
+
+
+def test_piece_without_a_melody_says_why(session):
+    waltz = score([(q, q + 1, 60 + q, 0) for q in range(12)], metre=(3, 4))
+    with pytest.raises(NothingUsableError, match=r"metre 3/4 \(the model needs 4/4\) \(12 notes\); see 'musae inspect"):
+        session.encode(waltz)
+
+
+@pytest.mark.parametrize("path", ["missing.mid", "."])
+def test_file_that_cannot_be_read_is_an_error_of_ours(session, path):
+    with pytest.raises(MusaeError):
+        session.reconstruct(path)
+
+
+def test_results_do_not_depend_on_how_many_are_asked_for(session, windows):
+    mean, scale = session.encode_windows(windows)
+    assert mean.shape == scale.shape == (BLOCK + 9, 4) and (scale > 0).all()
+    one, _ = session.encode_windows(windows[BLOCK : BLOCK + 1])
+    assert np.array_equal(one[0], mean[BLOCK])
+    for temperature in (0.0, 1.0):
+        every = session.decode_windows(mean, temperature)
+        assert every.shape == windows.shape and every.dtype == np.uint8
+        assert np.array_equal(session.decode_windows(mean[:7], temperature), every[:7])
+    assert session.encode_windows(windows[:0])[0].shape == (0, 4)
+    assert session.decode_windows(mean[:0]).shape == (0, 32)
+
+
+def test_seed_decides_every_draw(session, windows):
+    mean, _ = session.encode_windows(windows)
+    draws = [session.decode_windows(mean, 1.0, seed=seed) for seed in (1, 1, 2)]
+    assert np.array_equal(draws[0], draws[1]) and not np.array_equal(draws[0], draws[2])
+    assert session.sample(2, seed=3) == session.sample(3, seed=3)[:2]
+    assert session.sample(1, seed=3) != session.sample(1, seed=4)
+
+
+def test_teacher_forced_logits_agree_with_greedy_decoding(session, windows):
+    mean, _ = session.encode_windows(windows)
+    greedy = session.decode_windows(mean)
+    logits = session.teacher_forced(mean, greedy)
+    assert logits.shape == (*windows.shape, 90) and logits.dtype == np.float32
+    assert (logits.argmax(-1) == greedy).mean() > 0.999  # the same sums in another order
+
+
+def test_lengths_hide_what_comes_after(session, windows):
+    cut = windows.copy()
+    cut[:, 16:] = 0
+    lengths = np.full(len(windows), 16)
+    mean, _ = session.encode_windows(windows, lengths)
+    assert np.array_equal(mean, session.encode_windows(cut, lengths)[0])
+    assert not np.array_equal(mean, session.encode_windows(windows)[0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.encode_windows(np.zeros((2, 31), np.uint8)),
+        lambda s: s.encode_windows(np.zeros((2, 32))),
+        lambda s: s.encode_windows(np.full((2, 32), 90)),
+        lambda s: s.encode_windows(np.zeros((2, 32), int), lengths=np.array([0, 3])),
+        lambda s: s.encode_windows(np.zeros((2, 32), int), lengths=np.array([3])),
+        lambda s: s.encode_windows(np.zeros((2, 32), int), condition=np.zeros((1, 32, 2))),
+        lambda s: s.decode_windows(np.zeros((2, 5))),
+        lambda s: s.decode_windows(np.full((2, 4), np.nan)),
+        lambda s: s.decode_windows(np.array([["a", "b", "c", "d"]])),
+        lambda s: s.teacher_forced(np.zeros((2, 4)), np.zeros((3, 32), int)),
+    ],
+)
+def test_arrays_that_do_not_fit_are_usage_errors(session, call):
+    with pytest.raises(UsageError):
+        call(session)
+
+
+def test_encode_then_decode_goes_through_a_latent(session):
+    latent = session.encode(melody(4))
+    assert isinstance(latent, Latent) and latent.mean.shape == (2, 4)
+    piece = session.decode(latent)
+    assert isinstance(piece, Score) and piece == session.decode(latent.mean) == session.decode(latent.mean.numpy())
+    assert isinstance(session.decode(torch.zeros(4)), Score)
+
+
+def test_reconstruction_keeps_place_tempo_and_metre(session, tmp_path):
+    rest = [(q, q + 1, 60 + q % 12, 0) for q in [*range(8, 28), *range(60, 68)]]  # bars 3-7 and 16-17
+    path = save(score(rest, ticks=96), tmp_path / "piece.mid")
+    result = session.reconstruct(path)
+    assert result.passage.bars.tolist() == [3, 5, 6, 16] and result.passage.skip.tolist() == [0, 0, 1, 0]
+    assert result.bars == (3, 17)
+    assert result.windows.shape == (4, 32)
+    perfect = result.passage
+    from musicvae_lite.passages import rebuild
+
+    again = rebuild(perfect, perfect.windows, session.codec, "x")
+    quarters = (again.notes["start"] / again.ticks_per_quarter).tolist()
+    assert quarters == [row[0] for row in rest]
+    assert again.notes["pitch"].tolist() == [row[2] for row in rest]
+    assert read_midi(path).qpm == again.qpm
+
+
+def test_cover_takes_each_bar_once_where_it_can():
+    assert cover(np.arange(5), 2).tolist() == [0, 2, 4]
+    assert cover(np.array([0, 1, 3]), 2).tolist() == [0, 1, 2]
+    assert cover(np.arange(5), 16).tolist() == [0, 4]
+    assert overlap(np.array([0, 2, 3, 9]), 2).tolist() == [0, 0, 1, 0]
+    assert spans(np.array([1, 2, 3, 7, 9, 10])) == "1-3, 7, 9-10"
+
+
+def test_every_window_of_a_track():
+    passage = whole_melody(melody(5), codec(), "tiny", every_window=True)
+    assert passage.bars.tolist() == [1, 2, 3, 4] and passage.skip.tolist() == [0, 1, 1, 1]
+
+
+def test_cuda_that_is_not_there(tmp_path):
+    if torch.cuda.is_available():
+        return
+    with pytest.raises(UsageError, match="--device"):
+        mv.load(save_tiny_model(tmp_path / "m"), device="cuda")
