@@ -83,6 +83,7 @@ def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
     Raises:
         MusaeError: if the file is of a model of another structure, or damaged.
     """
+    fused = optimiser.param_groups[0]["fused"]  # such an Adam counts its steps on the device of the weights
     with torch.no_grad():
         try:
             with safe_open(path, "pt") as file:
@@ -92,7 +93,7 @@ def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
                     mean.copy_(file.get_tensor(f"average/{name}"))
                     if f"step/{name}" in keys:
                         optimiser.state[parameter] = {
-                            key: file.get_tensor(f"{key}/{name}").to("cpu" if key == "step" else parameter.device)
+                            key: file.get_tensor(f"{key}/{name}").to("cpu" if key == "step" and not fused else parameter.device)
                             for key in _MOMENTS
                         }
         except (SafetensorError, RuntimeError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,12 +43,13 @@ _COLLAPSED_BITS = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended."""
+    """How a run ended; ``rank`` is the number of this process among those that shared it."""
 
     folder: Path
     step: int
     finished: bool
     metrics: dict[str, float]
+    rank: int = 0
 
 
 def train(
@@ -70,7 +72,7 @@ def train(
         resume: go on where the run in ``output`` stopped, exactly.
         init_from: a model folder or shipped name whose weights to start from.
         device: auto, cpu, cuda or mps.
-        devices: number of devices (or CPU processes) that share each batch.
+        devices: number of devices (or CPU processes) that share each batch; under torchrun its processes share it instead.
         on_event: called on rank 0 with :class:`Trained`, :class:`Validated` and :class:`Notice`.
 
     Raises:
@@ -82,14 +84,15 @@ def train(
     corpus = Corpus.open(corpora)
     if corpus.codec.config() != config.codec.model_dump(mode="json"):
         raise UsageError(_codec_difference(config, corpus))
-    if config.training.batch_size % devices:
-        raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {devices} devices")
+    local, nodes = _processes(devices)
+    if config.training.batch_size % (local * nodes):
+        raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {local * nodes} processes")
     folders = [Path(corpora)] if isinstance(corpora, str | Path) else [Path(folder) for folder in corpora]
     manifests = [read_manifest(folder) for folder in folders]
-    run = _Run(
-        config, corpus, manifests, output, resume, init_from, resolve_device(device), devices, on_event or (lambda event: None)
-    )
-    with torch.random.fork_rng(), stoppable() as stop:
+    where, report = resolve_device(device), on_event or (lambda event: None)
+    # The caller's random numbers stay as they were.
+    with torch.random.fork_rng([where] if where.type == "cuda" else []), stoppable() as stop:
+        run = _Run(config, corpus, manifests, output, resume, init_from, where, (local, nodes), report)
         return run.fit(stop)
 
 
@@ -105,7 +108,7 @@ class _Run:
         resume: bool,
         init_from: str | Path | None,
         device: torch.device,
-        devices: int,
+        processes: tuple[int, int],
         on_event: Callable[[Event], None],
     ) -> None:
         from lightning_fabric import Fabric
@@ -115,7 +118,7 @@ class _Run:
             keep_freed_memory()
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # its remarks on precision are for developers
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        self.fabric = Fabric(accelerator=device.type, devices=devices, precision=precision)
+        self.fabric = Fabric(accelerator=device.type, devices=processes[0], num_nodes=processes[1], precision=precision)
         self.fabric.launch()
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
         self.train_set, held_out = corpus.split("train"), corpus.split("valid")
@@ -169,7 +172,7 @@ class _Run:
         if self.log is not None:
             self.log.close()
         self.fabric.barrier()
-        return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics)
+        return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
 
     def _batches(self, step: int) -> Iterator[Batch]:
         """Yield the batches of the run from ``step`` on; epoch and place in it follow from the step alone."""
@@ -321,6 +324,14 @@ _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
     "lower objective.beta, raise objective.free_bits or raise teacher.dropout"
 )
+
+
+def _processes(devices: int) -> tuple[int, int]:
+    """Return processes on this machine and number of machines; torchrun says so in the environment."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return devices, 1
+    local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    return local, world // local
 
 
 def _data(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

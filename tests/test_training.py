@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -149,18 +148,19 @@ def test_resuming_after_a_kill_goes_on_from_the_last_save(corpus, tmp_path):
     assert_same(weights(whole / "last"), weights(parts / "last"))
 
 
-def test_two_processes_train_as_one(corpus, tmp_path):
+@pytest.mark.parametrize("launcher", ["--devices", "torchrun"])
+def test_two_processes_train_as_one(corpus, tmp_path, launcher):
     """The same global batch over two CPU processes: the same model but for the order of float additions."""
     train(settings(), corpus, tmp_path / "one")
-    script = tmp_path / "two.py"
-    script.write_text(
-        "import sys\nfrom musicvae_lite.config import parse_config\nfrom musicvae_lite.training import train\nimport json\n"
-        "if __name__ == '__main__':\n"
-        "    train(parse_config(json.loads(sys.argv[1]), 'test'), sys.argv[2], sys.argv[3], device='cpu', devices=2)\n"
-    )
-    arguments = [settings().model_dump_json(), str(corpus), str(tmp_path / "two")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, str(script), *arguments], check=True, timeout=240, env=environment, capture_output=True)
+    (tmp_path / "tiny.yaml").write_text(settings().model_dump_json())
+    verb = ["train", str(tmp_path / "tiny.yaml"), "--data", str(corpus), "-o", str(tmp_path / "two"), "--device", "cpu", "--json"]
+    if launcher == "torchrun":
+        command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "musae", *verb]
+    else:
+        command = ["musae", *verb, "--devices", "2"]
+    done = subprocess.run([sys.executable, "-m", *command], timeout=240, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["step"] == 12  # one document: one process speaks
     assert_same(weights(tmp_path / "one" / "last"), weights(tmp_path / "two" / "last"), atol=1e-5, rtol=1e-4)
 
 

@@ -29,18 +29,21 @@ class TokenInput(nn.Module):
     vector.
     """
 
+    one_hot: Tensor
+
     def __init__(self, tokens: int, size: int | None) -> None:
         super().__init__()
         self.tokens = tokens
         self.size = tokens if size is None else size
         self.embedding = None if size is None else nn.Embedding(tokens + 1, size, padding_idx=tokens)
+        self.register_buffer("one_hot", torch.eye(tokens + 1, tokens) if size is None else None, persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return [B, T, size] for classes [B, T]."""
         if self.embedding is not None:
             vectors: Tensor = self.embedding(tokens)
             return vectors
-        return F.one_hot(tokens, self.tokens + 1)[..., :-1].to(torch.get_default_dtype())
+        return F.embedding(tokens, self.one_hot)
 
 
 class LstmStack(nn.Module):

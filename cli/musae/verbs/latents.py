@@ -38,7 +38,7 @@ def encode(
     seed: int,
     console: Console,
 ) -> int:
-    r"""Write what the model makes of each window of a melody.
+    """Write what the model makes of each window of a melody.
 
     \b
     mean, scale [N, Z]   mean and standard deviation of the posterior
@@ -46,7 +46,7 @@ def encode(
     track, bar [N]       track and first bar, both counted from 1
     qpm, program [N]     tempo and General MIDI program there
     model                name of the model
-    """
+    """  # noqa: D301 (click looks for this very character)
     from musae.outputs import check_files, each
     from musae.reading import codec_of, counted
     from musicvae_lite.errors import UsageError

@@ -60,9 +60,12 @@ def train(
 
     with _progress(console, config.training.steps) as on_event:
         outcome = run(config, data, output, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event)
+    if outcome.rank:
+        return 0  # one of several processes speaks
     state = "finished" if outcome.finished else "stopped and saved; go on with --resume"
     console.show(f"{outcome.folder}: {state} at step {outcome.step:,}{_measures(outcome.metrics)}")
-    console.document({**asdict(outcome), "folder": str(outcome.folder)})
+    facts = {key: value for key, value in asdict(outcome).items() if key != "rank"}
+    console.document({**facts, "folder": str(outcome.folder)})
     return 0
 
 

@@ -1,0 +1,85 @@
+"""The README says what is so: its commands run as printed, and its figures are those of the shipped model."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from musicvae_lite.bundle import describe
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = "\n".join(blocks("sh")).splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.startswith("musae ")]
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the files that the README speaks of."""
+    folder = tmp_path_factory.mktemp("user")
+    midi = ROOT / "data" / "midi"
+    for name, tune in {"a": "ode_to_joy", "b": "yankee_doodle", "song": "oh_susanna"}.items():
+        shutil.copy(midi / f"{tune}.mid", folder / f"{name}.mid")
+    (folder / "my-midi").mkdir()
+    for path in midi.glob("*.mid"):
+        shutil.copy(path, folder / "my-midi")
+    return folder
+
+
+def test_the_first_command_gives_what_is_printed(tmp_path):
+    first = blocks("sh")[0].split("&& ")[-1]
+    shutil.copytree(ROOT / "data" / "midi", tmp_path / "data" / "midi")
+    assert run(shlex.split(first), tmp_path).strip() == blocks("text")[0].strip()
+
+
+def test_every_command_works_as_printed(folder):
+    """Training is cut to a few steps; all else runs to the letter."""
+    for command in commands():
+        extra = []
+        if command.startswith("musae train"):
+            extra = ["--set", "training.steps=2", "--set", "training.batch_size=16", "--set", "training.valid_windows=8"]
+        elif "--model run" in command:
+            extra = ["-o", "mine.mid"]
+        run([*shlex.split(command), *extra], folder)
+    for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid"):
+        assert (folder / name).is_file(), name
+
+
+def test_the_python_snippet_works(tmp_path):
+    shutil.copytree(ROOT / "data" / "midi", tmp_path / "data" / "midi")
+    subprocess.run([sys.executable, "-c", blocks("python")[0]], cwd=tmp_path, check=True, timeout=120)
+    assert (tmp_path / "halfway.mid").is_file()
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    setup = blocks("sh")[-1].split("&& ")
+    for part in setup[2:]:
+        for word in shlex.split(part):
+            assert word in script, word
+
+
+def test_figures_are_those_of_the_model():
+    metrics = describe("mel-2bar").metrics
+    config = json.loads((ROOT / "data" / "models" / "mel-2bar" / "config.json").read_text(encoding="utf-8"))
+    assert config["metrics"] == metrics
+    for key, form in {"accuracy": "{:.3f}", "onset_accuracy": "{:.3f}", "kl_bits": "{:.1f}"}.items():
+        assert form.format(metrics[key]) in README
