@@ -25,7 +25,7 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
 
     Args:
         config: the run.
-        provenance: ``data`` (a list of name, windows, rights), ``command``, ``examples``, ``steps``, ``musae``, ``limits``.
+        provenance: ``data`` (a list of name, windows, rights), ``command``, ``init_from``, ``examples``, ``steps``, ``musae``.
         metrics: measures on held-out songs, by the names of :class:`musicvae_lite.evaluation.Measures`.
         parameters: number of weights.
     """
@@ -42,7 +42,7 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         "",
         "## Use",
         "",
-        f"    musae interpolate a.mid b.mid --model {config.name if provenance.get('shipped') else 'FOLDER'}",
+        "    musae interpolate a.mid b.mid --model FOLDER",
         "",
         "## Data",
         "",
@@ -52,6 +52,7 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         "",
         f"    {provenance.get('command', '(not recorded)')}",
         "",
+        *_start(provenance),
         f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps of "
         f"{config.training.batch_size}, musae {provenance.get('musae', '?')}.",
         "",
@@ -63,11 +64,8 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         "",
         "## Limits",
         "",
-        *(f"* {limit}" for limit in [*_limits(config), *provenance.get("limits", [])]),
+        *(f"* {limit}" for limit in _limits(config)),
     ]
-    notes = provenance.get("notes")
-    if notes:
-        parts += ["", str(notes).strip()]
     return "\n".join(parts) + "\n"
 
 
@@ -85,6 +83,11 @@ def _data(provenance: Mapping[str, Any]) -> list[str]:
         return ["Not recorded."]
     rows = [f"| {s['name']} | {s.get('windows', 0):,} | {s.get('rights') or 'not stated'} |" for s in sources]
     return ["| corpus | windows | rights |", "|---|---|---|", *rows]
+
+
+def _start(provenance: Mapping[str, Any]) -> list[str]:
+    origin = provenance.get("init_from")
+    return [f"Started from the weights of {origin}.", ""] if origin else []
 
 
 def _limits(config: RunConfig) -> list[str]:
