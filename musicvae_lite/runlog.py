@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.files import atomic_output, reason
 from musicvae_lite.models import Autoencoder, Batch
+from musicvae_lite.view import roll_image
 
 METRICS = "metrics.jsonl"
 
@@ -61,7 +62,7 @@ class RunLog:
         tokens = torch.from_numpy(windows.astype(np.int64)).to(device)
         heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
         model.train()
-        rows = [piano_rolls(windows), piano_rolls(heard.cpu().numpy())]
+        rows = [roll_image(windows), roll_image(heard.cpu().numpy())]
         self.board.add_image("reconstructions", np.concatenate(rows), step, dataformats="HW")
         self.board.flush()
 
@@ -78,17 +79,3 @@ def _scalars(values: dict[str, Any]) -> list[tuple[str, float]]:
         elif isinstance(value, int | float) and not isinstance(value, bool) and key not in {"step", "steps"}:
             found.append((key, float(value)))
     return found
-
-
-def piano_rolls(windows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-    """Draw melody windows [N, T] side by side as one picture [88 + 2, N * (T + 2)], high notes on top, 0 to 1."""
-    pitches = 90
-    sheet = np.zeros((pitches, len(windows) * (windows.shape[1] + 2)), np.float32)
-    for index, window in enumerate(windows):
-        left, sounding = index * (windows.shape[1] + 2), 0
-        sheet[:, left : left + 2] = 0.25
-        for step, token in enumerate(window.tolist()):
-            sounding = sounding if token == 0 else token
-            if sounding > 1:
-                sheet[pitches - 1 - sounding, left + 2 + step] = 1.0 if token else 0.6
-    return sheet

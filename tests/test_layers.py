@@ -16,13 +16,12 @@ LAYERS = [
     {"config", "latent"},
     {"objective", "devices"},
     {"media", "models", "codecs"},
-    {"evaluation", "corpora", "card"},
+    {"evaluation", "corpora", "card", "view"},
     {"bundle", "checkpoint", "events", "interrupt", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
     {"passages", "results"},
     {"session"},
-    {"view"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
