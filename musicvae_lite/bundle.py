@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.errors import MusaeError, UsageError, suggest
-from musicvae_lite.files import atomic_output, reason, resource
+from musicvae_lite.files import atomic_output, read_json, reason, resource
 
 if TYPE_CHECKING:
     import torch
@@ -92,15 +92,9 @@ def describe(name: str | Path) -> Description:
     """
     folder = find_model(name)
     path = folder / CONFIG
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MusaeError(f"{folder}: is not a model folder (no {CONFIG}); 'musae train -o FOLDER' makes one") from None
-    except OSError as error:
-        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
-    except ValueError as error:
-        raise MusaeError(f"{path}: is damaged (not JSON); copy the model folder again") from error
-    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+    absent = f"{folder}: is not a model folder (no {CONFIG}); 'musae train -o FOLDER' makes one"
+    tree = read_json(path, absent, "copy the model folder again")
+    if tree.get("format") != FORMAT:
         raise MusaeError(f"{folder}: is not a musae model folder ({CONFIG} does not say format {FORMAT!r})")
     if tree.get("version") != VERSION:
         raise MusaeError(f"{folder}: has model format version {tree.get('version')}; this musae reads version {VERSION}")

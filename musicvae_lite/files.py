@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from musicvae_lite.errors import MusaeError, UsageError
 
@@ -28,6 +30,30 @@ def reason(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space and run the command again"
     return (error.strerror or str(error)).lower()
+
+
+def read_json(path: Path, absent: str, cure: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Args:
+        path: the file.
+        absent: the message where there is no such file.
+        cure: what to do about a damaged one.
+
+    Raises:
+        MusaeError: in one line, for a file that is absent, unreadable or damaged.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MusaeError(absent) from None
+    except OSError as error:
+        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise MusaeError(f"{path}: is damaged (not JSON); {cure}") from error
+    if not isinstance(tree, dict):
+        raise MusaeError(f"{path}: is damaged (not a JSON object); {cure}")
+    return tree
 
 
 def check_output(path: Path, overwrite: bool) -> None:

@@ -73,7 +73,7 @@ def other_size(folder):
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: cannot be read"),
         (lambda f: (f / "config.json").unlink(), "not a model folder"),
         (lambda f: (f / "config.json").write_text('{"format": "mus'), "not JSON"),
-        (lambda f: (f / "config.json").write_text("[]"), "not a musae model folder"),
+        (lambda f: (f / "config.json").write_text("[]"), "not a JSON object"),
         (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), "damaged"),
         (change_config(format="bert"), "not a musae model folder"),
         (change_config(version=99), "version 99; this musae reads version 1"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import Codec, build_codec
 from musicvae_lite.errors import MusaeError, UsageError
-from musicvae_lite.files import reason
+from musicvae_lite.files import read_json
 
 FORMAT = "musae-corpus"
 VERSION = 1
@@ -193,15 +193,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not folder.is_dir():
         raise MusaeError(f"{folder}: no such folder; prepare a corpus with `musae prepare FOLDER -o {folder}`")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MusaeError(f"{folder}: is no prepared corpus (no {MANIFEST}); make one with `musae prepare`") from None
-    except OSError as error:
-        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
-    except ValueError as error:
-        raise MusaeError(f"{path}: damaged ({error}); prepare the corpus again with --overwrite") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or not {"codec", "parts"} <= manifest.keys():
+    absent = f"{folder}: is no prepared corpus (no {MANIFEST}); make one with `musae prepare`"
+    manifest = read_json(path, absent, "prepare the corpus again with --overwrite")
+    if manifest.get("format") != FORMAT or not {"codec", "parts"} <= manifest.keys():
         raise MusaeError(f"{path}: is not the manifest of a corpus (its format is not {FORMAT!r})")
     if manifest.get("version") != VERSION:
         found = manifest.get("version")
