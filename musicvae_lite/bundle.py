@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,9 +74,11 @@ def find_model(name: str | Path) -> Path:
         UsageError: if there is neither; the nearest shipped name is suggested.
     """
     text = str(name)
-    if text in shipped_models():
-        return resource("data", "models", text)
     path = Path(text)
+    if text in shipped_models():
+        if (path / CONFIG).exists():
+            raise UsageError(f"{text} is a shipped model and a model folder here; write ./{text} for the folder")
+        return resource("data", "models", text)
     if path.is_dir():
         return path
     if path.exists():
@@ -99,10 +102,14 @@ def describe(name: str | Path) -> Description:
     if tree.get("version") != VERSION:
         raise MusaeError(f"{folder}: has model format version {tree.get('version')}; this musae reads version {VERSION}")
     try:
-        run, sha256 = tree["run"], str(tree["weights"]["sha256"])
-        return Description(folder, parse_config(run, where=str(path)), tree["provenance"], tree["metrics"], sha256)
+        groups = [tree[key] for key in ("run", "provenance", "metrics", "weights")]
+        sha256 = str(groups[3]["sha256"])
     except (KeyError, TypeError) as error:
         raise MusaeError(f"{path}: is damaged (no {error}); copy the model folder again") from error
+    if not all(isinstance(group, dict) for group in groups):
+        raise MusaeError(f"{path}: is damaged (a group is no JSON object); copy the model folder again")
+    run, provenance, metrics, _ = groups
+    return Description(folder, parse_config(run, where=str(path)), provenance, metrics, sha256)
 
 
 def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
@@ -112,22 +119,32 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
         UsageError: no such model.
         MusaeError: the folder is foreign, truncated or damaged.
     """
+    import torch
+
     from musicvae_lite.codecs import build_codec
     from musicvae_lite.models import build_model
 
     description = describe(name)
     codec = build_codec(description.config.codec.model_dump())
+    with torch.device("meta"):  # takes no memory: settings of a damaged or hostile folder may ask for any size
+        outline = build_model(description.config.model, codec.vocabulary, codec.steps)
+    tensors = _read_weights(outline, description)
     model = build_model(description.config.model, codec.vocabulary, codec.steps)
-    load_weights(model, description)
+    model.load_state_dict(tensors)
     return Bundle(description, model.to(device).eval(), codec)
 
 
 def load_weights(model: Autoencoder, description: Description) -> None:
-    """Copy the weights of a folder into ``model``, after checking their checksum, names and shapes.
+    """Copy the weights of a folder into ``model``.
 
     Raises:
         MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
     """
+    model.load_state_dict(_read_weights(model, description))
+
+
+def _read_weights(model: Autoencoder, description: Description) -> dict[str, torch.Tensor]:
+    """Read the weights of a folder and check their checksum, names and shapes against ``model``."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -149,7 +166,7 @@ def load_weights(model: Autoencoder, description: Description) -> None:
         first = wrong[0]
         detail = f"{first} is {found.get(first, 'missing')}, the settings ask for {expected.get(first, 'none')}"
         raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
-    model.load_state_dict(tensors)
+    return tensors
 
 
 def save_bundle(
@@ -159,7 +176,7 @@ def save_bundle(
     provenance: dict[str, Any],
     metrics: dict[str, Any],
 ) -> None:
-    """Write a model folder; each file is replaced whole, ``config.json`` last.
+    """Write a model folder; all files are written under other names first, then moved into place together.
 
     Weights are stored as ``config.training.stored`` says; float16 halves the file.
 
@@ -187,9 +204,9 @@ def save_bundle(
     except OSError as error:
         raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
     parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
-    texts = {CARD: write_card(config, provenance, metrics, parameters), CONFIG: json.dumps(tree, indent=1) + "\n"}
-    with atomic_output(folder / WEIGHTS, overwrite=True) as part:
-        part.write_bytes(data)
-    for name, text in texts.items():
-        with atomic_output(folder / name, overwrite=True) as part:
-            part.write_text(text, encoding="utf-8")
+    card = write_card(config, provenance, metrics, parameters)
+    files = {WEIGHTS: data, CARD: card.encode(), CONFIG: (json.dumps(tree, indent=1) + "\n").encode()}
+    with ExitStack() as stack:
+        parts = [stack.enter_context(atomic_output(folder / name, overwrite=True)) for name in files]
+        for part, content in zip(parts, files.values(), strict=True):
+            part.write_bytes(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import atomic_output
+from musicvae_lite.files import atomic_output, reason
 
 FORMAT = "musae-run"
 VERSION = 1
@@ -30,12 +31,18 @@ class Progress:
         best_score: lowest validation score so far (the objective at its final weights), or None.
         best_metrics: measures of the model that had it.
         run: the settings of the run.
+        corpora: fingerprints of the corpora it is trained on.
+        command: what started it.
+        init_from: model whose weights it started from, or None.
     """
 
     step: int = 0
     best_score: float | None = None
     best_metrics: dict[str, float] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
+    corpora: list[str] = field(default_factory=list)
+    command: str = ""
+    init_from: str | None = None
 
 
 def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam, progress: Progress) -> None:
@@ -55,8 +62,10 @@ def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
     with atomic_output(path, overwrite=True) as part:
         try:
             save_file(tensors, part, metadata)
-        except SafetensorError as error:  # wraps the operating system's error, a full disk for example
-            raise MusaeError(f"{path}: cannot be written: {error}") from error
+        except SafetensorError as error:  # it wraps the operating system's error in words of its own
+            full = "No space left" in str(error)
+            why = reason(OSError(errno.ENOSPC, "")) if full else str(error)
+            raise MusaeError(f"{path}: cannot be written: {why}") from error
 
 
 def read_progress(path: Path) -> Progress:

@@ -24,11 +24,15 @@ class Settings(BaseModel):
 
 
 class ScheduleSettings(Settings):
-    """Arguments of :class:`musicvae_lite.objective.Schedule`; a plain number stands for a constant."""
+    """Arguments of :class:`musicvae_lite.objective.Schedule`; a plain number stands for a constant.
+
+    ``fraction`` gives the length as a part of the run's steps after the warm-up, in place of ``steps``.
+    """
 
     start: float = 0.0
     end: float = 1.0
     steps: int = Field(0, ge=0)
+    fraction: float | None = Field(None, gt=0, le=1)
     shape: Literal["constant", "linear", "cosine", "exponential", "cyclic", "inverse-sigmoid"] = "constant"
     rate: float = 0.0
     warmup: int = Field(0, ge=0)
@@ -39,13 +43,18 @@ class ScheduleSettings(Settings):
             raise ValueError("the rate of an exponential schedule lies in [0, 1]")
         if self.shape == "inverse-sigmoid" and self.rate < 1:
             raise ValueError("the rate of an inverse-sigmoid schedule is at least 1")
+        if self.fraction is not None and self.steps:
+            raise ValueError("give the length of a schedule by steps or by fraction, not by both")
         return self
 
 
 def _number_is_constant(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"end": float(value)}
-    return value
+    if isinstance(value, bool | dict | ScheduleSettings):
+        return value
+    try:
+        return {"end": float(value)}  # also of a text: YAML 1.1 reads 1e-3 as one
+    except (TypeError, ValueError):
+        raise ValueError("a schedule is a number or a group of settings such as {shape: linear, end: 0.5, steps: 1000}") from None
 
 
 ScheduleValue = Annotated[ScheduleSettings, BeforeValidator(_number_is_constant)]
@@ -116,7 +125,7 @@ class TeacherSettings(Settings):
 
 
 class OptimiserSettings(Settings):
-    """Adam with a scheduled rate. A step whose gradient norm is at ``skip_norm`` or above changes nothing (Magenta)."""
+    """Adam with a scheduled rate; a gradient whose norm is at ``skip_norm`` or above counts as zero (Magenta)."""
 
     learning_rate: ScheduleValue = ScheduleSettings(end=1e-3)
     betas: tuple[float, float] = (0.9, 0.999)

@@ -9,13 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musicvae_lite.codecs.melody import FIRST_NOTE
 from musicvae_lite.latent import active_units
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.noise import Noise
 from musicvae_lite.objective import NATS_PER_BIT
-
-# Token classes below this one are no onsets: 0 "nothing new", 1 "note off".
-_FIRST_ONSET = 2
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def evaluate_windows(model: Autoencoder, windows: NDArray[np.uint8], seed: int =
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + value.item()
     model.train(training)
-    n, steps, onsets = len(windows), windows.size, max(1, int((windows >= _FIRST_ONSET).sum()))
+    n, steps, onsets = len(windows), windows.size, max(1, int((windows >= FIRST_NOTE).sum()))
     return Measures(
         nll_nats=sums["nll"] / n,
         kl_bits=sums["kl"] / NATS_PER_BIT / n,
@@ -95,7 +93,7 @@ def _measure_batch(model: Autoencoder, batch: Batch, noise: Noise) -> tuple[Tens
         "nll": model.nll(sampled, batch).sum(),
         "kl": latent.kl().sum(),
         "right": greedy.sum(),
-        "right_onsets": (greedy & (target >= _FIRST_ONSET)).sum(),
+        "right_onsets": (greedy & (target >= FIRST_NOTE)).sum(),
         "exact": greedy.all(1).sum(),
         "right_sampled": drawn.sum(),
         "right_forced": (model.predict(latent.mean, batch) == target).sum(),

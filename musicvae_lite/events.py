@@ -60,7 +60,7 @@ class Meter:
         """Begin anew."""
         self.sums: Tensor | None = None
         self.count, self.norm = 0, 0.0
-        self.timed, self.seconds, self.started = 0, 0.0, time.perf_counter()
+        self.seconds, self.started = 0.0, time.perf_counter()
 
     def restart_clock(self) -> None:
         """Leave the time since the last step (validation, saving) out of the speed."""

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C (and SIGTERM) into a flag that is looked at between steps; a second Ctrl-C stops at once."""
+    """Turn Ctrl-C (SIGTERM, the end of a terminal) into a flag that is looked at between steps; a second Ctrl-C stops at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def ask(number: int, frame: object) -> None:
         if asked.is_set() and number == signal.SIGINT:

@@ -107,4 +107,4 @@ def active_units(means: Tensor, threshold: float = 0.01) -> int:
     """
     if means.shape[0] < 2:
         return 0
-    return int((torch.var(means.double().flatten(1), dim=0) > threshold).sum())
+    return int((torch.var(means.cpu().double().flatten(1), dim=0) > threshold).sum())

@@ -20,7 +20,7 @@ class TrainStep(nn.Module):
     def __init__(self, model: Autoencoder, config: RunConfig) -> None:
         super().__init__()
         self.model = model
-        self.sampling = schedule(config.teacher.sampling)
+        self.sampling = schedule(config.teacher.sampling, config.training.steps)
         self.dropout = config.teacher.dropout
         self.objective = objective(config)
 
@@ -33,15 +33,19 @@ class TrainStep(nn.Module):
         return loss.total, loss.nll, loss.kl
 
 
-def schedule(settings: ScheduleSettings) -> Schedule:
-    """Return the schedule that the settings describe."""
-    return Schedule(**settings.model_dump())
+def schedule(settings: ScheduleSettings, run_steps: int) -> Schedule:
+    """Return the schedule that the settings describe in a run of ``run_steps`` steps."""
+    arguments = settings.model_dump()
+    fraction = arguments.pop("fraction")
+    if fraction is not None:
+        arguments["steps"] = round(fraction * max(1, run_steps - settings.warmup))
+    return Schedule(**arguments)
 
 
 def objective(config: RunConfig) -> Objective:
     """Return the objective that the settings describe."""
     settings = config.objective
-    return Objective(schedule(settings.beta), settings.free_bits, settings.per)
+    return Objective(schedule(settings.beta, config.training.steps), settings.free_bits, settings.per)
 
 
 def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
@@ -50,7 +54,7 @@ def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
     fused = next(model.parameters()).device.type in {"cpu", "cuda"}
     return torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad],
-        lr=schedule(settings.learning_rate)(0),
+        lr=schedule(settings.learning_rate, config.training.steps)(0),
         betas=settings.betas,
         eps=settings.eps,
         weight_decay=settings.weight_decay,

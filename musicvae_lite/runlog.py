@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,8 @@ class RunLog:
     def _forget_after(self, step: int) -> None:
         if not self.path.exists():
             return
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        kept = [line for line in lines if _step(line) <= step]
         with atomic_output(self.path, overwrite=True) as part:
             part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
@@ -46,13 +48,11 @@ class RunLog:
         Raises:
             MusaeError: if the disk is full.
         """
-        try:
+        with self._told():
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": kind, **values}) + "\n")
-        except OSError as error:
-            raise MusaeError(f"{self.path}: cannot be written: {reason(error)}") from error
-        for name, value in _scalars(values):
-            self.board.add_scalar(f"{kind}/{name}", value, values["step"])
+            for name, value in _scalars(values):
+                self.board.add_scalar(f"{kind}/{name}", value, values["step"])
 
     @torch.inference_mode()
     def reconstructions(self, step: int, model: Autoencoder, windows: NDArray[np.uint8]) -> None:
@@ -63,12 +63,29 @@ class RunLog:
         heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
         model.train()
         rows = [roll_image(windows), roll_image(heard.cpu().numpy())]
-        self.board.add_image("reconstructions", np.concatenate(rows), step, dataformats="HW")
-        self.board.flush()
+        with self._told():
+            self.board.add_image("reconstructions", np.concatenate(rows), step, dataformats="HW")
+            self.board.flush()
 
     def close(self) -> None:
         """Write out what is still held back."""
-        self.board.close()
+        with self._told():
+            self.board.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MusaeError(f"{self.path.parent}: cannot be written: {reason(error)}") from error
+
+
+def _step(line: str) -> float:
+    """Return the step of a line; infinity for one that a kill or a full disk cut off."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
 
 
 def _scalars(values: dict[str, Any]) -> list[tuple[str, float]]:

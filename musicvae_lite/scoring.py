@@ -20,7 +20,7 @@ Split = Literal["auto", "valid", "train", "all"]
 
 
 @dataclass(frozen=True)
-class Score:
+class Evaluation:
     """Measures and the split of the corpus that they are of."""
 
     split: Split
@@ -34,7 +34,7 @@ def evaluate(
     limit: int | None = None,
     device: str = "auto",
     seed: int = 0,
-) -> Score:
+) -> Evaluation:
     """Measure a model (shipped name or folder) on prepared corpora.
 
     Args:
@@ -58,10 +58,10 @@ def evaluate(
     if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
         raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
     chosen = _unseen(description, folders) if split == "auto" else split
-    windows = _spread((corpus if chosen == "all" else corpus.split(_name(chosen))).windows, limit)
+    windows = _thin_out((corpus if chosen == "all" else corpus.split(_name(chosen))).windows, limit)
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    return Score(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed))
+    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed))
 
 
 def _unseen(description: Description, folders: Sequence[Path]) -> Split:
@@ -76,7 +76,7 @@ def _name(split: str) -> Literal["train", "valid"]:
     raise UsageError(f"split {split!r} is not known; valid: auto, valid, train, all")
 
 
-def _spread(windows: NDArray[Any], limit: int | None) -> NDArray[Any]:
+def _thin_out(windows: NDArray[Any], limit: int | None) -> NDArray[Any]:
     if limit is None or limit >= len(windows):
         return windows
     return windows[np.arange(limit) * len(windows) // limit]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite import __version__
-from musicvae_lite.bundle import CONFIG, describe, load_weights, save_bundle
+from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, load_weights, save_bundle
 from musicvae_lite.checkpoint import STATE, Progress, load_state, read_progress, save_state
 from musicvae_lite.config import RunConfig
 from musicvae_lite.corpora.store import Corpus, read_manifest
@@ -35,7 +36,7 @@ from musicvae_lite.models import Batch, build_model
 from musicvae_lite.noise import Noise
 from musicvae_lite.objective import NATS_PER_BIT
 from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser, objective, schedule, set_rate
-from musicvae_lite.runlog import RunLog
+from musicvae_lite.runlog import METRICS, RunLog
 
 # Fewer bits than this in the latent of a window, after a tenth of the run, is a collapsed posterior: z says nothing.
 _COLLAPSED_BITS = 1.0
@@ -90,10 +91,10 @@ def train(
     folders = [Path(corpora)] if isinstance(corpora, str | Path) else [Path(folder) for folder in corpora]
     manifests = [read_manifest(folder) for folder in folders]
     where, report = resolve_device(device), on_event or (lambda event: None)
-    # The caller's random numbers stay as they were.
-    with torch.random.fork_rng([where] if where.type == "cuda" else []), stoppable() as stop:
+    with torch.random.fork_rng([]):  # the caller's random numbers on the CPU stay as they were
         run = _Run(config, corpus, manifests, output, resume, init_from, where, (local, nodes), report)
-        return run.fit(stop)
+        with stoppable() as stop:
+            return run.fit(stop)
 
 
 class _Run:
@@ -122,28 +123,31 @@ class _Run:
         self.fabric.launch()
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
         self.train_set, held_out = corpus.split("train"), corpus.split("valid")
+        self.train_set.batches(config.training.batch_size, config.seed, 0)  # raises now, before anything is written
         self.data = _data(manifests)
-        self.fingerprints = [str(manifest.get("fingerprint", "")) for manifest in manifests]
         self.valid = _choose(held_out if len(held_out) else self.train_set, config)
         self.notices = [] if len(held_out) else [_NO_SONG_HELD_OUT]
         torch.manual_seed(config.seed)
         model = build_model(config.model, corpus.codec.vocabulary, corpus.codec.steps)
         if init_from is not None:
             load_weights(model, describe(init_from))
-            self.init_from: str | None = str(init_from)
-        else:
-            self.init_from = None
         self.model = model.to(self.fabric.device)
         self.parameters: list[Tensor] = list(self.model.parameters())
         self.average = [p.detach().clone() for p in self.parameters]
         # Fabric's wrapper has no types; it is called as the module is.
         wrapped: Any = self.fabric.setup(TrainStep(self.model, config), make_optimiser(self.model, config))
         self.step_module, self.optimiser = wrapped
-        self.rate = schedule(config.optimiser.learning_rate)
-        self.progress = Progress(run=config.model_dump(mode="json"))
+        self.rate = schedule(config.optimiser.learning_rate, config.training.steps)
+        self.progress = Progress(
+            run=config.model_dump(mode="json"),
+            corpora=[str(manifest["fingerprint"]) for manifest in manifests],
+            command=_command(),
+            init_from=None if init_from is None else str(init_from),
+        )
         if resume:
             self._resume()
         self.log = RunLog(output, self.progress.step) if self.rank == 0 else None
+        self.updating = False
         self.on_event = on_event if self.rank == 0 else (lambda event: None)
 
     def fit(self, stop: Callable[[], bool]) -> Outcome:
@@ -151,13 +155,33 @@ class _Run:
         settings, progress = self.config.training, self.progress
         for message in self.notices:
             self._send(Notice(progress.step, message))
+        try:
+            stopped = self._loop(stop)
+        except MusaeError:  # the loss or the disk: what was saved before is the better state
+            raise
+        except BaseException:  # a caller's on_event, a second Ctrl-C: an hour of work is not lost for it
+            if not self.updating and self.fabric.world_size == 1:
+                self._save()
+            raise
+        self._save()
+        if stopped:
+            self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
+        if self.log is not None:
+            self.log.close()
+        self.fabric.barrier()
+        return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
+
+    def _loop(self, stop: Callable[[], bool]) -> bool:
+        """Make the updates that are left; return whether it was asked to stop before the end."""
+        settings, progress = self.config.training, self.progress
         meter = Meter(settings.batch_size)
-        stopped = False
         for batch in self._batches(progress.step):
-            if stopped := self._agree(stop()):
-                break
+            if self._agree(stop()):
+                return True
+            self.updating = True
             meter.add(*self._update(batch, progress.step))
             progress.step += 1
+            self.updating = False
             if progress.step % settings.log_every == 0 or progress.step == settings.steps:
                 self._report(meter)
             if progress.step % settings.valid_every == 0 or progress.step == settings.steps:
@@ -166,13 +190,7 @@ class _Run:
             if progress.step % settings.save_every == 0 and progress.step < settings.steps:
                 self._save()
                 meter.restart_clock()
-        self._save()
-        if stopped:
-            self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
-        if self.log is not None:
-            self.log.close()
-        self.fabric.barrier()
-        return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
+        return False
 
     def _batches(self, step: int) -> Iterator[Batch]:
         """Yield the batches of the run from ``step`` on; epoch and place in it follow from the step alone."""
@@ -266,25 +284,25 @@ class _Run:
     def _save(self) -> None:
         """Save the state for resuming and the latest model; before the first validation it is the best one too."""
         if self.rank == 0:
+            save_state(self.output / STATE, self.model, self.average, self.optimiser.optimizer, self.progress)
             with self._averaged():
                 self._save_model(self.output / "last", {})
                 if self.progress.best_score is None:
                     self._save_model(self.output, {})
-            save_state(self.output / STATE, self.model, self.average, self.optimiser.optimizer, self.progress)
         self.fabric.barrier()
 
     def _save_model(self, folder: Path, metrics: dict[str, float]) -> None:
         save_bundle(folder, self.config, self.model, self._provenance(), metrics)
 
     def _provenance(self) -> dict[str, Any]:
-        settings, step = self.config.training, self.progress.step
+        progress = self.progress
         return {
             "data": self.data,
-            "corpora": self.fingerprints,
-            "command": "musae " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name in {"musae", "__main__.py"} else "train(...)",
-            "init_from": self.init_from,
-            "steps": step,
-            "examples": step * settings.batch_size,
+            "corpora": progress.corpora,
+            "command": progress.command,
+            "init_from": progress.init_from,
+            "steps": progress.step,
+            "examples": progress.step * self.config.training.batch_size,
             "musae": __version__,
             "torch": torch.__version__,
         }
@@ -293,6 +311,8 @@ class _Run:
         path = self.output / STATE
         saved = read_progress(path)
         _check_same_run(saved.run, self.progress.run)
+        if saved.corpora != self.progress.corpora:
+            raise UsageError(f"{self.output}: was started on another corpus; --resume needs the same --data")
         if saved.step >= self.config.training.steps:
             done = f"{self.output}: is trained already ({saved.step} steps); to go on, --set training.steps= a higher number"
             raise UsageError(done)
@@ -350,31 +370,49 @@ def _choose(held_out: Corpus, config: RunConfig) -> NDArray[np.uint8]:
     return windows
 
 
+def _command() -> str:
+    """Return the command line of this process, where it is the command's."""
+    name = Path(sys.argv[0]).name
+    return shlex.join(["musae", *sys.argv[1:]]) if name in {"musae", "__main__.py"} else "musicvae_lite.train(...)"
+
+
 def _check_folder(output: Path, resume: bool) -> None:
     if resume:
         read_progress(output / STATE)
         return
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file; name a folder with -o")
-    if (output / STATE).exists() or (output / CONFIG).exists():
-        raise UsageError(f"{output}: holds a run or a model already; --resume continues a run, or choose another folder with -o")
+    if (output / STATE).exists():
+        raise UsageError(f"{output}: holds a run already; --resume continues it, or choose another folder with -o")
+    for name in (CONFIG, WEIGHTS, CARD, METRICS, "last", "tensorboard"):
+        if (output / name).exists():
+            raise UsageError(f"{output / name}: would be overwritten by the run; choose another folder with -o")
     if not output.parent.is_dir():
         raise UsageError(f"{output.parent}: no such folder; create it first or choose another output with -o")
 
 
 def _check_same_run(saved: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse to resume with settings that would make the continuation another run; length and rhythm may change."""
-    for key in saved.keys() | wanted.keys():
-        if key in {"training", "name", "description"}:
-            saved_size = saved.get("training", {}).get("batch_size")
-            if key != "training" or saved_size == wanted["training"]["batch_size"]:
-                continue
-        if saved.get(key) != wanted.get(key):
-            raise UsageError(f"the run was started with other settings ({key}: {saved.get(key)}); --resume needs the same")
+    before, now = dict(_leaves(saved)), dict(_leaves(wanted))
+    free = ("name", "description", "training.")
+    for key in sorted(before.keys() | now.keys()):
+        if key != "training.batch_size" and key.startswith(free):
+            continue
+        if before.get(key) != now.get(key):
+            was = f"{key} was {before.get(key)}, now it is {now.get(key)}"
+            raise UsageError(f"the run was started with other settings ({was}); --resume needs the same")
+
+
+def _leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def _codec_difference(config: RunConfig, corpus: Corpus) -> str:
     wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
     keys = [key for key in wanted if wanted[key] != there.get(key)]
     detail = ", ".join(f"{key} is {there.get(key)}, the run needs {wanted[key]}" for key in keys)
-    return f"the corpus was prepared for another codec ({detail}); run 'musae prepare ... --preset {config.name}'"
+    return f"the corpus was prepared for another codec ({detail}); run 'musae prepare' with the preset or file of this run"

@@ -1,4 +1,6 @@
+import errno
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,6 +60,13 @@ def change_config(**changes):
     return change
 
 
+def huge(folder):
+    path = folder / "config.json"
+    tree = json.loads(path.read_text())
+    tree["run"]["model"]["latent_size"] = 10**13
+    path.write_text(json.dumps(tree))
+
+
 def other_size(folder):
     path = folder / "config.json"
     tree = json.loads(path.read_text())
@@ -79,6 +88,10 @@ def other_size(folder):
         (change_config(version=99), "version 99; this musae reads version 1"),
         (change_config(weights={}), "no 'sha256'"),
         (change_config(run={"nmae": "x"}), "unknown key 'nmae'"),
+        (change_config(metrics=[]), "no JSON object"),
+        (change_config(provenance=[1]), "no JSON object"),
+        (change_config(weights=[]), "damaged"),
+        (huge, r"does not fit the settings in \d+ tensors"),
         (other_size, r"does not fit the settings in \d+ tensors"),
     ],
 )
@@ -97,6 +110,31 @@ def test_unknown_models_are_named(tmp_path):
     file.write_text("")
     with pytest.raises(UsageError, match="is a file; a model is a folder"):
         find_model(file)
+
+
+def test_a_full_disk_leaves_the_model_that_was_there(folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write = Path.write_bytes
+
+    def full(path, data):
+        if "config" in path.name or len(data) < 3000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    torch.manual_seed(5)
+    with pytest.raises(MusaeError, match="the disk is full"):
+        save_bundle(folder, CONFIG, build_model(CONFIG.model, 90, 32), {}, {})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_folder_called_like_a_shipped_model_is_not_passed_over(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    folder.rename("mel-2bar")
+    if "mel-2bar" in shipped_models():
+        with pytest.raises(UsageError, match="write ./mel-2bar for the folder"):
+            find_model("mel-2bar")
+    assert find_model("./mel-2bar").resolve() == (folder.parent / "mel-2bar").resolve()
 
 
 def test_float16_halves_the_file(folder, tmp_path):

@@ -5,11 +5,19 @@ import pytest
 
 from musicvae_lite.config import ScheduleSettings, load_config, parse_config, preset_names
 from musicvae_lite.errors import UsageError
+from musicvae_lite.optimisation import schedule
 
 
 def test_a_number_is_a_constant_schedule():
     config = parse_config({"name": "x", "objective": {"beta": 0.3}}, "test")
     assert config.objective.beta == ScheduleSettings(end=0.3)
+    assert load_config("mel-2bar", ["optimiser.learning_rate=1e-3"]).optimiser.learning_rate == ScheduleSettings(end=1e-3)
+
+
+def test_a_schedule_can_be_as_long_as_a_part_of_the_run():
+    settings = ScheduleSettings(start=0.0, end=1.0, shape="linear", fraction=0.5, warmup=20)
+    assert schedule(settings, 120)(20 + 25) == 0.5
+    assert schedule(settings, 1020)(20 + 250) == 0.5
 
 
 def test_set_changes_one_value_and_keeps_the_rest():
@@ -41,6 +49,8 @@ def test_extends_lays_one_file_over_another(tmp_path):
         (["training.steps=many"], "training.steps"),
         (["objective.beta={shape: square}"], "objective.beta.shape"),
         (["objective.beta={shape: exponential, rate: 2}"], "lies in"),
+        (["objective.beta={shape: linear, steps: 5, fraction: 0.5}"], "not by both"),
+        (["objective.beta=lots"], "a schedule is a number or a group"),
         (["steps"], "key=value"),
         (["a=[1"], "not YAML"),
     ],

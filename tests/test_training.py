@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicvae_lite.bundle import load_bundle
+from musicvae_lite.bundle import describe, load_bundle
 from musicvae_lite.checkpoint import STATE
 from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import parse_config
@@ -19,7 +19,7 @@ from musicvae_lite.corpora.prepare import prepare_corpus
 from musicvae_lite.corpora.store import Corpus
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import write_midi
-from musicvae_lite.models import FORCED, FREE, Batch, Teacher, build_model
+from musicvae_lite.models import FORCED, Batch, Teacher, build_model
 from musicvae_lite.noise import Noise
 from musicvae_lite.training import Notice, Trained, Validated, train
 
@@ -135,15 +135,35 @@ def test_resuming_is_bit_equal_to_not_having_stopped(corpus, tmp_path, stop_at):
 
 
 def test_resuming_after_a_kill_goes_on_from_the_last_save(corpus, tmp_path):
+    """What is left of a killed run: the state of an earlier step, later lines of metrics, the last of them torn."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(settings(), corpus, whole)
+    train(settings(), corpus, parts, on_event=lambda e: signal.raise_signal(signal.SIGTERM) if at(e, 6) else None)
+    state = (parts / STATE).read_bytes()
+    train(settings(), corpus, parts, resume=True, on_event=lambda e: signal.raise_signal(signal.SIGTERM) if at(e, 9) else None)
+    (parts / STATE).write_bytes(state)
+    with (parts / "metrics.jsonl").open("a") as file:
+        file.write('{"event": "trai')
+    train(settings(), corpus, parts, resume=True)
+    assert_same(weights(whole / "last"), weights(parts / "last"))
+    lines = [json.loads(line) for line in (parts / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["event"] == "trained"] == [3, 6, 9, 12]
+
+
+def at(event, step):
+    return isinstance(event, Trained) and event.step == step
+
+
+def test_an_error_of_the_caller_loses_nothing(corpus, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(settings(), corpus, whole)
 
-    def crash(event):
-        if isinstance(event, Trained) and event.step == 9:
-            raise RuntimeError("power cut")
+    def fail(event):
+        if at(event, 9):
+            raise RuntimeError("the window was closed")
 
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(settings(), corpus, parts, on_event=crash)
+    with pytest.raises(RuntimeError, match="window"):
+        train(settings(training__save_every=100), corpus, parts, on_event=fail)
     train(settings(), corpus, parts, resume=True)
     assert_same(weights(whole / "last"), weights(parts / "last"))
 
@@ -182,13 +202,36 @@ def test_a_folder_with_a_run_is_not_overwritten(corpus, tmp_path):
         train(settings(), corpus, tmp_path / "run", resume=True)
     with pytest.raises(UsageError, match="other settings"):
         train(settings(seed=5, training__steps=20), corpus, tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match=r"objective.beta.end was 0.1, now it is 0.7"):
+        train(settings(objective={"beta": 0.7}, training__steps=20), corpus, tmp_path / "run", resume=True)
     with pytest.raises(MusaeError, match="no run to resume"):
         train(settings(), corpus, tmp_path / "nothing", resume=True)
+    for name in ("README.md", "model.safetensors"):
+        folder = tmp_path / f"has {name}"
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(UsageError, match=f"{name}: would be overwritten"):
+            train(settings(), corpus, folder)
+        assert (folder / name).read_text() == "mine"
+
+
+def test_resuming_needs_the_same_corpus_and_keeps_where_the_run_came_from(corpus, tmp_path):
+    train(settings(training__steps=2), corpus, tmp_path / "first")
+    run = tmp_path / "run"
+    train(settings(training__steps=2), corpus, run, init_from=tmp_path / "first")
+    other = tmp_path / "other"
+    midi = next(p for p in corpus.parent.parent.glob("midi*") if p.is_dir())
+    prepare_corpus([midi], build_codec(CODEC).config(), other, workers=1, valid_fraction=0.4)
+    with pytest.raises(UsageError, match="another corpus"):
+        train(settings(training__steps=4), other, run, resume=True)
+    train(settings(training__steps=4), corpus, run, resume=True)
+    assert describe(run).provenance["init_from"] == str(tmp_path / "first")
 
 
 def test_too_little_data_and_another_codec(corpus, tmp_path):
     with pytest.raises(MusaeError, match="fewer than one batch of 1000"):
         train(settings(training__batch_size=1000), corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="bars is 1, the run needs 2"):
         train(settings(codec={"bars": 2}), corpus, tmp_path / "run")
 
@@ -256,11 +299,11 @@ def test_training_works_outside_the_main_thread(corpus, tmp_path):
 def test_teachers_differ_only_where_they_say():
     model = build_model(settings().model, 90, 16)
     tokens = torch.randint(2, 60, (5, 16), generator=torch.Generator().manual_seed(0))
-    batch, z = Batch(tokens, tokens), torch.randn(5, 8)
+    batch, z, free = Batch(tokens, tokens), torch.randn(5, 8), Teacher(sampling=1.0)
     forced = model.nll(z, batch, FORCED)
     torch.testing.assert_close(model.nll(z, batch, Teacher(sampling=1e-9), Noise(0)), forced)  # step by step, the same inputs
-    assert torch.equal(model.nll(z, batch, FREE, Noise(1)), model.nll(z, batch, FREE, Noise(1)))
-    assert not torch.equal(model.nll(z, batch, FREE, Noise(1)), forced)
+    assert torch.equal(model.nll(z, batch, free, Noise(1)), model.nll(z, batch, free, Noise(1)))
+    assert not torch.equal(model.nll(z, batch, free, Noise(1)), forced)
     assert not torch.equal(model.nll(z, batch, Teacher(dropout=0.9), Noise(1)), forced)
     with pytest.raises(ValueError, match="noise"):
-        model.nll(z, batch, FREE)
+        model.nll(z, batch, free)

@@ -6,10 +6,9 @@ Letters in shapes: B batch, T steps, V classes, Z latent size.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from musicvae_lite.latent import Latent
@@ -35,11 +34,6 @@ class Batch:
     length: Tensor | None = None
     condition: Tensor | None = None
 
-    def to(self, device: torch.device) -> Batch:
-        """Return the same batch on ``device``."""
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return replace(self, **moved)
-
 
 @dataclass(frozen=True)
 class Teacher:
@@ -55,7 +49,6 @@ class Teacher:
 
 
 FORCED = Teacher()
-FREE = Teacher(sampling=1.0)
 
 
 class Autoencoder(nn.Module, ABC):

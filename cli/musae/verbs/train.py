@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,7 +19,7 @@ _EPILOG = examples(
     "musae train mel-2bar --data corpus -o run",
     "musae train mel-2bar --data corpus -o run --resume                 goes on after Ctrl-C",
     "musae train my.yaml --data a --data b -o run --set training.steps=5000",
-    "musae train mel-2bar --data mine -o run --init-from mel-2bar       fine-tunes the shipped model",
+    "musae train mel-2bar-finetune --data mine -o run --init-from mel-2bar",
 )
 
 
@@ -58,8 +59,15 @@ def train(
         describe(init_from)
     from musicvae_lite.training import train as run
 
-    with _progress(console, config.training.steps) as on_event:
-        outcome = run(config, data, output, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event)
+    try:
+        with _progress(console, config.training.steps) as on_event:
+            outcome = run(
+                config, data, output, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event
+            )
+    except Exception:
+        if int(os.environ.get("LOCAL_RANK", "0")):
+            return 1  # the first process of those that share the batch tells what is wrong
+        raise
     if outcome.rank:
         return 0  # one of several processes speaks
     state = "finished" if outcome.finished else "stopped and saved; go on with --resume"
