@@ -39,6 +39,7 @@ class Description:
         provenance: data, command, examples seen, version of the program.
         metrics: measures on held-out material, by name.
         sha256: checksum of the weights file.
+        parameters: number of weights that were trained.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Description:
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
+    parameters: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,13 @@ def describe(name: str | Path) -> Description:
         raise MusaeError(f"{folder}: has model format version {tree.get('version')}; this musae reads version {VERSION}")
     try:
         groups = [tree[key] for key in ("run", "provenance", "metrics", "weights")]
-        sha256 = str(groups[3]["sha256"])
-    except (KeyError, TypeError) as error:
+        sha256, parameters = str(groups[3]["sha256"]), int(groups[3]["parameters"])
+    except (KeyError, TypeError, ValueError) as error:
         raise MusaeError(f"{path}: is damaged (no {error}); copy the model folder again") from error
     if not all(isinstance(group, dict) for group in groups):
         raise MusaeError(f"{path}: is damaged (a group is no JSON object); copy the model folder again")
     run, provenance, metrics, _ = groups
-    return Description(folder, parse_config(run, where=str(path)), provenance, metrics, sha256)
+    return Description(folder, parse_config(run, where=str(path)), provenance, metrics, sha256, parameters)
 
 
 def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
@@ -191,19 +193,24 @@ def save_bundle(
     stored = {"float32": torch.float32, "float16": torch.float16}[config.training.stored]
     tensors = {key: value.detach().to("cpu", stored).contiguous() for key, value in model.state_dict().items()}
     data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})  # one entry: their order is not fixed
+    parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
     tree = {
         "format": FORMAT,
         "version": VERSION,
         "run": config.model_dump(mode="json"),
         "provenance": provenance,
         "metrics": metrics,
-        "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(data).hexdigest(), "dtype": config.training.stored},
+        "weights": {
+            "file": WEIGHTS,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "dtype": config.training.stored,
+            "parameters": parameters,
+        },
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
-    parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
     card = write_card(config, provenance, metrics, parameters)
     files = {WEIGHTS: data, CARD: card.encode(), CONFIG: (json.dumps(tree, indent=1) + "\n").encode()}
     with ExitStack() as stack:

@@ -16,7 +16,7 @@ _MEASURES = {
     "accuracy_sampled": ("right steps, z sampled, events at temperature 1", "{:.4f}"),
     "accuracy_forced": ("right steps when the true past is given", "{:.4f}"),
     "active_units": ("active latent units (variance of the mean above 0.01)", "{:.0f}"),
-    "n": ("held-out windows measured", "{:.0f}"),
+    "n": ("windows measured", "{:.0f}"),
 }
 
 
@@ -25,7 +25,8 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
 
     Args:
         config: the run.
-        provenance: ``data`` (a list of name, windows, rights), ``command``, ``init_from``, ``examples``, ``steps``, ``musae``.
+        provenance: ``data`` (a list of name, windows, rights), ``held_out``, ``command``, ``init_from``, ``examples``, ``steps``,
+            ``musae``.
         metrics: measures on held-out songs, by the names of :class:`musicvae_lite.evaluation.Measures`.
         parameters: number of weights.
     """
@@ -56,7 +57,7 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps of "
         f"{config.training.batch_size}, musae {provenance.get('musae', '?')}.",
         "",
-        "## Measured on held-out songs",
+        "## Measured on " + ("held-out songs" if provenance.get("held_out", True) else "the training songs (none was held out)"),
         "",
         "| measure | value | meaning |",
         "|---|---|---|",

@@ -151,7 +151,7 @@ class TrainingSettings(Settings):
     valid_every: int = Field(1000, ge=1)
     valid_windows: int = Field(2000, ge=1)
     save_every: int = Field(1000, ge=1)
-    log_every: int = Field(100, ge=1)
+    log_every: int = Field(20, ge=1)
     stored: Literal["float32", "float16"] = "float32"  # of the weights in the model folder
 
 
@@ -258,7 +258,7 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     node = tree
     for group in groups:
         child = node.get(group)
-        if isinstance(child, int | float):
+        if isinstance(child, int | float) and group is groups[-1] and last in ScheduleSettings.model_fields:
             child = {"end": float(child)}  # a constant schedule of which one argument changes
         if not isinstance(child, dict):
             child = {}
@@ -275,6 +275,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
             yield f"unknown key {'.'.join(place)!r}; {suggest(place[-1], valid)}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] in {"model_type", "model_attributes_type"}:
+                message = f"is a group of settings; set one of its keys: {', '.join(_keys_at(place))}"
             yield f"{'.'.join(place) or 'settings'}: {message} (it is {problem['input']!r})"
 
 

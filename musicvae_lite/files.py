@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,11 @@ def reason(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space and run the command again"
     return (error.strerror or str(error)).lower()
+
+
+def shown(name: str) -> str:
+    """Return a file name as text that can be printed and stored: what is not UTF-8 in it becomes U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", name)  # surrogates are how Python holds such bytes
 
 
 def read_json(path: Path, absent: str, cure: str) -> dict[str, Any]:
@@ -62,12 +68,15 @@ def check_output(path: Path, overwrite: bool) -> None:
     Raises:
         UsageError: if ``path`` exists and ``overwrite`` is false, or is a folder, or its parent folder is missing.
     """
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already; choose another name with -o or pass --overwrite")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent}: no such folder; create it first or choose another output with -o")
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; name a file")
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path}: exists already; choose another name with -o or pass --overwrite")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path.parent}: no such folder; create it first or choose another output with -o")
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another output with -o") from error
 
 
 @contextmanager
@@ -83,7 +92,7 @@ def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
     check_output(path, overwrite)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".musae-", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary

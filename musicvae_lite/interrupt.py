@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+# A finger that presses twice does not mean to lose the run; somebody who presses again after a while does.
+_IMPATIENT_SECONDS = 2.0
 
 
 @contextmanager
@@ -18,8 +22,13 @@ def stoppable() -> Iterator[Callable[[], bool]]:
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
 
+    first = 0.0
+
     def ask(number: int, frame: object) -> None:
-        if asked.is_set() and number == signal.SIGINT:
+        nonlocal first
+        if not asked.is_set():
+            first = time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - first > _IMPATIENT_SECONDS:
             raise KeyboardInterrupt
         asked.set()
 

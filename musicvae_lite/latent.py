@@ -6,9 +6,10 @@ Letters in shapes: B batch, Z latent size, L length of a latent sequence.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, overload
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.noise import Noise
@@ -58,7 +59,13 @@ class Latent:
         return 0.5 * (self.mean.square() + (2 * self.log_scale).exp() - 1) - self.log_scale
 
 
-def interpolate(start: Tensor, end: Tensor, steps: int, path: Path = "slerp") -> Tensor:
+@overload
+def interpolate(start: Tensor, end: Tensor, steps: int, path: Path = "slerp") -> Tensor: ...
+@overload
+def interpolate(start: NDArray[Any], end: NDArray[Any], steps: int, path: Path = "slerp") -> NDArray[Any]: ...
+def interpolate(
+    start: Tensor | NDArray[Any], end: Tensor | NDArray[Any], steps: int, path: Path = "slerp"
+) -> Tensor | NDArray[Any]:
     """Return ``steps`` points from ``start`` to ``end``, both included exactly.
 
     ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
@@ -72,11 +79,13 @@ def interpolate(start: Tensor, end: Tensor, steps: int, path: Path = "slerp") ->
         path: ``slerp`` or ``lerp`` (straight line).
 
     Returns:
-        [steps, Z], same dtype as ``start``.
+        [steps, Z], of the kind and dtype of ``start``: a tensor for tensors, an array for arrays.
 
     Raises:
         ValueError: if ``steps`` is below 1 or the ends differ in shape.
     """
+    if not isinstance(start, Tensor) or not isinstance(end, Tensor):
+        return interpolate(torch.as_tensor(start), torch.as_tensor(end), steps, path).numpy()
     if steps < 1:
         raise ValueError(f"steps is {steps}; at least 1 is needed")
     if start.shape != end.shape or start.dim() != 1:

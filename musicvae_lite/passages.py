@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musicvae_lite.bundle import DEFAULT_MODEL
 from musicvae_lite.codecs import Codec, Encoded
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
@@ -192,8 +193,9 @@ def _why_nothing(score: Score, encoded: Encoded, model: str, track: int | None) 
         parts.append(f"{reason} ({count:,} {unit}{'' if count == 1 else 's'})")
     why = ": " + ", ".join(parts) if parts else ""
     name = _name(score)
+    option = "" if model == DEFAULT_MODEL else f" -m {model}"
     place = name if track is None else f"{name}, track {track}"
-    return f"{place}: no melody that {model} can use{why}; see 'musae inspect {name}'"
+    return f"{place}: no melody that {model} can use{why}; see 'musae inspect {name}{option}'"
 
 
 def _name(score: Score) -> str:

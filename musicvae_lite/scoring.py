@@ -41,7 +41,7 @@ def evaluate(
         model: shipped name or model folder.
         corpora: one corpus folder or several.
         split: ``valid`` (the held-out songs), ``train``, ``all``; ``auto``: the held-out songs of corpora that the model was
-            trained on, everything of others.
+            trained on (the training songs where none was held out), everything of others.
         limit: measure on so many windows, spread evenly over the corpus; None for all.
         device: auto, cpu, cuda or mps.
         seed: of what is drawn.
@@ -58,6 +58,8 @@ def evaluate(
     if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
         raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
     chosen = _unseen(description, folders) if split == "auto" else split
+    if split == "auto" and chosen == "valid" and not corpus.valid.any():
+        chosen = "train"  # no song was held out: all that can be measured is what the model has seen
     windows = _thin_out((corpus if chosen == "all" else corpus.split(_name(chosen))).windows, limit)
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")

@@ -304,7 +304,8 @@ class Session:
         """Keep cuDNN from rounding to TensorFloat-32, and small work on one CPU thread."""
         with ExitStack() as stack:
             if self.device.type == "cuda":
-                stack.enter_context(torch.backends.cudnn.flags(allow_tf32=False, deterministic=True))
+                # All flags are set: without ``enabled`` cuDNN would be off.
+                stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
             elif count <= _FEW_BLOCKS * BLOCK:
                 stack.enter_context(_one_thread())
             yield

@@ -126,7 +126,7 @@ class _Run:
         self.train_set.batches(config.training.batch_size, config.seed, 0)  # raises now, before anything is written
         self.data = _data(manifests)
         self.valid = _choose(held_out if len(held_out) else self.train_set, config)
-        self.notices = [] if len(held_out) else [_NO_SONG_HELD_OUT]
+        self.held_out = bool(len(held_out))
         torch.manual_seed(config.seed)
         model = build_model(config.model, corpus.codec.vocabulary, corpus.codec.steps)
         if init_from is not None:
@@ -153,8 +153,9 @@ class _Run:
     def fit(self, stop: Callable[[], bool]) -> Outcome:
         """Run to the end, or until ``stop()`` says so, and save."""
         settings, progress = self.config.training, self.progress
-        for message in self.notices:
-            self._send(Notice(progress.step, message))
+        self._send(Notice(progress.step, self._plan(), warning=False))
+        if not self.held_out:
+            self._send(Notice(progress.step, _NO_SONG_HELD_OUT))
         try:
             stopped = self._loop(stop)
         except MusaeError:  # the loss or the disk: what was saved before is the better state
@@ -171,12 +172,19 @@ class _Run:
         self.fabric.barrier()
         return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
 
+    def _plan(self) -> str:
+        millions = sum(p.numel() for p in self.parameters if p.requires_grad) / 1e6
+        steps = self.config.training.steps - self.progress.step
+        place = f"{self.fabric.world_size} x {self.fabric.device.type}" if self.fabric.world_size > 1 else self.fabric.device.type
+        return f"{self.config.name} ({millions:.1f} M parameters) on {place}: {len(self.train_set):,} windows, {steps:,} steps"
+
     def _loop(self, stop: Callable[[], bool]) -> bool:
         """Make the updates that are left; return whether it was asked to stop before the end."""
         settings, progress = self.config.training, self.progress
         meter = Meter(settings.batch_size)
         for batch in self._batches(progress.step):
             if self._agree(stop()):
+                self._send(Notice(progress.step, "stopping: saving", warning=False))
                 return True
             self.updating = True
             meter.add(*self._update(batch, progress.step))
@@ -299,6 +307,7 @@ class _Run:
         return {
             "data": self.data,
             "corpora": progress.corpora,
+            "held_out": self.held_out,
             "command": progress.command,
             "init_from": progress.init_from,
             "steps": progress.step,
@@ -338,7 +347,8 @@ class _Run:
 
 
 _NO_SONG_HELD_OUT = (
-    "no song is held out, so the measures are of songs the model has seen; prepare more files to get a true measure"
+    "no song is held out, so the measures are of songs the model has seen; "
+    "prepare more files, or with --valid-fraction 0.2 --overwrite"
 )
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "

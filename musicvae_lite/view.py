@@ -5,6 +5,7 @@ Letters in shapes: N windows, T steps, H W picture.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from musicvae_lite.files import atomic_output
 from musicvae_lite.media.midi import Score
 
 FORMATS = (".png", ".svg", ".pdf")
+MAX_STEPS = 200  # in one picture; they take half a minute, and matplotlib can draw no more than 65,535 pixels in height
 
 _PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
 _START, _END = "#2f6db5", "#d9622b"  # blue to orange: told apart with every common kind of colour blindness
@@ -51,12 +53,14 @@ def _sounding(windows: NDArray[Any]) -> NDArray[np.int64]:
     return np.where(event > NOTE_OFF, event - FIRST_NOTE, -1)
 
 
-def check_picture(path: Path) -> None:
-    """Refuse a picture of a kind that cannot be written.
+def check_picture(path: Path, steps: int = 0) -> None:
+    """Refuse a picture of a kind that cannot be written, or of too many steps.
 
     Raises:
-        UsageError: naming the kinds.
+        UsageError: naming the kinds, or the limit.
     """
+    if steps > MAX_STEPS:
+        raise UsageError(f"{path}: a picture holds up to {MAX_STEPS:,} steps, not {steps:,}")
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: a picture ends in {', '.join(FORMATS)}")
 
@@ -74,12 +78,23 @@ def plot_interpolation(scores: Sequence[Score], path: Path, title: str = "", ove
         UsageError: the kind of picture is not known, or see :func:`musicvae_lite.files.check_output`.
         MusaeError: if the file system refuses.
     """
-    check_picture(path)
+    data = picture(scores, path, title)
     with atomic_output(path, overwrite) as part:
-        figure = _figure(scores, title)
-        # The same scores give the same bytes: no date, and fixed names inside an SVG.
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-        figure.savefig(part, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
+        part.write_bytes(data)
+
+
+def picture(scores: Sequence[Score], path: Path, title: str = "") -> bytes:
+    """Return the content of the picture that :func:`plot_interpolation` writes.
+
+    Raises:
+        UsageError: see :func:`check_picture`.
+    """
+    check_picture(path, len(scores))
+    # The same scores give the same bytes: no date, and fixed names inside an SVG.
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+    buffer = io.BytesIO()
+    _figure(scores, title).savefig(buffer, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
+    return buffer.getvalue()
 
 
 def _figure(scores: Sequence[Score], title: str) -> Any:

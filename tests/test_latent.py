@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,13 @@ def test_ends_are_exact_and_nothing_is_nan(a, b, path):
     assert torch.equal(points[0], start) and torch.equal(points[-1], end)
     assert torch.isfinite(points).all()
     assert torch.equal(interpolate(start, end, 1, path), start.unsqueeze(0))
+
+
+def test_arrays_give_an_array():
+    a, b = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    points = interpolate(a, b, 3)
+    assert isinstance(points, np.ndarray)
+    np.testing.assert_array_equal(points, interpolate(torch.from_numpy(a), torch.from_numpy(b), 3).numpy())
 
 
 def test_interpolate_refuses_no_steps_and_unequal_sizes():

@@ -192,3 +192,9 @@ def test_cuda_that_is_not_there(tmp_path):
         return
     with pytest.raises(UsageError, match="--device"):
         mv.load(save_tiny_model(tmp_path / "m"), device="cuda")
+
+
+def test_cudnn_stays_on(session, monkeypatch):
+    monkeypatch.setattr(session, "device", torch.device("cuda"))
+    with session._settings(1):
+        assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic and not torch.backends.cudnn.allow_tf32

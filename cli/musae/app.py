@@ -5,13 +5,13 @@ Imports nothing heavy: a verb's module is imported when its verb is named, and w
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
 
+from musae.options import echo, mute
 from musicvae_lite import __version__
 from musicvae_lite.errors import MusaeError, suggest
 
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
-        _close_stdout()
+        mute(sys.stdout)
         return 0
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
@@ -118,13 +118,5 @@ def _lower(text: str) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"musae: {message}", err=True)
+    echo(f"musae: {message}", err=True)
     return code
-
-
-def _close_stdout() -> None:
-    """Keep the interpreter from flushing into a closed pipe when it ends."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musae.outputs import shortened
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.files import reason
 
 _MAX_BYTES = 2**32  # of all arrays unpacked: a small file can announce petabytes
 _MAX_BAR = 2**32 - 1
-_MAX_NAME = 100
+_MAX_NAME = 200  # bytes; file systems take 255, and a number and a suffix follow
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +41,14 @@ class Table:
     model: str
 
     def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
-        """Return a file name (without suffix) and the rows of every source, in order of the sources' first rows."""
+        """Return a file name (without suffix) and the rows of every source, in order of the sources' first rows.
+
+        Where two sources give one name, the later ones are numbered: x, x-2.
+        """
         names, first, place = np.unique(self.source, return_index=True, return_inverse=True)
-        return [(safe_stem(str(names[i])), np.flatnonzero(place == i)) for i in np.argsort(first).tolist()]
+        order = np.argsort(first).tolist()
+        stems = _numbered([safe_stem(str(names[i])) for i in order])
+        return [(stem, np.flatnonzero(place == i)) for stem, i in zip(stems, order, strict=True)]
 
     def bars(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Return the bars of some rows if they rise from row to row, else None."""
@@ -53,8 +59,24 @@ class Table:
 def safe_stem(source: str) -> str:
     """Return a file name without suffix and without anything that could lead elsewhere."""
     stem = PurePosixPath(source.replace("\\", "/")).stem
-    clean = "".join(c if c.isprintable() and c not in '/:*?"<>|' else "_" for c in stem)[:_MAX_NAME]
-    return clean.strip(". ") or "latent"
+    clean = "".join(c if c.isprintable() and c not in '/:*?"<>|' else "_" for c in stem)
+    return shortened(clean, _MAX_NAME).strip(". ") or "latent"
+
+
+def _numbered(stems: list[str]) -> list[str]:
+    """Make names differ, also where upper and lower case are one; a name that occurs once stays as it is."""
+    taken = {stem.casefold() for stem in stems}
+    seen: set[str] = set()
+    result = []
+    for stem in stems:
+        name, number = stem, 2
+        if stem.casefold() in seen:
+            while (name := f"{stem}-{number}").casefold() in taken:
+                number += 1
+        seen.add(name.casefold())
+        taken.add(name.casefold())
+        result.append(name)
+    return result
 
 
 def read_latents(path: Path) -> Table:
@@ -71,6 +93,8 @@ def read_latents(path: Path) -> Table:
         raise MusaeError(f"{path}: 'mean' is {mean.dtype} {list(mean.shape)}; it must be real numbers [N, Z]")
     if not np.isfinite(mean).all():
         raise MusaeError(f"{path}: 'mean' has numbers that are not finite")
+    if np.abs(mean).max() > np.finfo(np.float32).max:
+        raise MusaeError(f"{path}: 'mean' has numbers beyond 3.4e38, which models (float32) cannot hold")
     count = len(mean)
     column = _Columns(path, arrays, count)
     model = arrays.get("model", np.array(""))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
+
+from musicvae_lite.files import shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,6 +20,22 @@ DEFAULT_MODEL = "mel-2bar"  # bundle.DEFAULT_MODEL, which would import pydantic;
 
 #: A file that is read; the library says what is wrong with it, in its own words.
 FILE = click.Path(path_type=str)
+
+
+def echo(text: str, err: bool = False) -> None:
+    """Print; what nobody reads any more is no reason to stop, for there may be files left to write."""
+    try:
+        click.echo(shown(text), err=err)
+    except BrokenPipeError:
+        mute(sys.stderr if err else sys.stdout)
+
+
+def mute(stream: TextIO) -> None:
+    """Send what is said on a closed pipe nowhere, also what the interpreter flushes when it ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        pass
 
 
 @dataclass(frozen=True)
@@ -31,28 +50,31 @@ class Console:
     def show(self, text: str) -> None:
         """Say a result on stdout; not beside JSON and not when quiet."""
         if not self.json and not self.quiet:
-            click.echo(text)
+            echo(text)
 
     def answer(self, text: str) -> None:
-        """Give what was asked for (a list, a table) on stdout, also when quiet; not beside JSON."""
+        """Give what was asked for (a list, a table) on stdout, also when quiet; not beside JSON.
+
+        A closed pipe ends the verb.
+        """
         if not self.json:
-            click.echo(text)
+            click.echo(shown(text))
 
     def document(self, tree: dict[str, Any]) -> None:
         """Write the one JSON document to stdout, if that is wanted."""
         if self.json:
             failures = {"failures": self.failures} if self.failures else {}
-            click.echo(json.dumps({**tree, **failures}, indent=2))
+            echo(json.dumps({**tree, **failures}, indent=2))
 
     def note(self, text: str) -> None:
         """Say something on stderr, unless quiet."""
         if not self.quiet:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     def detail(self, text: str) -> None:
         """Say something on stderr when verbose."""
         if self.verbose:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     def warn(self, text: str) -> None:
         """Warn on stderr, unless quiet."""
@@ -61,7 +83,7 @@ class Console:
     def error(self, text: str) -> None:
         """Report on stderr one failure of several; it also stands in the document."""
         self.failures.append(text)
-        click.echo(f"musae: {text}", err=True)
+        echo(f"musae: {text}", err=True)
 
     @property
     def draws(self) -> bool:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.files import check_output, reason
+from musicvae_lite.files import atomic_output, check_output, reason
 
 _MIDI = (".mid", ".midi")
+MAX_NAME = 255  # bytes of a file name
 
 
 def is_folder(output: str) -> bool:
     """Say whether an ``-o`` names a folder: it ends with a slash or is one."""
-    return output.endswith("/") or Path(output).is_dir()
+    return output.endswith("/") or os.path.isdir(output)  # Path.is_dir raises where a name is too long
+
+
+def shortened(stem: str, size: int) -> str:
+    """Cut a name to ``size`` bytes, at a character."""
+    data = os.fsencode(stem)
+    return stem if len(data) <= size else data[:size].decode("utf-8", "ignore")
 
 
 def midi_file(output: str) -> Path:
@@ -54,10 +63,13 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: if it is a file, or its parent does not exist.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file; choose another folder with -o")
-    if not folder.is_dir() and not folder.parent.is_dir():
-        raise UsageError(f"{folder.parent}: no such folder; create it first or choose another output with -o")
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is a file; choose another folder with -o")
+        if not folder.is_dir() and not folder.parent.is_dir():
+            raise UsageError(f"{folder.parent}: no such folder; create it first or choose another output with -o")
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {reason(error)}; choose another output with -o") from error
 
 
 def check_in_folder(folder: Path, names: Sequence[str], overwrite: bool, inputs: Iterable[str] = ()) -> list[Path]:
@@ -85,7 +97,8 @@ def one_each(output: str | None, stems: Sequence[str], kind: str, overwrite: boo
         UsageError: see :func:`check_files` and :func:`check_folder`.
     """
     if output is None:
-        return check_in_folder(Path(), [f"{stem}.{kind}.mid" for stem in stems], overwrite, inputs)
+        end = f".{kind}.mid"
+        return check_in_folder(Path(), [shortened(stem, MAX_NAME - len(end)) + end for stem in stems], overwrite, inputs)
     if is_folder(output) or Path(output).suffix.lower() not in _MIDI:
         return check_in_folder(Path(output), [f"{stem}.mid" for stem in stems], overwrite, inputs)
     if len(stems) > 1:
@@ -106,12 +119,34 @@ def make_folder(folder: Path) -> None:
         raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
 
 
+def write_together(files: Mapping[Path, bytes], overwrite: bool) -> None:
+    """Write files, all or none; their folder is made where it is missing.
+
+    Raises:
+        UsageError: see :func:`musicvae_lite.files.check_output`.
+        MusaeError: if the file system refuses.
+    """
+    folder = next(iter(files)).parent
+    made = not folder.is_dir()
+    make_folder(folder)
+    try:
+        with ExitStack() as stack:  # each moves into place when all are written
+            for path, data in files.items():
+                stack.enter_context(atomic_output(path, overwrite)).write_bytes(data)
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def each(
     inputs: Sequence[str], work: Callable[[str], None], report: Callable[[str], None], nothing: str = "nothing was written"
 ) -> int:
     """Do ``work`` for every input, reporting those that fail, and return the exit code.
 
-    0: all worked; 1: some; the error itself is raised where there is but one input; else the common exit code of the failures.
+    0: all worked; 1: some. Where there is but one input its error is raised; where all of several fail, one with the exit code
+    that the failures have in common, or with 1.
     """
     failures: list[MusaeError] = []
     for name in inputs:
@@ -127,4 +162,7 @@ def each(
     if len(failures) < len(inputs):
         report(f"{len(failures)} of {len(inputs)} files failed")
         return 1
-    raise NothingUsableError(f"none of the {len(inputs)} files could be used; {nothing}")
+    codes = {error.exit_code for error in failures}
+    kinds = (NothingUsableError, UsageError) if len(codes) == 1 else ()
+    kind = next((kind for kind in kinds if kind.exit_code in codes), MusaeError)
+    raise kind(f"none of the {len(inputs)} files could be used; {nothing}")

@@ -5,35 +5,46 @@ from __future__ import annotations
 import io
 import warnings
 import wave
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.files import atomic_output
+from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import Score, midi_bytes
 
 RATE_HZ = 44_100
 _PEAK = 0.9
+_MAX_SECONDS = 1800  # a gigabyte of memory
+_MAX_TICKS = 10_000_000  # pretty_midi takes a file that goes on for longer for damaged
 
 
-def write_wav(score: Score, path: Path, overwrite: bool) -> str:
-    """Render a score to a 16-bit mono WAV file and return how it was rendered.
+def check_sound(name: str, seconds: float, quarters: float, ticks_per_quarter: int) -> None:
+    """Refuse to render more than fits into memory, or than pretty_midi reads.
 
     Raises:
-        UsageError: see :func:`musicvae_lite.files.check_output`.
-        MusaeError: if the file system refuses.
+        UsageError: naming the limit.
     """
+    if seconds > _MAX_SECONDS:
+        found = f"{seconds / 60:,.0f}"
+        raise UsageError(f"{name}: sound is rendered up to {_MAX_SECONDS // 60} minutes, not {found}; ask for fewer --steps")
+    if quarters * ticks_per_quarter > _MAX_TICKS:
+        most = _MAX_TICKS // ticks_per_quarter
+        raise UsageError(f"{name}: sound is rendered up to {most:,} quarter notes, not {quarters:,.0f}; ask for fewer --steps")
+
+
+def wav_bytes(score: Score) -> tuple[bytes, str]:
+    """Render a score to a 16-bit mono WAV file; return its content and how it was rendered."""
     samples, how = _render(midi_bytes(score))
     peak = float(np.abs(samples).max(initial=0.0))
     loudness = _PEAK / peak if peak > 0 else 0.0
-    with atomic_output(path, overwrite) as part, wave.open(str(part), "wb") as file:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
         file.writeframes((samples * loudness * 32767).astype("<i2").tobytes())
-    return how
+    return buffer.getvalue(), how
 
 
 def _render(midi: bytes) -> tuple[NDArray[np.float64], str]:

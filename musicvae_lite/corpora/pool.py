@@ -130,7 +130,7 @@ def _give(worker: _Worker[Item], jobs: deque[_Job[Item]]) -> bool:
     try:
         worker.connection.send(jobs[0].items)
     except OSError:
-        if not worker.ready:
+        if not worker.ready and not _said_ready(worker):
             raise MusaeError(_CANNOT_START) from None
         _dismiss(worker)
         return False
@@ -138,9 +138,19 @@ def _give(worker: _Worker[Item], jobs: deque[_Job[Item]]) -> bool:
     return True
 
 
+def _said_ready(worker: _Worker[Any]) -> bool:
+    """Say whether a worker that is gone had started; nobody listens to one without a job."""
+    try:
+        return worker.connection.poll() and isinstance(worker.connection.recv(), _Ready)
+    except (EOFError, OSError):
+        return False
+
+
 def _listen(crew: list[_Worker[Any]], seconds: float) -> list[tuple[int, Any]]:
     """Wait for answers; a worker that died or takes too long answers with a :class:`_Death`."""
     busy = {worker.connection: index for index, worker in enumerate(crew) if worker.job is not None}
+    if not busy:
+        return []
     now = time.monotonic()
     patience = min(worker.started for worker in crew if worker.job is not None) + seconds - now
     answers: list[tuple[int, Any]] = []
@@ -154,7 +164,7 @@ def _listen(crew: list[_Worker[Any]], seconds: float) -> list[tuple[int, Any]]:
                 raise MusaeError(_CANNOT_START) from None
             answer = _Death("crashed the MIDI reader")
         if isinstance(answer, _Failure):
-            raise RuntimeError(f"a worker process failed:\n{answer.trace}")
+            raise RuntimeError(f"a worker process failed: {answer.said}") from _WorkerTraceError(answer.trace)
         if isinstance(answer, _Ready):
             worker.ready, worker.started = True, time.monotonic()
         else:
@@ -177,7 +187,12 @@ class _Ready:
 
 @dataclass(frozen=True)
 class _Failure:
+    said: str
     trace: str
+
+
+class _WorkerTraceError(Exception):
+    """Where in a worker an error came from: shown with the traceback, not in the message."""
 
 
 def _serve(connection: Connection, work: Callable[[Sequence[Any]], Any], parent: int) -> None:
@@ -194,8 +209,8 @@ def _serve(connection: Connection, work: Callable[[Sequence[Any]], Any], parent:
             return
         try:
             answer = work(items)
-        except Exception:
+        except Exception as error:
             import traceback
 
-            answer = _Failure(traceback.format_exc())
+            answer = _Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
         connection.send(answer)

@@ -35,6 +35,7 @@ from musicvae_lite.corpora.store import (
     VERSION,
     as_bytes,
     load_writer,
+    part_path,
     read_facts,
     read_manifest,
     read_windows,
@@ -137,7 +138,8 @@ def prepare_corpus(
 ) -> Report:
     """Cut MIDI files into windows and store them as a corpus.
 
-    A run that was stopped goes on where it was when it is started again with the same arguments; a finished one gives its report.
+    A run that was stopped goes on where it was when it is started again with the same arguments; a finished one gives its report
+    (and takes on new ``rights``).
 
     Args:
         sources: folders, zip files, single files.
@@ -165,13 +167,12 @@ def prepare_corpus(
     codec = build_codec(codec_config)
     listed = list_sources([Path(source) for source in sources])
     parts = _plan(listed)
-    manifest = _manifest(codec, valid_fraction, listed, parts) | {"rights": rights}
-    finished = _open_folder(folder, manifest, overwrite)
-    if finished is None:
+    manifest = _open_folder(folder, _manifest(codec, valid_fraction, listed, parts) | {"rights": rights}, overwrite)
+    if not manifest["complete"]:
         mine = [part for part in parts if part.number % shards == shard_number - 1]
-        _write_parts(folder, mine, codec, valid_fraction, workers or _cores(), on_event)
-        finished = _finish(folder, manifest)
-    report = _report(folder, finished, time.monotonic() - begun)
+        _write_parts(folder, mine, manifest["fingerprint"], codec, valid_fraction, workers or _cores(), on_event)
+        manifest = _finish(folder, manifest)
+    report = _report(folder, manifest, time.monotonic() - begun)
     if report.complete and not report.windows:
         why = max(report.dropped, key=lambda reason: (report.dropped[reason], reason), default="no files")
         raise NothingUsableError(f"no window in {report.files} files; most often: {why}; all reasons are in {folder / DROPPED}")
@@ -189,7 +190,7 @@ def _plan(sources: Sequence[Source]) -> list[_Part]:
 
 def _manifest(codec: Codec, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]) -> dict[str, Any]:
     """Describe the work; the fingerprint tells whether two runs do the same."""
-    listing = [[source.label, [[file.name, file.size, file.group] for file in source.files]] for source in sources]
+    listing = [[source.label, [[file.name, file.size, file.crc, file.group] for file in source.files]] for source in sources]
     work = [VERSION, PART_FILES, codec.config(), valid_fraction, listing]
     return {
         "format": FORMAT,
@@ -202,16 +203,21 @@ def _manifest(codec: Codec, valid_fraction: float, sources: Sequence[Source], pa
     }
 
 
-def _part_path(folder: Path, number: int) -> Path:
-    return folder / f"part-{number:05d}.parquet"
-
-
 def _dropped_path(folder: Path, number: int) -> Path:
     return folder / f"dropped-{number:05d}.csv"
 
 
-def _open_folder(folder: Path, manifest: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
-    """Make the output folder ready; return the manifest of a finished corpus of the same work, if that is what it holds."""
+def _is_there(folder: Path, number: int, fingerprint: str) -> bool:
+    """Say whether a part is there that the same work made; a damaged one, or one that another work left, is written anew."""
+    path = part_path(folder, number)
+    try:
+        return path.exists() and read_facts(path).get("fingerprint") == fingerprint
+    except MusaeError:
+        return False
+
+
+def _open_folder(folder: Path, manifest: dict[str, Any], overwrite: bool) -> dict[str, Any]:
+    """Make the output folder ready and return the manifest: that of the finished corpus of the same work, if it holds one."""
     try:
         folder.mkdir(exist_ok=True)
         if overwrite:
@@ -220,8 +226,11 @@ def _open_folder(folder: Path, manifest: dict[str, Any], overwrite: bool) -> dic
             found = read_manifest(folder)
             if found.get("fingerprint") != manifest["fingerprint"]:
                 raise UsageError(f"{folder}: holds a corpus of other files or settings; choose another -o or pass --overwrite")
-            there = all(_part_path(folder, number).exists() for number in range(manifest["parts"]))
-            return found if found["complete"] and there else None
+            manifest = {**manifest, "rights": manifest["rights"] or found.get("rights", "")}
+            if found["complete"] and all(_is_there(folder, n, found["fingerprint"]) for n in range(manifest["parts"])):
+                manifest = {**found, "rights": manifest["rights"]}
+            if found == manifest:
+                return manifest
     except FileNotFoundError:
         raise UsageError(f"{folder.parent}: no such folder; create it first or choose another output with -o") from None
     except FileExistsError:
@@ -229,7 +238,7 @@ def _open_folder(folder: Path, manifest: dict[str, Any], overwrite: bool) -> dic
     except OSError as error:
         raise MusaeError(f"{folder}: cannot be written: {reason(error)}") from error
     _write_json(folder / MANIFEST, manifest)
-    return None
+    return manifest
 
 
 def _clear(folder: Path) -> None:
@@ -248,13 +257,14 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
 def _write_parts(
     folder: Path,
     parts: list[_Part],
+    fingerprint: str,
     codec: Codec,
     valid_fraction: float,
     workers: int,
     on_event: Callable[[Progress], None] | None,
 ) -> None:
     """Write the parts that are not there yet."""
-    todo = [part for part in parts if not _part_path(folder, part.number).exists()]
+    todo = [part for part in parts if not _is_there(folder, part.number, fingerprint)]
     starts = range(0, PART_FILES, UNIT_FILES)
     units = [(index, part.files[i : i + UNIT_FILES]) for index, part in enumerate(todo) for i in starts if i < len(part.files)]
     waiting = Counter(index for index, _ in units)
@@ -278,7 +288,7 @@ def _write_parts(
         waiting[index] -= 1
         if not waiting[index]:
             own = [number for number, (owner, _) in enumerate(units) if owner == index]
-            _write_part(folder, todo[index], _merge([found.pop(number) for number in own]), valid_fraction)
+            _write_part(folder, todo[index], _merge([found.pop(number) for number in own]), fingerprint, valid_fraction)
 
 
 def _encode_files(codec_config: Mapping[str, Any], files: Sequence[MidiFile]) -> _Found:
@@ -295,7 +305,7 @@ def _encode_file(codec: Codec, file: MidiFile) -> _Found:
         encoded = codec.encode(read_midi(data, source=file.name))
     except MidiError as error:
         return _nothing(codec, f"file: {error.reason}", error.detail, sha256)
-    except (MusaeError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+    except Exception as error:
         # A file in a hundred thousand that meets a fault of ours must not end the run; the table names it.
         return _nothing(codec, "file: failed", f"{type(error).__name__}: {error}", sha256)
     drops = [(0, drop, "") for drop in encoded.drops]
@@ -343,7 +353,7 @@ def is_valid(group: str, fraction: float) -> bool:
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") < fraction * 2**64
 
 
-def _write_part(folder: Path, part: _Part, found: _Found, valid_fraction: float) -> None:
+def _write_part(folder: Path, part: _Part, found: _Found, fingerprint: str, valid_fraction: float) -> None:
     """Drop the duplicates of a part and write it; the Parquet file last, for it says that the part is done."""
     groups = [file.group or sha for file, sha in zip(part.files, found.sha256, strict=True)]
     valid = np.array([is_valid(group, valid_fraction) for group in groups], bool)[found.file]
@@ -362,10 +372,11 @@ def _write_part(folder: Path, part: _Part, found: _Found, valid_fraction: float)
         "valid": valid[keep],
         **{name: getattr(found, name)[keep] for name in ("track", "bar", "low", "high")},
     }
-    facts = {"source": part.label, "files": len(names), "used": used, "windows": len(found.windows), "dropped": dict(counts)}
+    counted = {"files": len(names), "used": used, "windows": len(found.windows), "dropped": dict(counts)}
+    facts = {"fingerprint": fingerprint, "source": part.label, **counted}
     with atomic_output(_dropped_path(folder, part.number), overwrite=True) as temporary:
         temporary.write_text(_drop_rows(names, drops), encoding="utf-8")
-    with atomic_output(_part_path(folder, part.number), overwrite=True) as temporary:
+    with atomic_output(part_path(folder, part.number), overwrite=True) as temporary:
         write_part(temporary, table, facts)
 
 
@@ -404,7 +415,7 @@ def _drop_rows(names: list[str], drops: list[tuple[int, Drop, str]]) -> str:
 
 def _finish(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Count what is there; when all parts are, write the table of drops and the final manifest."""
-    numbers = [number for number in range(manifest["parts"]) if _part_path(folder, number).exists()]
+    numbers = [number for number in range(manifest["parts"]) if _is_there(folder, number, manifest["fingerprint"])]
     complete = len(numbers) == manifest["parts"]
     result = {**manifest, **_counts(folder, numbers), "complete": complete}
     if complete:
@@ -412,8 +423,18 @@ def _finish(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
             table.write(",".join(DROPPED_COLUMNS) + "\n")
             for number in numbers:
                 table.write(_dropped_path(folder, number).read_text(encoding="utf-8"))
+        _remove_others(folder, manifest["parts"])
         _write_json(folder / MANIFEST, result)
     return result
+
+
+def _remove_others(folder: Path, parts: int) -> None:
+    """Remove parts with higher numbers: an earlier corpus was larger, and its manifest is gone."""
+    for pattern, name in (("part-*.parquet", part_path), ("dropped-*.csv", _dropped_path)):
+        mine = {name(folder, number) for number in range(parts)}
+        for path in folder.glob(pattern):
+            if path not in mine:
+                path.unlink(missing_ok=True)
 
 
 def _counts(folder: Path, numbers: list[int]) -> dict[str, Any]:
@@ -424,7 +445,7 @@ def _counts(folder: Path, numbers: list[int]) -> dict[str, Any]:
     train: set[bytes] = set()
     valid: set[bytes] = set()
     for number in numbers:
-        path = _part_path(folder, number)
+        path = part_path(folder, number)
         fact, (windows, is_held_out) = read_facts(path), read_windows(path)
         label = fact["source"]
         counts = sources.setdefault(label, {"files": 0, "used": 0, "windows": 0, "distinct": 0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,7 +54,6 @@ class Corpus:
         bar: 0-based bar of the piece [N].
         sources: names of the files.
         groups: names of the song groups.
-        complete: whether every part of every folder was there.
     """
 
     codec: Codec
@@ -67,7 +67,6 @@ class Corpus:
     bar: NDArray[np.uint32]
     sources: tuple[str, ...]
     groups: tuple[str, ...]
-    complete: bool = True
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -80,7 +79,7 @@ class Corpus:
         result does not depend on how the preparation was divided.
 
         Raises:
-            MusaeError: if a folder is no corpus, damaged or holds no windows.
+            MusaeError: if a folder is no corpus, damaged, not prepared to the end, or holds no windows.
             UsageError: if the corpora were prepared with different codecs.
         """
         paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
@@ -90,12 +89,11 @@ class Corpus:
         for folder, manifest in zip(paths[1:], manifests[1:], strict=True):
             if manifest["codec"] != manifests[0]["codec"]:
                 raise UsageError(f"{folder}: was prepared with another codec than {paths[0]}: {_difference(manifests)}")
-        parts = [(folder, name) for folder in paths for name in sorted(folder.glob("part-*.parquet"))]
-        columns = _join([_read_part(name) for _, name in parts]) if parts else {}
+        parts = [part for folder, manifest in zip(paths, manifests, strict=True) for part in _all_parts(folder, manifest)]
+        columns = _join([_read_part(part) for part in parts]) if parts else {}
         if not columns or not len(columns["windows"]):
             raise MusaeError(f"{paths[0]}: the corpus holds no windows; look at the reasons that `musae prepare` gives")
-        complete = len(parts) == sum(int(manifest["parts"]) for manifest in manifests)
-        corpus = cls(codec=build_codec(manifests[0]["codec"]), complete=complete, **columns)
+        corpus = cls(codec=build_codec(manifests[0]["codec"]), **columns)
         return corpus.take(distinct(corpus.windows, corpus.valid))
 
     def take(self, rows: NDArray[Any]) -> Corpus:
@@ -191,7 +189,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         MusaeError: if there is no corpus, it is damaged, or it was written by a newer version.
     """
     path = folder / MANIFEST
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # Path.is_dir raises where a name is too long
         raise MusaeError(f"{folder}: no such folder; prepare a corpus with `musae prepare FOLDER -o {folder}`")
     absent = f"{folder}: is no prepared corpus (no {MANIFEST}); make one with `musae prepare`"
     manifest = read_json(path, absent, "prepare the corpus again with --overwrite")
@@ -201,6 +199,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         found = manifest.get("version")
         raise MusaeError(f"{path}: has format version {found}, this program reads {VERSION}; prepare the corpus again")
     return manifest
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """Return where a part of a corpus is."""
+    return folder / f"part-{number:05d}.parquet"
+
+
+def _all_parts(folder: Path, manifest: dict[str, Any]) -> list[Path]:
+    """Return the parts of a corpus, which must all be there and belong to it."""
+    count, fingerprint = int(manifest["parts"]), manifest.get("fingerprint")
+    paths = [path for path in (part_path(folder, number) for number in range(count)) if path.exists()]
+    # Parts of earlier versions name no fingerprint.
+    parts = [path for path in paths if read_facts(path).get("fingerprint", fingerprint) == fingerprint]
+    if len(parts) < count or not manifest.get("complete"):
+        cure = "run the same `musae prepare` again (or the missing shards)"
+        raise MusaeError(f"{folder}: the corpus is incomplete: {len(parts)} of {count} parts; {cure}")
+    return parts
 
 
 def load_writer() -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import atomic_output, reason
+from musicvae_lite.files import atomic_output, reason, shown
 
 NOTE = np.dtype([("start", "<i8"), ("end", "<i8"), ("pitch", "u1"), ("velocity", "u1"), ("track", "<u2")])
 TEMPO = np.dtype([("tick", "<i8"), ("qpm", "<f8")])
@@ -155,7 +155,7 @@ def read_midi(path_or_bytes: str | os.PathLike[str] | bytes, reader: Reader = "s
         data = path_or_bytes
         check_size(name, len(data))
     else:
-        name = source or os.fspath(path_or_bytes)
+        name = source or shown(os.fspath(path_or_bytes))
         data = read_bytes(Path(path_or_bytes), name)
     data = _unwrap_riff(data, name)
     ticks_per_quarter, chunks = _check_structure(data, name)

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from musae.sound import check_sound
 
+from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import Track, midi_bytes
 from tests.tiny import melody, save, score
 
@@ -180,6 +182,7 @@ HOSTILE = {
     "empty": {"mean": np.zeros((0, 4))},
     "not numbers": {"mean": np.array([["a"]])},
     "not finite": {"mean": np.full((2, 4), np.nan)},
+    "beyond float32": {"mean": np.full((2, 4), 1e39)},
     "wrong size": {"mean": np.zeros((2, 5))},
     "bars of another length": {"mean": np.zeros((2, 4)), "bar": np.zeros(3, int)},
     "bars out of reach": {"mean": np.zeros((2, 4)), "bar": np.array([1, 2**60])},
@@ -210,9 +213,63 @@ def test_latents_that_are_no_archive(musae, folder, tiny):
 
 
 def test_names_in_latents_cannot_leave_the_folder(musae, folder, tiny):
-    names = ["../../up.mid", "/etc/passwd", "..", "a\\..\\b.mid", "nul\0.mid", "x" * 500]
-    np.savez(folder / "z.npz", mean=np.zeros((6, 4)), source=np.array(names))
+    names = ["../../up.mid", "/etc/passwd", "..", "a\\..\\b.mid", "nul\0.mid", "x" * 500, "é" * 500]
+    np.savez(folder / "z.npz", mean=np.zeros((7, 4)), source=np.array(names))
     run = musae("decode", "z.npz", "-m", tiny, "-o", "out/", "--json")
     assert run.code == 0, run.err
     assert all(Path(name).parent == Path("out") for name in run.json["outputs"])
     assert not (folder.parent / "up.mid").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [(["no.mid", "nowhere.mid"], 1), (["waltz.mid", "kit.mid"], 3), (["waltz.mid", "no.mid"], 1)],
+)
+def test_exit_code_where_all_files_fail(musae, folder, tiny, files, code):
+    (folder / "waltz.mid").write_bytes(BAD["waltz"][0])
+    (folder / "kit.mid").write_bytes(BAD["drums"][0])
+    run = musae("reconstruct", *files, "-m", tiny, "-o", "out/")
+    assert run.code == code and "none of the 2 files could be used" in run.err
+    assert f"see 'musae inspect waltz.mid -m {tiny}'" in run.err or "waltz.mid" not in files
+    assert musae("reconstruct", "a.mid", "b.mid", "--track", "9", "-m", tiny, "-o", "out/").code == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [(["--plot", "p.png"], "up to 200 steps"), (["--wav", "w.wav"], "up to 30 minutes")],
+)
+def test_too_many_steps_to_draw_or_play(musae, folder, tiny, extra, words):
+    run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "--steps", "3000", *extra)
+    assert run.code == 2 and words in run.err and len(run.err.splitlines()) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid"]
+
+
+def test_more_ticks_than_are_played():
+    with pytest.raises(UsageError, match="20,833 quarter notes"):
+        check_sound("w.wav", 1000, 21_000, 480)
+
+
+@pytest.mark.parametrize("output", ["out.mid", "out/"])
+def test_a_picture_that_fails_leaves_nothing(musae, folder, tiny, monkeypatch, output):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("musicvae_lite.view._figure", fail)
+    assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", output, "--plot", "p.png").code == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid"]
+
+
+def test_a_disk_that_fills_up_leaves_nothing(musae, folder, tiny, monkeypatch):
+    write = Path.write_bytes
+    written = []
+
+    def fill(path, data):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "out/")
+    assert run.code == 1 and "out/02.mid: cannot be written: the disk is full" in run.err
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid"]

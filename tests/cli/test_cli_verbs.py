@@ -1,5 +1,10 @@
 """What the verbs do when all is well."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -78,7 +83,7 @@ def test_reconstruct_goes_on_after_a_bad_file(musae, folder, tiny):
     assert [done["file"] for done in run.json["files"]] == ["a.mid"] and "bad.mid" in run.json["failures"][0]
     (folder / "worse.mid").write_bytes(b"no")
     run = musae("reconstruct", "bad.mid", "worse.mid", "-m", tiny, "-o", "none/")
-    assert run.code == 3 and not (folder / "none").exists()
+    assert run.code == 1 and not (folder / "none").exists()
 
 
 def test_two_inputs_of_one_name_are_refused_before_work(musae, folder, tiny):
@@ -170,6 +175,59 @@ def test_prepare_train_evaluate(musae, folder):
     assert run.code == 0, run.err
     assert run.json["n"] == 5 and {"nll_nats", "kl_bits", "accuracy", "onset_accuracy", "active_units"} <= run.json.keys()
     assert "accuracy" in musae("evaluate", "run", "--data", "corpus", "--device", "cpu").out
+
+
+def test_decode_numbers_sources_of_one_name(musae, folder, tiny):
+    for name, bars in (("x", 4), ("y", 2)):
+        (folder / name).mkdir()
+        save(melody(bars), folder / name / "s.mid")
+    assert musae("encode", "x/s.mid", "y/s.mid", "-m", tiny, "-o", "z.NPZ").code == 0
+    run = musae("decode", "z.NPZ", "-m", tiny, "-o", "out/", "--json")
+    assert run.json["outputs"] == ["out/s.mid", "out/s-2.mid"]
+    assert musae("reconstruct", "y/s.mid", "-m", tiny, "-o", "heard/").code == 0
+    assert np.array_equal(read_midi("out/s-2.mid").notes, read_midi("heard/s.mid").notes)
+
+
+def test_extras_in_a_folder_that_is_made(musae, folder, tiny):
+    run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "new/", "--plot", "new/p.png", "--steps", "2")
+    assert run.code == 0, run.err
+    assert sorted(path.name for path in (folder / "new").iterdir()) == ["00.mid", "01.mid", "p.png"]
+
+
+def test_long_names(musae, folder, tiny):
+    long = "é" * 125  # 250 bytes
+    (folder / f"{long}.mid").write_bytes((folder / "a.mid").read_bytes())
+    run = musae("interpolate", f"{long}.mid", "b.mid", "-m", tiny, "--json")
+    assert run.code == 0 and Path(run.json["outputs"][0]).name == "é" * 62 + "__b.mid"
+    assert musae("reconstruct", f"{long}.mid", "-m", tiny).code == 0
+    assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "x" * 251 + ".mid").code == 0
+    assert musae("interpolate", "a.mid", f"{'y' * 300}.mid", "-m", tiny).code == 1
+    for output in ("x" * 300 + ".mid", "x" * 300 + "/"):
+        run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", output)
+        assert run.code == 2 and "file name too long" in run.err
+    assert musae("evaluate", tiny, "--data", "x" * 300).code == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
+def test_a_name_that_is_not_utf8(musae, folder, tiny):
+    name = os.fsdecode(b"caf\xe9.mid")
+    (folder / "a.mid").rename(name)
+    run = musae("interpolate", name, "b.mid", "-m", tiny)
+    assert run.code == 0 and "from caf\ufffd.mid" in run.out, run.err
+    assert (folder / os.fsdecode(b"caf\xe9__b.mid")).exists()
+    assert musae("inspect", name, "-m", tiny).code == 0
+    assert musae("encode", name, "-m", tiny, "-o", "z.npz").code == 0
+
+
+def test_files_are_written_when_nobody_reads_the_output(folder, tiny):
+    program = "import sys; from musae.app import main; sys.exit(main())"
+    read, write = os.pipe()
+    os.close(read)
+    verb = ["reconstruct", "a.mid", "b.mid", "-o", "heard/", "-m", str(tiny), "--device", "cpu"]
+    done = subprocess.run([sys.executable, "-c", program, *verb], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (folder / "heard").iterdir()) == ["a.mid", "b.mid"]
 
 
 if "mel-2bar" in shipped_models():

@@ -37,7 +37,7 @@ def test_what_is_stored(songs: Path, tmp_path: Path) -> None:
     assert report.sources["songs"].distinct == 200
     assert (events[-1].files_done, events[-1].files_total, events[-1].windows, events[-1].dropped_files) == (44, 44, 205, 3)
     corpus = Corpus.open(tmp_path / "out")
-    assert len(corpus) == 200 and corpus.complete
+    assert len(corpus) == 200
     for row in range(200):
         assert bool(corpus.valid[row]) == is_valid(corpus.groups[corpus.group[row]], 0.3)
     assert set(corpus.groups) == {f"group{number}" for number in range(40)}
@@ -96,7 +96,8 @@ def test_a_run_that_was_stopped_goes_on(archive: Path, tmp_path: Path, monkeypat
     assert len(done) == 2
     assert not read_manifest(out)["complete"]
     assert not list(out.glob("*.part"))
-    assert len(Corpus.open(out)) and not Corpus.open(out).complete
+    with pytest.raises(MusaeError, match="incomplete: 2 of 5 parts; run the same `musae prepare` again"):
+        Corpus.open(out)
     events: list[Progress] = []
     prepare_corpus([archive], CONFIG, out, workers=2, on_event=events.append)
     assert events[0].files_done > 20
@@ -120,6 +121,53 @@ def test_an_output_that_holds_something_else(songs: Path, archive: Path, tmp_pat
     report = prepare_corpus([songs], {"kind": "melody", "bars": 4}, out, workers=1, overwrite=True)
     assert Corpus.open(out).windows.shape == (report.distinct, 64)
     assert (out / "diary.txt").read_text() == "mine"
+
+
+def test_parts_of_another_corpus_are_not_taken_for_ones_own(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "PART_FILES", 15)
+    (tmp_path / "few").mkdir()
+    for number in range(20):
+        (tmp_path / "few" / f"{number}.mid").write_bytes(tune(100 + number))
+    prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1)
+    (tmp_path / "out" / "manifest.json").unlink()
+    report = prepare_corpus([tmp_path / "few"], CONFIG, tmp_path / "out", workers=1)
+    prepare_corpus([tmp_path / "few"], CONFIG, tmp_path / "clean", workers=1)
+    assert report.distinct == len(Corpus.open(tmp_path / "out")) == 100
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_rights_are_added_to_a_finished_corpus(songs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare_corpus([songs], CONFIG, out, workers=1)
+    prepare_corpus([songs], CONFIG, out, workers=1, rights="CC0", on_event=lambda progress: pytest.fail("worked again"))
+    prepare_corpus([songs], CONFIG, out, workers=1)
+    assert read_manifest(out)["rights"] == "CC0" and read_manifest(out)["sources"]
+
+
+def test_a_file_that_changed_at_the_same_size_is_another(songs: Path, archive: Path, tmp_path: Path) -> None:
+    prepare_corpus([songs], CONFIG, tmp_path / "a", workers=1)
+    prepare_corpus([archive], CONFIG, tmp_path / "b", workers=1)
+    (songs / "text.midi").write_bytes(b"A LETTER")
+    with zipfile.ZipFile(archive, "w") as file:
+        for found in sorted(songs.rglob("*")):
+            file.write(found, found.relative_to(songs).as_posix())
+    for source, out in ((songs, "a"), (archive, "b")):
+        with pytest.raises(UsageError, match="holds a corpus of other files"):
+            prepare_corpus([source], CONFIG, tmp_path / out, workers=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    with open(os.fsencode(folder) + b"/caf\xe9.mid", "wb") as file:
+        file.write(tune(0))
+    with open(os.fsencode(folder) + b"/bad\xe9.mid", "wb") as file:
+        file.write(b"no music")
+    report = prepare_corpus([folder], CONFIG, tmp_path / "out", workers=1)
+    assert (report.used, report.files) == (1, 2)
+    assert Corpus.open(tmp_path / "out").sources == ("songs/caf\ufffd.mid",)
+    assert "songs/bad\ufffd.mid" in (tmp_path / "out" / "dropped.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +228,44 @@ def test_a_damaged_member_of_a_zip_file(archive: Path, tmp_path: Path) -> None:
     assert report.used == 40
 
 
+def test_a_damaged_lzma_member_and_a_name_in_no_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "songs.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        for name in ("a.mid", "b.mid", "caf\u00e9.mid"):
+            file.writestr(name, tune(len(name)))
+        place = file.getinfo("b.mid").header_offset
+    data = bytearray(path.read_bytes())
+    data[place + 40 : place + 90] = b"\xff" * 50
+    path.write_bytes(data.replace("caf\u00e9".encode(), b"caf\xe9\xe9"))
+    report = prepare_corpus([path], CONFIG, tmp_path / "out", workers=2)
+    assert (report.files, report.used) == (3, 2)
+    assert report.dropped["file: damaged in the zip file"] == 1
+
+
+def test_an_encrypted_index_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "songs.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("index.csv", "file,song_group\n")
+        file.writestr("a.mid", tune(0))
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # the flag in the member's own header, then in the table
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(MusaeError, match=r"songs.zip/index.csv: cannot be read from the zip file"):
+        prepare_corpus([path], CONFIG, tmp_path / "out", workers=1)
+
+
+def failing_reader(data: bytes, source: str) -> object:
+    raise AttributeError("a fault of ours")
+
+
+@needs_fork
+def test_a_fault_of_ours_does_not_end_the_run(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "read_midi", failing_reader)
+    with pytest.raises(NothingUsableError, match="file: failed"):
+        prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1)
+
+
 def crashing_reader(data: bytes, source: str) -> object:
     if source.endswith("/05.mid"):
         os.kill(os.getpid(), 9)
@@ -215,8 +301,27 @@ def test_the_pool_finds_what_crashes_and_what_hangs() -> None:
     assert results[0] == [[n * n for n in range(10)]] and results[3] == [[n * n for n in range(20, 30)]]
     assert results[1] == [[100], [121], [144], Crash(13, "crashed the MIDI reader"), [196], [225]]
     assert results[2] == [[256], Crash(17, "took longer than 1 seconds"), [324]]
-    with pytest.raises(RuntimeError, match="a fault of ours"):
+    with pytest.raises(RuntimeError, match="a fault of ours") as caught:
         list(run_units([[19]], deadly, workers=1))
+    assert "Traceback" not in str(caught.value) and "in deadly" in str(caught.value.__cause__)
+
+
+@needs_fork
+def test_a_worker_that_dies_without_work_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    hired: list[pool._Worker[int]] = []
+
+    def hire(work: object) -> "pool._Worker[int]":
+        worker = pool_hire(work)  # type: ignore[arg-type]
+        if not hired:
+            worker.connection.poll(10)  # it says that it is there
+            worker.process.kill()
+            worker.process.join()
+        hired.append(worker)
+        return worker
+
+    pool_hire = pool._hire
+    monkeypatch.setattr(pool, "_hire", hire)
+    assert list(run_units([[1, 2]], deadly, workers=1)) == [(0, [[1, 4]])] and len(hired) == 2
 
 
 def test_the_pool_spawns_too(monkeypatch: pytest.MonkeyPatch) -> None:

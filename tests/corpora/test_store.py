@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from musicvae_lite.codecs.melody import MelodyCodec
+from musicvae_lite.corpora import prepare
 from musicvae_lite.corpora.prepare import prepare_corpus
 from musicvae_lite.corpora.store import Corpus, distinct
 from musicvae_lite.errors import MusaeError, UsageError
@@ -114,11 +115,23 @@ def test_folders_that_are_no_corpus(tmp_path: Path) -> None:
     manifest.write_text(json.dumps({"format": "musae-corpus", "version": 99, "codec": CONFIG, "parts": 1}))
     with pytest.raises(MusaeError, match="has format version 99, this program reads 1"):
         Corpus.open(tmp_path)
-    manifest.write_text(json.dumps({"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 1}))
+    manifest.write_text(json.dumps({"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 0, "complete": True}))
     with pytest.raises(MusaeError, match="holds no windows"):
+        Corpus.open(tmp_path)
+    manifest.write_text(json.dumps({"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 1, "complete": True}))
+    with pytest.raises(MusaeError, match="incomplete: 0 of 1 parts"):
         Corpus.open(tmp_path)
     (tmp_path / "part-00000.parquet").write_bytes(b"PAR1 rubbish")
     with pytest.raises(MusaeError, match="damaged part"):
         Corpus.open(tmp_path)
     with pytest.raises(UsageError, match="at least one"):
         Corpus.open([])
+
+
+def test_an_unfinished_corpus_is_refused(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "PART_FILES", 20)
+    prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1, shard=(1, 2))
+    with pytest.raises(MusaeError, match=r"incomplete: 2 of 3 parts.*\(or the missing shards\)"):
+        Corpus.open(tmp_path / "out")
+    prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1, shard=(2, 2))
+    assert len(Corpus.open(tmp_path / "out")) == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,8 @@ import click
 from musae.options import FILE, Console, console_options, examples, model_options, one_or_two, output_option, temperature_option
 
 if TYPE_CHECKING:
+    from musicvae_lite.codecs import Codec
+    from musicvae_lite.passages import Passage
     from musicvae_lite.results import Interpolation
 
 _EPILOG = examples(
@@ -60,66 +63,90 @@ def interpolate(
     from musae.reading import codec_of
     from musicvae_lite.passages import one_window
 
-    extra = _extra(plot, wav)
+    extra = _extra(plot, wav, steps)
     outputs = _outputs(a, b, output, steps, extra, overwrite)
     codec = codec_of(model)
     bars, tracks = bar or (None, None), track or (None, None)
     ends = [one_window(item, codec, model, t, n) for item, t, n in zip((a, b), tracks, bars, strict=True)]
     for end in ends:
         console.detail("\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates))
+    if wav:
+        _check_sound(wav, codec, ends, steps)
     from musicvae_lite.session import load
 
     result = load(model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path)
-    _write(result, outputs, overwrite)
     document = {"model": model, **result.as_dict(), "outputs": [str(p) for p in outputs], "plot": plot, "wav": wav}
-    if plot:
-        from musicvae_lite.view import plot_interpolation
-
-        plot_interpolation(result.scores, Path(plot), f"{result.start.stem} to {result.end.stem}", overwrite)
-    if wav:
-        from musae.sound import write_wav
-
-        console.note(f"{wav}: rendered with {write_wav(result.joined, Path(wav), overwrite)}")
+    _write(console, result, outputs, plot, wav, overwrite)
     _report(console, result, codec.steps // codec.steps_per_bar, outputs, extra)
     console.document(document)
 
 
 def _outputs(a: str, b: str, output: str | None, steps: int, extra: list[Path], overwrite: bool) -> list[Path]:
     """Return the MIDI files to write, after checking that all outputs can be written."""
-    from musae.outputs import check_files, check_in_folder, is_folder, midi_file
+    from musae.outputs import MAX_NAME, check_files, check_folder, check_in_folder, is_folder, midi_file, shortened
 
     if output is not None and is_folder(output):
         digits = max(2, len(str(steps - 1)))
         names = [f"{step:0{digits}}.mid" for step in range(steps)]
-        check_files(extra, overwrite, (a, b))
-        return check_in_folder(Path(output), names, overwrite, (a, b))
-    path = midi_file(output) if output is not None else Path(f"{Path(a).stem}__{Path(b).stem}.mid")
+        folder = Path(output)
+        check_folder(folder)
+        there = [path for path in extra if folder.is_dir() or path.parent.resolve() != folder.resolve()]
+        check_files(there, overwrite, (a, b))
+        return check_in_folder(folder, names, overwrite, (a, b))
+    stems = Path(a).stem, Path(b).stem
+    if len(os.fsencode(f"{stems[0]}__{stems[1]}.mid")) > MAX_NAME:
+        stems = shortened(stems[0], (MAX_NAME - 6) // 2), shortened(stems[1], (MAX_NAME - 6) // 2)
+    path = midi_file(output) if output is not None else Path(f"{stems[0]}__{stems[1]}.mid")
     check_files([path, *extra], overwrite, (a, b))
     return [path]
 
 
-def _extra(plot: str | None, wav: str | None) -> list[Path]:
+def _extra(plot: str | None, wav: str | None, steps: int) -> list[Path]:
     """Return picture and sound file, after checking their kinds."""
     from musicvae_lite.errors import UsageError
     from musicvae_lite.view import check_picture
 
     if plot:
-        check_picture(Path(plot))
+        check_picture(Path(plot), steps)
     if wav and Path(wav).suffix.lower() != ".wav":
         raise UsageError(f"{wav}: a sound file ends in .wav")
     return [Path(name) for name in (plot, wav) if name]
 
 
-def _write(result: Interpolation, outputs: list[Path], overwrite: bool) -> None:
-    from musae.outputs import make_folder
-    from musicvae_lite.media.midi import write_midi
+def _check_sound(wav: str, codec: Codec, ends: list[Passage], steps: int) -> None:
+    """Refuse more sound than can be rendered; the tempo moves evenly from one end to the other."""
+    import numpy as np
 
-    if len(outputs) == 1:
-        write_midi(result.joined, outputs[0], overwrite)
-        return
-    make_folder(outputs[0].parent)
-    for score, path in zip(result.scores, outputs, strict=True):
-        write_midi(score, path, overwrite)
+    from musae.sound import check_sound
+
+    window = codec.decode(ends[0].windows[0])
+    metre = window.metres[0]
+    quarters = 4 * codec.steps / codec.steps_per_bar * int(metre["numerator"]) / int(metre["denominator"])
+    minutes = float((quarters / np.linspace(ends[0].qpm[0], ends[1].qpm[0], steps)).sum())
+    check_sound(wav, 60 * minutes, quarters * steps, window.ticks_per_quarter)
+
+
+def _write(
+    console: Console, result: Interpolation, outputs: list[Path], plot: str | None, wav: str | None, overwrite: bool
+) -> None:
+    """Write everything, or nothing."""
+    from musae.outputs import write_together
+    from musicvae_lite.media.midi import midi_bytes
+
+    scores = result.scores if len(outputs) > 1 else (result.joined,)
+    files = {path: midi_bytes(score) for path, score in zip(outputs, scores, strict=True)}
+    how = ""
+    if plot:
+        from musicvae_lite.view import picture
+
+        files[Path(plot)] = picture(result.scores, Path(plot), f"{result.start.stem} to {result.end.stem}")
+    if wav:
+        from musae.sound import wav_bytes
+
+        files[Path(wav)], how = wav_bytes(result.joined)
+    write_together(files, overwrite)
+    if wav:
+        console.note(f"{wav}: rendered with {how}")
 
 
 def _report(console: Console, result: Interpolation, bars: int, outputs: list[Path], extra: list[Path]) -> None:

@@ -53,7 +53,7 @@ def encode(
     from musicvae_lite.passages import whole_melody
 
     path = Path(output)
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz":
         raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
     check_files([path], overwrite, files)
     codec = codec_of(model)

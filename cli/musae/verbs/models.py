@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-from pathlib import Path
 from typing import Any
 
 import click
@@ -34,7 +31,7 @@ def models(folders: tuple[str, ...], more: tuple[str, ...], console: Console) ->
         model = examine(name)
         found.append(model)
         size = f"{model['parameters']:,} parameters, {model['bytes'] / 1e6:.1f} MB"
-        lines = (f"{name}: {model['description'] or model['preset']}", f"{size}{_quality(model['metrics'])}", model["folder"])
+        lines = (f"{name}: {model['description'] or model['preset']}", f"{size}{_quality(model)}", model["folder"])
         console.answer("\n  ".join(lines))
 
     code = each(names, look, console.error, nothing="see above") if names else 0
@@ -58,37 +55,26 @@ def examine(name: str) -> dict[str, Any]:
     model = describe(name)
     path = model.folder / WEIGHTS
     try:
-        size, parameters = path.stat().st_size, _parameters(path)
+        size = path.stat().st_size
     except OSError as error:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MusaeError(f"{path}: is damaged or truncated; copy the folder again") from error
     return {
         "name": name,
         "folder": str(model.folder),
         "preset": model.config.name,
         "description": model.config.description,
-        "parameters": parameters,
+        "parameters": model.parameters,
         "bytes": size,
         "metrics": model.metrics,
         "provenance": model.provenance,
     }
 
 
-def _parameters(path: Path) -> int:
-    """Count the numbers in a safetensors file by its header, without torch."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= min(_HEADER_LIMIT, path.stat().st_size):
-            raise ValueError("no safetensors header")
-        header = json.loads(file.read(length))
-    return sum(math.prod(tensor["shape"]) for key, tensor in header.items() if key != "__metadata__")
-
-
-def _quality(metrics: dict[str, Any]) -> str:
-    parts = []
+def _quality(model: dict[str, Any]) -> str:
+    metrics, parts = model["metrics"], []
     for key, label in (("accuracy", "accuracy"), ("onset_accuracy", "of note starts"), ("kl_bits", "bits")):
         value = metrics.get(key)
         if isinstance(value, int | float):
             parts.append(f"{value:.1f} {label}" if key == "kl_bits" else f"{label} {value:.3f}")
-    return "; held-out songs: " + ", ".join(parts) if parts else ""
+    songs = "held-out songs" if model["provenance"].get("held_out", True) else "training songs (none was held out)"
+    return f"; {songs}: " + ", ".join(parts) if parts else ""

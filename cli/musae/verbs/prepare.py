@@ -40,7 +40,12 @@ def _shard(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--shard", callback=_shard, default="1/1", metavar="I/N", help="Prepare one part of N.")
 @click.option("--valid-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True, metavar="FLOAT",
               help="Share of the songs kept for validation.")  # fmt: skip
-@click.option("--rights", default="", metavar="TEXT", help="Licence of the files; the cards of models trained on them repeat it.")
+@click.option(
+    "--rights",
+    default="",
+    metavar="TEXT",
+    help="Licence of the files; the cards of models trained on them repeat it.",
+)
 @console_options
 def prepare(
     sources: tuple[str, ...],
@@ -55,7 +60,8 @@ def prepare(
 ) -> None:
     """Cut all MIDI files in folders and zip files into windows to train on.
 
-    The table on stderr says what was left out and why; CORPUS/dropped.csv names the files.
+    The table on stderr says what was left out and why; CORPUS/dropped.csv names the files. The same command goes on after a
+    stop; on a finished corpus it shows what it holds, and takes on new --rights.
     """
     from musicvae_lite.config import load_config
 
@@ -65,7 +71,7 @@ def prepare(
     with _progress(console) as on_event:
         report = prepare_corpus(sources, codec, output, workers, shard, valid_fraction, overwrite, rights, on_event)
     if not console.quiet:
-        _table(report)
+        _table(console, report)
     part = "" if report.complete else " so far (other shards are missing)"
     used = f"{report.used:,} of {report.files:,} files used"
     console.show(f"{output}: {report.distinct:,} different windows{part}, {report.valid:,} of them for validation; {used}")
@@ -108,7 +114,7 @@ def _progress(console: Console) -> Iterator[Callable[[Progress], None] | None]:
         yield say
 
 
-def _table(report: Report) -> None:
+def _table(console: Console, report: Report) -> None:
     """Show on stderr what was left out."""
     if not report.dropped:
         return
@@ -119,4 +125,7 @@ def _table(report: Report) -> None:
     for reason, count in sorted(report.dropped.items(), key=lambda row: -row[1]):
         unit = next((kind for kind in ("file", "window") if reason.startswith(kind)), "note")
         table.add_row(reason.removeprefix("file: "), f"{count:,}", unit + "s")
-    Terminal(stderr=True).print(table)
+    terminal = Terminal(stderr=True)
+    with terminal.capture() as text:
+        terminal.print(table)
+    console.note(text.get().rstrip("\n"))

@@ -70,11 +70,11 @@ def train(
         raise
     if outcome.rank:
         return 0  # one of several processes speaks
-    state = "finished" if outcome.finished else "stopped and saved; go on with --resume"
+    state = "finished" if outcome.finished else "stopped"
     console.show(f"{outcome.folder}: {state} at step {outcome.step:,}{_measures(outcome.metrics)}")
     facts = {key: value for key, value in asdict(outcome).items() if key != "rank"}
     console.document({**facts, "folder": str(outcome.folder)})
-    return 0
+    return 0 if outcome.finished else 130
 
 
 def _measures(values: dict[str, Any]) -> str:
