@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.bundle import DEFAULT_MODEL
-from musicvae_lite.codecs import Codec, Encoded
+from musicvae_lite.codecs import Codec, Encoded, build_codec
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
 
@@ -173,10 +173,24 @@ def overlap(bars: Ints, size: int) -> Ints:
 
 def _encode(item: Item, codec: Codec, model: str, track: int | None) -> tuple[Score, Encoded]:
     score = item if isinstance(item, Score) else read_midi(item)
-    encoded = codec.encode(score, None if track is None else [track - 1])
+    tracks = None if track is None else [track - 1]
+    encoded = codec.encode(score, tracks)
     if not len(encoded.windows):
-        raise NothingUsableError(_why_nothing(score, encoded, model, track))
+        wider = _any_instrument(codec).encode(score, tracks)
+        if not len(wider.windows):
+            raise NothingUsableError(_why_nothing(score, wider, model, track))
+        encoded = wider
     return score, encoded
+
+
+def _any_instrument(codec: Codec) -> Codec:
+    """Return the codec without its rule on programs.
+
+    The rule says which tracks of a corpus are likely to be melodies. It is no reason to refuse a user's flute or voice: the
+    model does not know of instruments. So it gives way where nothing else can be used, or where the track was named.
+    """
+    settings = codec.config()
+    return build_codec(settings | {"programs": None}) if settings.get("programs") is not None else codec
 
 
 def _why_nothing(score: Score, encoded: Encoded, model: str, track: int | None) -> str:

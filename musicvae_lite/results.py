@@ -28,6 +28,7 @@ class Interpolation:
         scores: the same as one score a step.
         joined: all steps one after another.
         accuracy: fraction of steps of the two inputs that the ends of the path give back.
+        onset_accuracy: the same over the steps at which a note of the input starts.
         settings: path, temperature and seed.
     """
 
@@ -38,6 +39,7 @@ class Interpolation:
     scores: tuple[Score, ...]
     joined: Score
     accuracy: tuple[float, float]
+    onset_accuracy: tuple[float, float]
     settings: dict[str, Any]
 
     def __len__(self) -> int:
@@ -49,10 +51,18 @@ class Interpolation:
     def __getitem__(self, step: int) -> Score:
         return self.scores[step]
 
+    def __repr__(self) -> str:
+        return f"<Interpolation of {len(self)} steps, {self.start.stem} to {self.end.stem}>"
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Numbers (1-based) of the steps without a note."""
+        return tuple(step for step, score in enumerate(self.scores, start=1) if not len(score.notes))
+
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model and outputs."""
-        ends = zip((self.start, self.end), self.accuracy, strict=True)
-        inputs = [{**passage.as_dict(), "accuracy": accuracy} for passage, accuracy in ends]
+        ends = zip((self.start, self.end), self.accuracy, self.onset_accuracy, strict=True)
+        inputs = [{**passage.as_dict(), "accuracy": steps, "onset_accuracy": onsets} for passage, steps, onsets in ends]
         return {"inputs": inputs, "steps": len(self), **self.settings}
 
 

@@ -71,6 +71,9 @@ class Session:
         self.codec, self.model = bundle.codec, bundle.model
         self.device = next(bundle.model.parameters()).device
 
+    def __repr__(self) -> str:
+        return f"<Session {self.name}: {self.codec.steps} steps a window, latent size {self.latent_size}, {self.device}>"
+
     @property
     def latent_size(self) -> int:
         """Z."""
@@ -123,9 +126,10 @@ class Session:
         scores = tuple(in_sequence(row[None], [tempo], self.codec, program=program, name=name) for row, tempo, name in rows)
         title = f"interpolate {start.stem} to {end.stem}"
         joined = in_sequence(windows, qpm, self.codec, program=program, name=title)
-        accuracy = (_agreement(windows[0], start.windows[0]), _agreement(windows[-1], end.windows[0]))
+        ends = ((windows[0], start.windows[0]), (windows[-1], end.windows[0]))
+        accuracy, onsets = zip(*((_agreement(*pair), _agreement_of_onsets(*pair)) for pair in ends), strict=True)
         settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
-        return Interpolation(start, end, latents, windows, scores, joined, accuracy, settings)
+        return Interpolation(start, end, latents, windows, scores, joined, accuracy, onsets, settings)
 
     def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False) -> Latent:
         """Return the posterior of the windows that cover a melody, mean [N, Z]; see :func:`~musicvae_lite.passages.whole_melody`.
@@ -154,7 +158,6 @@ class Session:
         mean, _ = self.encode_windows(passage.windows)
         windows = self.decode_windows(mean)
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
-        onsets = passage.windows >= FIRST_NOTE
         last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
         return Reconstruction(
             passage,
@@ -162,7 +165,7 @@ class Session:
             windows,
             score,
             _agreement(windows, passage.windows),
-            _agreement(windows[onsets], passage.windows[onsets]),
+            _agreement_of_onsets(windows, passage.windows),
         )
 
     def sample(
@@ -376,3 +379,9 @@ def _condition(condition: NDArray[Any] | None, rows: NDArray[Any]) -> Floats | N
 def _agreement(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Return the fraction of equal entries; 1 where there are none."""
     return float((a == b).mean()) if a.size else 1.0
+
+
+def _agreement_of_onsets(heard: NDArray[Any], given: NDArray[Any]) -> float:
+    """Return the fraction of the steps at which a note of ``given`` starts that ``heard`` has right."""
+    onsets = given >= FIRST_NOTE
+    return _agreement(heard[onsets], given[onsets])

@@ -52,7 +52,8 @@ def test_interpolation_starts_at_a_and_ends_at_b(session, tmp_path):
     assert result.joined.tempos["tick"].tolist() == [480 * 8 * step for step in range(5)]
     assert result.joined.tracks[0].name == "interpolate a to b"
     assert result.as_dict()["inputs"][0] == {
-        "file": a, "track": 1, "track_name": "A", "bar": 1, "windows_available": 4, "accuracy": result.accuracy[0]
+        "file": a, "track": 1, "track_name": "A", "bar": 1, "windows_available": 4,
+        "accuracy": result.accuracy[0], "onset_accuracy": result.onset_accuracy[0],
     }  # fmt: skip
 
 
@@ -198,3 +199,29 @@ def test_cudnn_stays_on(session, monkeypatch):
     monkeypatch.setattr(session, "device", torch.device("cuda"))
     with session._settings(1):
         assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic and not torch.backends.cudnn.allow_tf32
+
+
+def test_an_instrument_outside_the_range_is_used_where_it_is_named_or_alone(session):
+    flute = melody(4, name="Flute", program=73)
+    assert session.reconstruct(flute).passage.track_name == "Flute"
+    piano = melody(4, name="Piano", first=50)
+    both = Score(
+        flute.ticks_per_quarter,
+        np.concatenate([flute.notes, _on_track(piano.notes, 1)]),
+        (flute.tracks[0], piano.tracks[0]),
+        metres=flute.metres,
+    )
+    assert session.reconstruct(both).passage.track_name == "Piano"
+    assert session.reconstruct(both, track=1).passage.track_name == "Flute"
+
+
+def _on_track(notes, track):
+    moved = notes.copy()
+    moved["track"] = track
+    return moved
+
+
+def test_steps_without_a_note_are_told(session):
+    result = session.interpolate(melody(2), melody(2, first=70), steps=3)
+    assert result.silent == tuple(n for n, score in enumerate(result, start=1) if not len(score.notes))
+    assert "3 steps" in repr(result) and "latent size 4" in repr(session)

@@ -97,3 +97,5 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
         for reason, count in track["refused"].items():
             unit = "window" if reason.startswith("window") else "note"
             yield f"    not used: {counted(count, unit)}: {reason}"
+            if reason.startswith("program"):
+                yield "      (used all the same where it is named with --track, or no other track can be)"

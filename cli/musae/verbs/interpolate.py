@@ -153,7 +153,9 @@ def _report(console: Console, result: Interpolation, bars: int, outputs: list[Pa
     from musae.reading import percent, place
 
     ends = ((result.start, "from"), (result.end, "to  "))
-    for (passage, word), accuracy in zip(ends, result.accuracy, strict=True):
-        console.show(f"{word} {passage.source}: {place(passage, bars)}; heard right: {percent(accuracy)}")
+    for (passage, word), right in zip(ends, result.onset_accuracy, strict=True):
+        console.show(f"{word} {passage.source}: {place(passage, bars)}; notes heard right: {percent(right)}")
     steps = str(outputs[0]) if len(outputs) == 1 else f"{outputs[0]} ... {outputs[-1]}"
     console.show(f"wrote {', '.join([steps, *map(str, extra)])}")
+    if result.silent:
+        console.warn(f"steps without a note: {', '.join(map(str, result.silent))}; the model may need more training")

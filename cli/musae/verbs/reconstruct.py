@@ -56,7 +56,12 @@ def reconstruct(
         make_folder(places[name].parent)
         write_midi(result.score, places[name], overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
-        console.show(f"{places[name]}: {counted(len(result.windows), 'window')}; heard right: {percent(result.accuracy)}")
+        passage, (first, last) = result.passage, result.bars
+        track = f"track {passage.track}" + (f" ({passage.track_name})" if passage.track_name else "")
+        what = f"{track}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
+        console.show(f"{places[name]}: {what}; notes heard right: {percent(result.onset_accuracy)}")
+        if not len(result.score.notes):
+            console.warn(f"{places[name]}: holds no note; the model may need more training")
 
     code = max(code, each(list(usable), write, console.error))
     console.document({"model": model, "files": results})
