@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,18 +122,20 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
         UsageError: no such model.
         MusaeError: the folder is foreign, truncated or damaged.
     """
-    import torch
-
     from musicvae_lite.codecs import build_codec
     from musicvae_lite.models import build_model
 
     description = describe(name)
     codec = build_codec(description.config.codec.model_dump())
-    with torch.device("meta"):  # takes no memory: settings of a damaged or hostile folder may ask for any size
-        outline = build_model(description.config.model, codec.vocabulary, codec.steps)
-    tensors = _read_weights(outline, description)
+    tensors = _read_weights(description)
+    # Before memory is taken: settings of a damaged or hostile folder may ask for any size.
+    largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
+    asked = max(_numbers(description.config.model.model_dump()))
+    if asked > largest:
+        path = description.folder / WEIGHTS
+        raise MusaeError(f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is {largest})")
     model = build_model(description.config.model, codec.vocabulary, codec.steps)
-    model.load_state_dict(tensors)
+    _fill(model, tensors, description)
     return Bundle(description, model.to(device).eval(), codec)
 
 
@@ -142,11 +145,21 @@ def load_weights(model: Autoencoder, description: Description) -> None:
     Raises:
         MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
     """
-    model.load_state_dict(_read_weights(model, description))
+    _fill(model, _read_weights(description), description)
 
 
-def _read_weights(model: Autoencoder, description: Description) -> dict[str, torch.Tensor]:
-    """Read the weights of a folder and check their checksum, names and shapes against ``model``."""
+def _numbers(value: Any) -> Iterator[int]:
+    """Yield the whole numbers in a tree of settings."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, dict):
+        yield from (number for item in value.values() for number in _numbers(item))
+    elif isinstance(value, list | tuple):
+        yield from (number for item in value for number in _numbers(item))
+
+
+def _read_weights(description: Description) -> dict[str, torch.Tensor]:
+    """Read the weights of a folder and check their checksum."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -158,9 +171,14 @@ def _read_weights(model: Autoencoder, description: Description) -> dict[str, tor
     if hashlib.sha256(data).hexdigest() != description.sha256:
         raise MusaeError(f"{path}: is damaged or truncated (its checksum is not the one in {CONFIG}); copy the folder again")
     try:
-        tensors = load(data)
+        return load(data)
     except SafetensorError as error:
         raise MusaeError(f"{path}: is not a safetensors file ({error})") from error
+
+
+def _fill(model: Autoencoder, tensors: dict[str, torch.Tensor], description: Description) -> None:
+    """Copy tensors into ``model`` after checking their names and shapes."""
+    path = description.folder / WEIGHTS
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in tensors.items()}
     if expected != found:
@@ -168,7 +186,7 @@ def _read_weights(model: Autoencoder, description: Description) -> dict[str, tor
         first = wrong[0]
         detail = f"{first} is {found.get(first, 'missing')}, the settings ask for {expected.get(first, 'none')}"
         raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
-    return tensors
+    model.load_state_dict(tensors)
 
 
 def save_bundle(
