@@ -263,23 +263,30 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def read_windows(path: Path) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the windows of a part, and which of them are of validation songs."""
-    columns = _read_part(path)
+    columns = _read_part(path, names=(), numbers=("valid",))
     return columns["windows"], columns["valid"]
 
 
-def _read_part(path: Path) -> dict[str, Any]:
+def _read_part(
+    path: Path,
+    names: tuple[str, ...] = ("source", "group"),
+    numbers: tuple[str, ...] = ("track", "bar", "low", "high", "valid"),
+) -> dict[str, Any]:
+    """Read the windows of a part with the columns of names (codes and dictionary) and of numbers that are wanted."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read()  # read_table would import pyarrow.dataset, which takes longer than the reading
+        table = pq.ParquetFile(path).read(
+            ["tokens", *names, *numbers]
+        )  # read_table would import pyarrow.dataset, which takes longer than the reading
         shape = json.loads(table.schema.metadata[b"musae"])["shape"]
         tokens = table["tokens"].combine_chunks()
         columns: dict[str, Any] = {"windows": tokens.flatten().to_numpy(zero_copy_only=False).reshape(-1, *shape)}
-        for name in ("source", "group"):
+        for name in names:
             column = table[name].combine_chunks()
             columns[name] = column.indices.to_numpy(zero_copy_only=False), column.dictionary.to_pylist()
-        for name in ("track", "bar", "low", "high", "valid"):
+        for name in numbers:
             columns[name] = table[name].to_numpy()
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, error) from error

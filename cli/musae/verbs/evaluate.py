@@ -38,6 +38,7 @@ def evaluate(
     result = score(model, data, split, limit, device, seed)
     measures = result.measures.as_dict()
     width = max(map(len, measures))
+    console.answer(f"{'split':{width}}  {result.split}")
     for key, value in measures.items():
         console.answer(f"{key:{width}}  {value:,}" if isinstance(value, int) else f"{key:{width}}  {value:.4f}")
     console.document({"model": model, "data": list(data), "split": result.split, "seed": seed, **measures})
