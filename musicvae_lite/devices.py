@@ -44,8 +44,10 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        return bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or _cpu_flag("avx512_bf16"))
+        if hasattr(torch.cpu, "get_capabilities"):
+            capability = torch.cpu.get_capabilities()
+            return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+        return _cpu_flag("avx512_bf16")  # an older torch does not say
     return False
 
 

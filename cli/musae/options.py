@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -151,11 +152,22 @@ def seed_option(function: F) -> F:
     return click.option("--seed", type=numbers, default=0, show_default=True, metavar="INTEGER", help=text)(function)
 
 
+class Number(click.FloatRange):
+    """A number in a range; "nan", which no comparison refuses, is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse and check one value."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
+
+
 def temperature_option(default: float) -> Callable[[F], F]:
     """Add ``--temperature``."""
     return click.option(
         "--temperature",
-        type=click.FloatRange(0, 100),
+        type=Number(0, 100),
         default=default,
         show_default=True,
         metavar="FLOAT",

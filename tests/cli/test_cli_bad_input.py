@@ -273,3 +273,10 @@ def test_a_disk_that_fills_up_leaves_nothing(musae, folder, tiny, monkeypatch):
     run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "out/")
     assert run.code == 1 and "out/02.mid: cannot be written: the disk is full" in run.err
     assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid"]
+
+
+@pytest.mark.parametrize("option", ["--qpm", "--temperature"])
+def test_nan_is_no_number(musae, folder, tiny, option):
+    run = musae("sample", "-m", tiny, option, "nan", "-o", "new/")
+    assert run.code == 2 and "no number" in run.err
+    assert not (folder / "new").exists()

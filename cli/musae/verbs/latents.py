@@ -115,9 +115,10 @@ def decode(
     seed: int,
     console: Console,
 ) -> None:
-    """Turn latent vectors back into MIDI: one file a source, its windows where they were.
+    """Turn latent vectors back into MIDI: one file a source, its windows at their bars.
 
-    Only mean [N, Z] has to be there. Without bar (or where bars do not rise) the windows follow one another.
+    Only mean [N, Z] has to be there. Without bar (or where bars do not rise) the windows follow one another. All is in the
+    metre of the model: a change of metre in the source is not kept.
     """
     from musae.archive import read_latents
     from musae.outputs import make_folder, one_each

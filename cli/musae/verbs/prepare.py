@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from musae.options import FILE, Console, console_options, examples
+from musae.options import FILE, Console, Number, console_options, examples
 
 if TYPE_CHECKING:
     from musicvae_lite.corpora.prepare import Progress, Report
@@ -38,7 +38,7 @@ def _shard(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--overwrite", is_flag=True, help="Drop an earlier corpus in it.")
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes. [default: one a core]")
 @click.option("--shard", callback=_shard, default="1/1", metavar="I/N", help="Prepare one part of N.")
-@click.option("--valid-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True, metavar="FLOAT",
+@click.option("--valid-fraction", type=Number(0, 1, max_open=True), default=0.05, show_default=True, metavar="FLOAT",
               help="Share of the songs kept for validation.")  # fmt: skip
 @click.option(
     "--rights",

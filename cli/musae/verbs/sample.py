@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from musae.options import Console, console_options, examples, model_options, output_option, temperature_option
+from musae.options import Console, Number, console_options, examples, model_options, output_option, temperature_option
 
 _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
@@ -19,7 +19,7 @@ _EPILOG = examples(
 @output_option("Folder (DIR/) for sample-01.mid and so on, or the file for one sample. [default: here]")
 @click.option("--count", type=click.IntRange(1, 100_000), default=4, show_default=True, metavar="INTEGER", help="How many.")
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
-@click.option("--qpm", type=click.FloatRange(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo.")
+@click.option("--qpm", type=Number(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo.")
 @temperature_option(0.5)
 @model_options
 @console_options
