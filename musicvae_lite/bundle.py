@@ -130,11 +130,11 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
     tensors = _read_weights(description)
     # Before memory is taken: settings of a damaged or hostile folder may ask for any size.
     largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
-    asked = max(_numbers(description.config.model.model_dump()))
+    asked = max(_numbers(description.config.model.model_dump(exclude={"classes"})))
     if asked > largest:
         path = description.folder / WEIGHTS
         raise MusaeError(f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is {largest})")
-    model = build_model(description.config.model, codec.vocabulary, codec.steps)
+    model = build_model(description.config, codec)
     _fill(model, tensors, description)
     return Bundle(description, model.to(device).eval(), codec)
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from musicvae_lite.config import RunConfig
+from musicvae_lite.config import ImageCodecSettings, ImagePart, RunConfig, SequenceModel
 
 _MEASURES = {
-    "nll_nats": ("negative log-likelihood, nats a window (teacher-forced, z sampled)", "{:.2f}"),
-    "kl_bits": ("KL divergence of the posterior to the prior, bits a window", "{:.1f}"),
+    "nll_nats": ("negative log-likelihood, nats {one} ({drawn})", "{:.2f}"),
+    "kl_bits": ("KL divergence of the posterior to the prior, bits {one}", "{:.1f}"),
+    "elbo_nats": ("lower bound on the log-likelihood, nats {one}", "{:.2f}"),
     "accuracy": ("right steps, greedy decoding from the posterior mean", "{:.4f}"),
     "onset_accuracy": ("the same over the steps at which a note starts (pitch and time)", "{:.4f}"),
     "exact": ("windows right in every step", "{:.4f}"),
     "accuracy_sampled": ("right steps, z sampled, events at temperature 1", "{:.4f}"),
     "accuracy_forced": ("right steps when the true past is given", "{:.4f}"),
+    "bce_mean": ("binary cross-entropy of the reconstruction, nats, mean over pixels and pictures", "{:.4f}"),
+    "mse_mean": ("squared error of the reconstruction, mean over pixels and pictures", "{:.5f}"),
+    "psnr_db": ("10 log10(1 / mse_mean)", "{:.2f}"),
+    "ssim": ("structural similarity, mean over pictures", "{:.4f}"),
+    "lesson_loss": ("the loss as the lesson on autoencoders counts it", "{:.4f}"),
+    "input_psnr_db": ("PSNR of the input itself (enlarged by bicubic interpolation where it is smaller)", "{:.2f}"),
+    "discriminator_accuracy": ("codes and draws from the prior told apart; 0.5 is chance", "{:.3f}"),
+    "prior_mmd": ("maximum mean discrepancy between codes and prior, squared", "{:.4f}"),
     "active_units": ("active latent units (variance of the mean above 0.01)", "{:.0f}"),
-    "n": ("windows measured", "{:.0f}"),
+    "n": ("{unit} measured", "{:.0f}"),
 }
 
 
@@ -27,27 +37,26 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         config: the run.
         provenance: ``data`` (a list of name, windows, rights), ``held_out``, ``command``, ``init_from``, ``examples``, ``steps``,
             ``musae``.
-        metrics: measures on held-out songs, by the names of :class:`musicvae_lite.evaluation.Measures`.
+        metrics: measures on held-out examples, by the names of the classes in :mod:`musicvae_lite.evaluation`.
         parameters: number of weights.
     """
-    model = config.model
+    kind = _KINDS[config.codec.kind]
     parts = [
         f"# {config.name}",
         "",
         config.description or "A model trained with musae.",
         "",
-        f"* {parameters:,} parameters; latent size {model.latent_size}; encoder BiLSTM {list(model.encoder.sizes)} "
-        f"(readout: {model.encoder.readout}), decoder LSTM {list(model.decoder.sizes)}",
+        f"* {parameters:,} parameters; {_model(config)}",
         f"* input: {_codec(config)}",
         f"* weights: `model.safetensors` ({config.training.stored}); settings: `config.json`",
         "",
         "## Use",
         "",
-        "    musae interpolate a.mid b.mid --model FOLDER",
+        f"    {kind.use}",
         "",
         "## Data",
         "",
-        *_data(provenance),
+        *_data(provenance, kind.unit),
         "",
         "## Training",
         "",
@@ -57,11 +66,15 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps of "
         f"{config.training.batch_size}, musae {provenance.get('musae', '?')}.",
         "",
-        "## Measured on " + ("held-out songs" if provenance.get("held_out", True) else "the training songs (none was held out)"),
+        "## Measured on " + (kind.held_out if provenance.get("held_out", True) else kind.seen),
         "",
         "| measure | value | meaning |",
         "|---|---|---|",
-        *(f"| {key} | {form.format(metrics[key])} | {text} |" for key, (text, form) in _MEASURES.items() if key in metrics),
+        *(
+            f"| {key} | {form.format(metrics[key])} | {text.format(one=kind.one, drawn=kind.drawn, unit=kind.unit)} |"
+            for key, (text, form) in _MEASURES.items()
+            if key in metrics
+        ),
         "",
         "## Limits",
         "",
@@ -70,20 +83,77 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
     return "\n".join(parts) + "\n"
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """How the card speaks of one kind of item."""
+
+    unit: str
+    one: str
+    drawn: str
+    use: str
+    held_out: str
+    seen: str
+
+
+_KINDS = {
+    "melody": _Kind(
+        "windows",
+        "a window",
+        "teacher-forced, z sampled",
+        "musae interpolate a.mid b.mid --model FOLDER",
+        "held-out songs",
+        "the training songs (none was held out)",
+    ),
+    "image": _Kind(
+        "pictures",
+        "a picture",
+        "z sampled",
+        "musae reconstruct PICTURE.png --model FOLDER",
+        "held-out pictures",
+        "the training pictures (none was held out)",
+    ),
+}
+
+
+def _model(config: RunConfig) -> str:
+    model = config.model
+    if isinstance(model, SequenceModel):
+        return (
+            f"latent size {model.latent_size}; encoder BiLSTM {list(model.encoder.sizes)} "
+            f"(readout: {model.encoder.readout}), decoder LSTM {list(model.decoder.sizes)}"
+        )
+    size = "the feature map is the code" if model.latent_size is None else f"latent size {model.latent_size}"
+    form = "variational" if model.variational else "adversarial" if model.adversary else "deterministic"
+    told = f", told one of {model.classes} classes" if model.classes else ""
+    return f"{form}{told}; {size}; encoder {_part(model.encoder)}, decoder {_part(model.decoder)}; {model.likelihood} likelihood"
+
+
+def _part(part: ImagePart) -> str:
+    return f"convolutions {list(part.channels)}" if part.kind == "conv" else f"dense {list(part.sizes)}"
+
+
 def _codec(config: RunConfig) -> str:
     codec = config.codec
+    if isinstance(codec, ImageCodecSettings):
+        size = f"{'grey' if codec.channels == 1 else 'colour'} pictures of {codec.width} x {codec.height} pixels"
+        corrupt = config.data.corrupt
+        if corrupt is None:
+            return size
+        if corrupt.kind == "shrink":
+            return f"{size}, shrunk by {corrupt.factor}"
+        return f"{size}, with noise of mean {corrupt.mean:g} and standard deviation {corrupt.sd:g}, cut to 0..1"
     return (
         f"{codec.kind}, {codec.bars} bars of {codec.numerator}/{codec.denominator}, "
         f"{codec.steps_per_quarter} steps a quarter, MIDI pitches {codec.min_pitch} to {codec.max_pitch}"
     )
 
 
-def _data(provenance: Mapping[str, Any]) -> list[str]:
+def _data(provenance: Mapping[str, Any], unit: str) -> list[str]:
     sources = provenance.get("data", [])
     if not sources:
         return ["Not recorded."]
     rows = [f"| {s['name']} | {s.get('windows', 0):,} | {s.get('rights') or 'not stated'} |" for s in sources]
-    return ["| corpus | windows | rights |", "|---|---|---|", *rows]
+    return [f"| corpus | {unit} | rights |", "|---|---|---|", *rows]
 
 
 def _start(provenance: Mapping[str, Any]) -> list[str]:
@@ -93,6 +163,11 @@ def _start(provenance: Mapping[str, Any]) -> list[str]:
 
 def _limits(config: RunConfig) -> list[str]:
     codec = config.codec
+    if isinstance(codec, ImageCodecSettings):
+        return [
+            "It knows the kind of picture that it was trained on; others come out wrong.",
+            "What the code has no room for is lost: fine detail first.",
+        ]
     return [
         f"It hears {codec.numerator}/{codec.denominator} only, and one note at a time: of notes that start together the highest.",
         "Velocities, tempo and instruments are not part of the model; timing is on the grid.",

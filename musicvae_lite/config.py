@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from musicvae_lite.errors import UsageError, suggest
 from musicvae_lite.files import resource
@@ -58,6 +58,17 @@ def _number_is_constant(value: Any) -> Any:
 
 
 ScheduleValue = Annotated[ScheduleSettings, BeforeValidator(_number_is_constant)]
+Sizes = tuple[Annotated[int, Field(ge=1)], ...]
+
+
+def _kind_or(default: str) -> Discriminator:
+    """Tell the members of a union apart by their ``kind``; ``default`` where none is given."""
+
+    def kind(value: Any) -> str:
+        found = value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", default)
+        return str(found)
+
+    return Discriminator(kind)
 
 
 class MelodyCodecSettings(Settings):
@@ -78,10 +89,24 @@ class MelodyCodecSettings(Settings):
     require_onset: bool = True
 
 
+class ImageCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
+
+    kind: Literal["image"] = "image"
+    height: int = Field(28, ge=1, le=1024)
+    width: int = Field(28, ge=1, le=1024)
+    channels: Literal[1, 3] = 1
+
+
+CodecSettings = Annotated[
+    Annotated[MelodyCodecSettings, Tag("melody")] | Annotated[ImageCodecSettings, Tag("image")], _kind_or("melody")
+]
+
+
 class EncoderSettings(Settings):
     """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`."""
 
-    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field((256,), min_length=1)
+    sizes: Sizes = Field((256,), min_length=1)
     token_size: int | None = Field(None, ge=1)
     readout: Literal["final", "steps"] = "final"
     readout_size: int = Field(32, ge=1)
@@ -90,7 +115,7 @@ class EncoderSettings(Settings):
 class DecoderSettings(Settings):
     """LSTM decoder; z is part of the input of every step."""
 
-    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), min_length=1)
+    sizes: Sizes = Field((256, 256), min_length=1)
     token_size: int | None = Field(None, ge=1)
     plan_size: int = Field(0, ge=0)
     position_size: int = Field(0, ge=0)
@@ -106,7 +131,60 @@ class SequenceModel(Settings):
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
-ModelConfig = SequenceModel
+class DenseSettings(Settings):
+    """Fully connected hidden layers with ReLU, of an image model's encoder or decoder."""
+
+    kind: Literal["dense"] = "dense"
+    sizes: Sizes = (512,)
+
+
+class ConvSettings(Settings):
+    """Convolutions with ReLU, each followed by pooling (encoder) or enlarging (decoder) by two; see ``models/image.py``."""
+
+    kind: Literal["conv"] = "conv"
+    channels: Sizes = Field((16, 8, 8), min_length=1)
+
+
+ImagePart = Annotated[Annotated[DenseSettings, Tag("dense")] | Annotated[ConvSettings, Tag("conv")], _kind_or("conv")]
+
+
+class AdversarySettings(Settings):
+    """A discriminator between codes and draws from the prior, in place of the KL term (Makhzani et al. 2015)."""
+
+    sizes: Sizes = Field((500, 500, 500, 500), min_length=1)
+    weight: float = Field(1.0, gt=0)  # of the encoder's wish to be taken for the prior, against nats of reconstruction
+
+
+class ImageModel(Settings):
+    """An autoencoder of pictures, deterministic or variational.
+
+    ``latent_size`` null: the encoder's feature map itself is the code. ``classes``: the number of classes that encoder and
+    decoder are told of (conditional VAE). ``residual``: the decoder adds to the enlarged input (super-resolution).
+    """
+
+    kind: Literal["image"] = "image"
+    latent_size: int | None = Field(None, ge=1)
+    variational: bool = False
+    encoder: ImagePart = ConvSettings()
+    decoder: ImagePart = ConvSettings(channels=(8, 8, 16))
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    scale: float = Field(0.5**0.5, gt=0)  # standard deviation of the Gaussian; sqrt(1/2) makes its nats the squared error
+    classes: int = Field(0, ge=0)
+    residual: bool = False
+    adversary: AdversarySettings | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ImageModel:
+        if self.latent_size is None and (self.variational or self.adversary or self.classes):
+            raise ValueError("a variational, adversarial or conditional model needs a latent_size")
+        if self.latent_size is None and (self.encoder.kind, self.decoder.kind) != ("conv", "conv"):
+            raise ValueError("a dense encoder or decoder needs a latent_size")
+        if self.variational and self.adversary:
+            raise ValueError("an adversary takes the place of the KL term; choose variational or adversary")
+        return self
+
+
+ModelConfig = Annotated[Annotated[SequenceModel, Tag("sequence")] | Annotated[ImageModel, Tag("image")], _kind_or("sequence")]
 
 
 class ObjectiveSettings(Settings):
@@ -136,16 +214,47 @@ class OptimiserSettings(Settings):
     average: float = Field(0.0, ge=0, lt=1)  # decay of the moving average of the weights that is kept; 0: none
 
 
+class NoiseSettings(Settings):
+    """Normal noise that is added to a picture, drawn afresh for every example and epoch; the sum is cut to 0..1."""
+
+    kind: Literal["noise"] = "noise"
+    mean: float = 0.5
+    sd: float = Field(0.5, ge=0)
+
+
+class ShrinkSettings(Settings):
+    """A picture made smaller by averaging squares of ``factor`` pixels."""
+
+    kind: Literal["shrink"] = "shrink"
+    factor: Literal[2, 3, 4, 8] = 2
+
+
+Corruption = Annotated[Annotated[NoiseSettings, Tag("noise")] | Annotated[ShrinkSettings, Tag("shrink")], _kind_or("noise")]
+
+
 class DataSettings(Settings):
-    """How windows become batches."""
+    """How windows or pictures become batches.
+
+    ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture model,
+    never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it.
+    """
 
     transpose: tuple[int, int] | None = None  # semitones, both included, drawn anew for every window and epoch
+    source: Literal["mnist", "digits"] | None = None
+    corrupt: Corruption | None = None
+    pieces: bool = False
 
 
 class TrainingSettings(Settings):
-    """Length and rhythm of a run. ``batch_size`` is the global one, over all devices."""
+    """Length and rhythm of a run. ``batch_size`` is the global one, over all devices.
+
+    ``epochs`` gives the length in passes over the data, in place of ``steps``. ``keep``: the model that is left at the end,
+    the best by the held-out score or the last; the last needs no held-out data to choose by.
+    """
 
     steps: int = Field(10_000, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    keep: Literal["best", "last"] = "best"
     batch_size: int = Field(512, ge=1)
     precision: Literal["auto", "32", "bf16"] = "auto"
     valid_every: int = Field(1000, ge=1)
@@ -161,13 +270,24 @@ class RunConfig(Settings):
     name: str
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)
-    codec: MelodyCodecSettings = MelodyCodecSettings()
+    codec: CodecSettings = MelodyCodecSettings()
     model: ModelConfig = SequenceModel()
     objective: ObjectiveSettings = ObjectiveSettings()
     teacher: TeacherSettings = TeacherSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _model_fits_codec(self) -> RunConfig:
+        wanted = MODEL_OF_CODEC[self.codec.kind]
+        if self.model.kind != wanted:
+            raise ValueError(f"codec {self.codec.kind!r} goes with model kind {wanted!r}, not {self.model.kind!r}")
+        return self
+
+
+#: The kind of model that reads what a kind of codec makes.
+MODEL_OF_CODEC = {"melody": "sequence", "image": "image"}
 
 
 def preset_names() -> list[str]:
@@ -236,12 +356,14 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``change`` laid over it, group by group; a schedule is replaced whole."""
+    """Return ``base`` with ``change`` laid over it, group by group; a schedule and a group of another kind are replaced whole."""
     result = dict(base)
     for key, value in change.items():
         old = result.get(key)
-        merged = isinstance(value, dict) and isinstance(old, dict) and "shape" not in value
-        result[key] = _merge(old, value) if merged and isinstance(old, dict) else value
+        result[key] = value
+        if isinstance(value, dict) and isinstance(old, dict) and "shape" not in value:
+            if value.get("kind") in (None, old.get("kind")):
+                result[key] = _merge(old, value)
     return result
 
 
@@ -264,28 +386,53 @@ def _apply(tree: dict[str, Any], change: str) -> None:
             child = {}
         node[group] = dict(child)
         node = node[group]
+    if last == "kind" and node.get("kind") != value:
+        node.clear()  # the settings of another kind
     node[last] = value
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
     for problem in error.errors():
-        place = [str(part) for part in problem["loc"]]
+        keys, group = _walk(problem["loc"])
+        place, found = ".".join(keys), problem["input"]
+        message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            valid = _keys_at(place[:-1])
-            yield f"unknown key {'.'.join(place)!r}; {suggest(place[-1], valid)}"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] in {"model_type", "model_attributes_type"}:
-                message = f"is a group of settings; set one of its keys: {', '.join(_keys_at(place))}"
-            yield f"{'.'.join(place) or 'settings'}: {message} (it is {problem['input']!r})"
+            _, parent = _walk(problem["loc"][:-1])
+            yield f"unknown key {place!r}; {suggest(keys[-1], _fields(parent))}"
+            continue
+        if problem["type"] == "union_tag_invalid":
+            place, found = f"{place}.kind", problem["ctx"]["tag"]
+            message = f"is not known; valid: {', '.join(_members(group))}"
+        elif problem["type"] in {"model_type", "model_attributes_type"}:
+            message = f"is a group of settings; set one of its keys: {', '.join(_fields(group))}"
+        told = "" if isinstance(found, dict) else f" (it is {found!r})"
+        yield f"{place or 'settings'}: {message}{told}"
 
 
-def _keys_at(place: Sequence[str]) -> list[str]:
-    """Return the valid keys of the group at ``place``."""
+def _walk(location: Sequence[Any]) -> tuple[list[str], Any]:
+    """Return the keys that lead to a place, as a user writes them, and the annotation there."""
     group: Any = RunConfig
-    for part in place:
-        field = getattr(group, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        group = field.annotation
-    return list(getattr(group, "model_fields", {}))
+    keys: list[str] = []
+    for part in location:
+        members = _members(group)
+        if part in members:  # pydantic names the member of a union that was chosen; a user does not
+            group = members[part]
+            continue
+        keys.append(str(part))
+        field = _fields(group).get(part)
+        group = None if field is None else field.annotation
+    return keys, group
+
+
+def _fields(group: Any) -> dict[str, Any]:
+    """Return the fields of a group of settings, by name; none for anything else."""
+    return dict(getattr(group, "model_fields", {}))
+
+
+def _members(annotation: Any) -> dict[str, type[Settings]]:
+    """Return the settings classes of a union by their kind; none for anything else."""
+    found: dict[str, type[Settings]] = {}
+    for member in get_args(annotation):
+        kind = _fields(member).get("kind")
+        found |= {kind.default: member} if kind is not None else _members(member)
+    return found

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-import torch
 from torch import Tensor
-
-from musicvae_lite.evaluation import Measures
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Means since the last report, sent every ``training.log_every`` steps."""
+    """Means since the last report, sent every ``training.log_every`` steps.
+
+    ``terms``: what else the objective of the model has, such as the discriminator's accuracy.
+    """
 
     step: int
     steps: int
@@ -25,14 +26,15 @@ class Trained:
     gradient_norm: float
     examples_per_second: float
     seconds_left: float
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Validated:
-    """Measures on the held-out windows, and whether this is the best model so far."""
+    """Measures on the held-out examples, and whether this is the best model so far."""
 
     step: int
-    measures: Measures
+    measures: dict[str, Any]
     score: float
     best: bool
 
@@ -58,7 +60,7 @@ class Meter:
 
     def clear(self) -> None:
         """Begin anew."""
-        self.sums: Tensor | None = None
+        self.sums: dict[str, Tensor] = {}
         self.count, self.norm = 0, 0.0
         self.seconds, self.started = 0.0, time.perf_counter()
 
@@ -66,20 +68,19 @@ class Meter:
         """Leave the time since the last step (validation, saving) out of the speed."""
         self.started = time.perf_counter()
 
-    def add(self, loss: Tensor, nll: Tensor, kl: Tensor, norm: float) -> None:
+    def add(self, terms: dict[str, Tensor], norm: float) -> None:
         """Count one step: its terms (scalars) and the norm of its gradient."""
-        terms = torch.stack([loss, nll, kl])
-        self.sums = terms if self.sums is None else self.sums + terms
+        for key, value in terms.items():
+            self.sums[key] = self.sums[key] + value if key in self.sums else value
         self.count += 1
         self.norm = norm
         now = time.perf_counter()
         self.seconds += now - self.started
         self.started = now
 
-    def means(self) -> Tensor:
-        """Return the means of loss, nll and kl, [3]."""
-        assert self.sums is not None
-        return self.sums / self.count
+    def means(self) -> dict[str, Tensor]:
+        """Return the mean of each term."""
+        return {key: value / self.count for key, value in self.sums.items()}
 
     def examples_per_second(self) -> float:
         """Return the speed of the steps alone."""

@@ -24,13 +24,19 @@ class TrainStep(nn.Module):
         self.dropout = config.teacher.dropout
         self.objective = objective(config)
 
-    def forward(self, batch: Batch, step: int, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (total loss, nll, kl) of the batch, scalars in nats."""
+    def forward(self, batch: Batch, step: int, noise: Noise) -> dict[str, Tensor]:
+        """Return the terms of the batch, scalars in nats: ``loss`` (what is minimised), ``nll``, ``kl`` and others by name."""
         latent = self.model.encode(batch)
         teacher = Teacher(self.sampling(step), self.dropout)
-        nll = self.model.nll(latent.sample(noise), batch, teacher, noise)
-        loss = self.objective(nll, latent.kl(), step)
-        return loss.total, loss.nll, loss.kl
+        z = latent.sample(noise)
+        loss = self.objective(self.model.nll(z, batch, teacher, noise), latent.kl(), step)
+        terms = {"loss": loss.total, "nll": loss.nll, "kl": loss.kl}
+        adversary = self.model.adversary
+        if adversary is not None:
+            contest = adversary(z, noise)
+            terms["loss"] = loss.total + adversary.weight * contest.encoder + contest.discriminator
+            terms |= {"discriminator": contest.discriminator, "encoder": contest.encoder, "told": contest.accuracy}
+        return terms
 
 
 def schedule(settings: ScheduleSettings, run_steps: int) -> Schedule:

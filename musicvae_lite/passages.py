@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.bundle import DEFAULT_MODEL
-from musicvae_lite.codecs import Codec, Encoded, build_codec
+from musicvae_lite.codecs import Encoded, ScoreCodec, score_codec
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
 
@@ -96,7 +96,7 @@ def qpm_at(score: Score, ticks: Ints) -> NDArray[np.float64]:
     return np.where(row < 0, 120.0, score.tempos["qpm"][np.maximum(row, 0)])
 
 
-def one_window(item: Item | Passage, codec: Codec, model: str, track: int | None = None, bar: int | None = None) -> Passage:
+def one_window(item: Item | Passage, codec: ScoreCodec, model: str, track: int | None = None, bar: int | None = None) -> Passage:
     """Choose one window: the first usable one, or the first in ``track``, or the one that starts at ``bar`` (both 1-based).
 
     Args:
@@ -123,7 +123,9 @@ def one_window(item: Item | Passage, codec: Codec, model: str, track: int | None
     return _passage(score, encoded, rows[:1], np.zeros(1, np.int64))
 
 
-def whole_melody(item: Item | Passage, codec: Codec, model: str, track: int | None = None, every_window: bool = False) -> Passage:
+def whole_melody(
+    item: Item | Passage, codec: ScoreCodec, model: str, track: int | None = None, every_window: bool = False
+) -> Passage:
     """Choose the windows that cover the melody of one track, as few as possible.
 
     They overlap only where the number of bars is no multiple of the window's.
@@ -171,7 +173,7 @@ def overlap(bars: Ints, size: int) -> Ints:
     return np.clip(before - bars, 0, size)
 
 
-def _encode(item: Item, codec: Codec, model: str, track: int | None) -> tuple[Score, Encoded]:
+def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None) -> tuple[Score, Encoded]:
     score = item if isinstance(item, Score) else read_midi(item)
     tracks = None if track is None else [track - 1]
     encoded = codec.encode(score, tracks)
@@ -183,14 +185,14 @@ def _encode(item: Item, codec: Codec, model: str, track: int | None) -> tuple[Sc
     return score, encoded
 
 
-def _any_instrument(codec: Codec) -> Codec:
+def _any_instrument(codec: ScoreCodec) -> ScoreCodec:
     """Return the codec without its rule on programs.
 
     The rule says which tracks of a corpus are likely to be melodies. It is no reason to refuse a user's flute or voice: the
     model does not know of instruments. So it gives way where nothing else can be used, or where the track was named.
     """
     settings = codec.config()
-    return build_codec(settings | {"programs": None}) if settings.get("programs") is not None else codec
+    return score_codec(settings | {"programs": None}) if settings.get("programs") is not None else codec
 
 
 def _why_nothing(score: Score, encoded: Encoded, model: str, track: int | None) -> str:
@@ -254,7 +256,7 @@ def spans(numbers: Ints, most: int = 8) -> str:
     return ", ".join(parts) + (", ..." if len(cuts) + 1 > most else "")
 
 
-def rebuild(passage: Passage, windows: NDArray[Any], codec: Codec, name: str) -> Score:
+def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: str) -> Score:
     """Put ``windows`` [N, T] where those of ``passage`` are; tempos and metres are those of the piece."""
     score = passage.score
     placed = place_windows(windows, passage.skip, codec, program=passage.program, name=name)
@@ -272,7 +274,12 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: Codec, name: str) ->
 
 
 def in_sequence(
-    windows: NDArray[Any], qpm: Sequence[float], codec: Codec, bars: Ints | None = None, program: int = 0, name: str = "melody"
+    windows: NDArray[Any],
+    qpm: Sequence[float],
+    codec: ScoreCodec,
+    bars: Ints | None = None,
+    program: int = 0,
+    name: str = "melody",
 ) -> Score:
     """Put windows [N, T] one after another, each at its tempo.
 
@@ -294,7 +301,7 @@ def in_sequence(
     return replace(score, tempos=_tempos(ticks, qpm))
 
 
-def place_windows(windows: NDArray[Any], skip: Ints, codec: Codec, program: int, name: str) -> Score:
+def place_windows(windows: NDArray[Any], skip: Ints, codec: ScoreCodec, program: int, name: str) -> Score:
     """Join windows [N, T] without the first ``skip`` bars [N] of each."""
     parts = [window[bars * codec.steps_per_bar :] for window, bars in zip(windows, skip.tolist(), strict=True)]
     return codec.join(parts, program=program, name=name)
@@ -319,7 +326,7 @@ def _scaled(ticks: NDArray[Any], old: int, new: int) -> Ints:
     return (ticks.astype(np.int64) * 2 * new + old) // (2 * old)
 
 
-def _spread(score: Score, target: Ints, skip: Ints, codec: Codec) -> Score:
+def _spread(score: Score, target: Ints, skip: Ints, codec: ScoreCodec) -> Score:
     """Move the joined windows of ``score`` apart: window i, without its skipped bars, to ``target[i]`` and those bars."""
     bar = _bar_ticks(score)
     size = codec.steps // codec.steps_per_bar

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.files import atomic_output, reason
-from musicvae_lite.models import Autoencoder, Batch
-from musicvae_lite.view import roll_image
 
 METRICS = "metrics.jsonl"
 
@@ -54,17 +51,10 @@ class RunLog:
             for name, value in _scalars(values):
                 self.board.add_scalar(f"{kind}/{name}", value, values["step"])
 
-    @torch.inference_mode()
-    def reconstructions(self, step: int, model: Autoencoder, windows: NDArray[np.uint8]) -> None:
-        """Add a picture of a few windows (above) and what the model makes of them (below)."""
-        device = next(model.parameters()).device
-        model.eval()
-        tokens = torch.from_numpy(windows.astype(np.int64)).to(device)
-        heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
-        model.train()
-        rows = [roll_image(windows), roll_image(heard.cpu().numpy())]
+    def picture(self, step: int, brightness: NDArray[np.float64]) -> None:
+        """Add a picture [H, W] or [H, W, 3] of held-out examples and what the model makes of them."""
         with self._told():
-            self.board.add_image("reconstructions", np.concatenate(rows), step, dataformats="HW")
+            self.board.add_image("reconstructions", brightness, step, dataformats="HWC" if brightness.ndim == 3 else "HW")
             self.board.flush()
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from musicvae_lite.bundle import Description, describe, load_bundle
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
-from musicvae_lite.evaluation import Measures, evaluate_windows
+from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 
 Split = Literal["auto", "valid", "train", "all"]
 

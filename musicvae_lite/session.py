@@ -2,22 +2,21 @@
 
 Letters in shapes: N windows, T steps of a window, V classes of a step, Z latent size, S steps of a path, C controls.
 
-Everything runs in float32 in blocks of one fixed size, so that a result does not depend on how many windows are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.melody import FIRST_NOTE
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import UsageError
@@ -27,20 +26,14 @@ from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
 from musicvae_lite.passages import Item, Passage, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction
-
-#: Windows that run through the model together. Larger is faster for many windows and slower for a few.
-BLOCK = 32
-_FEW_BLOCKS = 4  # up to so many are computed on one thread
-
-Floats = NDArray[np.float32]
-Points = Latent | Tensor | NDArray[Any]
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
 
 
-def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> Session:
+def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> Session | PictureSession:
     """Load a model for use.
 
     Args:
@@ -48,17 +41,37 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         seed: of every draw for which no other seed is given.
 
+    Returns:
+        A session of music or of pictures, as the model is.
+
     Raises:
         UsageError: no such model or device.
         MusaeError: the folder is foreign, truncated or damaged.
     """
     place = resolve_device(device)
-    with _one_thread():
-        return Session(load_bundle(model, place), str(model), seed)
+    with one_thread():
+        bundle = load_bundle(model, place)
+        kind = PictureSession if bundle.config.codec.kind == "image" else Session
+        return kind(bundle, str(model), seed)
+
+
+S = TypeVar("S", "Session", PictureSession)
+
+
+def load_as(kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> S:
+    """Load a model that must be of one kind; see :func:`load`.
+
+    Raises:
+        UsageError: if it is of another kind, too.
+    """
+    session = load(model, device, seed)
+    if not isinstance(session, kind):
+        raise UsageError(f"{model} is a model of {session.unit}, not of {kind.unit}")
+    return session
 
 
 class Session:
-    """A model with its codec, on one device.
+    """A model of music with its codec, on one device.
 
     Args:
         bundle: the model; it stays on the device where it is.
@@ -66,10 +79,16 @@ class Session:
         seed: of every draw for which no other seed is given.
     """
 
+    unit = "music"
+
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
         self.bundle, self.name, self.seed = bundle, name, seed
-        self.codec, self.model = bundle.codec, bundle.model
-        self.device = next(bundle.model.parameters()).device
+        self.model = bundle.model
+        if not isinstance(bundle.codec, ScoreCodec):
+            raise UsageError(f"{name} is no model of music")
+        self.codec = bundle.codec
+        self.blocks = Blocks(bundle.model, name)
+        self.device = self.blocks.device
 
     def __repr__(self) -> str:
         return f"<Session {self.name}: {self.codec.steps} steps a window, latent size {self.latent_size}, {self.device}>"
@@ -144,7 +163,7 @@ class Session:
 
     def decode(self, z: Points, temperature: float = 0.0, qpm: float = 120.0, seed: int | None = None) -> Score:
         """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another."""
-        windows = self.decode_windows(_points(z), temperature, seed=seed)
+        windows = self.decode_windows(points(z), temperature, seed=seed)
         return in_sequence(windows, [qpm] * len(windows), self.codec)
 
     def reconstruct(self, item: Item | Passage, track: int | None = None) -> Reconstruction:
@@ -202,7 +221,6 @@ class Session:
 
     # Arrays in, arrays out
 
-    @torch.inference_mode()
     def encode_windows(
         self, windows: NDArray[Any], lengths: NDArray[Any] | None = None, condition: NDArray[Any] | None = None
     ) -> tuple[Floats, Floats]:
@@ -226,10 +244,9 @@ class Session:
             latent = self.model.encode(Batch(**rows))
             return latent.mean, latent.scale
 
-        mean, scale = self._in_blocks(block, len(tokens), arrays, [(self.latent_size,)] * 2)
+        mean, scale = self.blocks.run(block, len(tokens), arrays, [(self.latent_size,)] * 2)
         return mean, scale
 
-    @torch.inference_mode()
     def decode_windows(
         self, z: Points, temperature: float = 0.0, condition: NDArray[Any] | None = None, seed: int | None = None
     ) -> NDArray[Any]:
@@ -247,7 +264,7 @@ class Session:
         Raises:
             UsageError: if a shape or a value does not fit the model, or the temperature is negative.
         """
-        points = self._latents(z)
+        points = self.blocks.latents(z)
         if not 0 <= temperature < np.inf:
             raise UsageError(f"temperature is {temperature}; it is 0 (the likeliest) or above")
         arrays = {"z": points, "condition": _condition(condition, points)}
@@ -256,17 +273,16 @@ class Session:
         def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
             return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition),)
 
-        (tokens,) = self._in_blocks(block, len(points), arrays, [(self.codec.steps,)])
+        (tokens,) = self.blocks.run(block, len(points), arrays, [(self.codec.steps,)])
         return tokens.astype(np.uint8 if self.codec.vocabulary <= 256 else np.uint16)
 
-    @torch.inference_mode()
     def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
         """Return logits [N, T, V] of each step, given z [N, Z] and the true steps of ``windows`` [N, T] before it.
 
         Raises:
             UsageError: if a shape or a value does not fit the model, or the model has no logits.
         """
-        points, tokens = self._latents(z), self._tokens(windows)
+        points, tokens = self.blocks.latents(z), self._tokens(windows)
         if len(points) != len(tokens):
             raise UsageError(f"there are {len(points)} points for {len(tokens)} windows")
         model = self.model
@@ -277,41 +293,8 @@ class Session:
         def block(start: int, z: Tensor, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
             return (model.logits(z, Batch(x, x, condition=condition)).float(),)
 
-        (logits,) = self._in_blocks(block, len(points), arrays, [(tokens.shape[1], self.codec.vocabulary)])
+        (logits,) = self.blocks.run(block, len(points), arrays, [(tokens.shape[1], self.codec.vocabulary)])
         return logits
-
-    def _in_blocks(
-        self,
-        run: Callable[..., tuple[Tensor, ...]],
-        count: int,
-        arrays: dict[str, NDArray[Any] | None],
-        empty: Sequence[tuple[int, ...]],
-    ) -> list[NDArray[Any]]:
-        """Call ``run(first row, **rows of the arrays)`` for every block; the last one is filled up and cut again.
-
-        ``empty`` holds the shapes, without N, of what it returns when there are no rows.
-        """
-        if not count:
-            return [np.zeros((0, *shape), np.float32) for shape in empty]
-        parts = []
-        with self._settings(count):
-            for start in range(0, count, BLOCK):
-                rows = np.minimum(np.arange(start, start + BLOCK), count - 1)
-                given = {key: torch.from_numpy(a[rows]).to(self.device) for key, a in arrays.items() if a is not None}
-                keep = min(BLOCK, count - start)
-                parts.append([result[:keep].cpu().numpy() for result in run(start, **given)])
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-    @contextmanager
-    def _settings(self, count: int) -> Iterator[None]:
-        """Keep cuDNN from rounding to TensorFloat-32, and small work on one CPU thread."""
-        with ExitStack() as stack:
-            if self.device.type == "cuda":
-                # All flags are set: without ``enabled`` cuDNN would be off.
-                stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
-            elif count <= _FEW_BLOCKS * BLOCK:
-                stack.enter_context(_one_thread())
-            yield
 
     def _tokens(self, windows: NDArray[Any]) -> NDArray[np.int64]:
         array = np.asarray(windows)
@@ -321,39 +304,6 @@ class Session:
         if array.size and not 0 <= int(array.min()) <= int(array.max()) < self.codec.vocabulary:
             raise UsageError(f"classes run from 0 to {self.codec.vocabulary - 1}; these go from {array.min()} to {array.max()}")
         return array.astype(np.int64)
-
-    def _latents(self, z: Points) -> Floats:
-        array = _points(z)
-        if array.ndim != 2 or array.shape[1] != self.latent_size:
-            raise UsageError(f"{self.name} has points [N, {self.latent_size}]; these are {list(array.shape)}")
-        if not np.isfinite(array).all():
-            raise UsageError("a point has a number that is not finite")
-        return array
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread.
-
-    Threads gain nothing on products this small, and where other programs use the cores each hand-over waits for the scheduler:
-    measured 30 ms instead of 0.2 ms for one LSTM cell on 2 busy cores.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _points(z: Points) -> Floats:
-    """Return points as an array of at least two dimensions."""
-    if isinstance(z, Latent):
-        z = z.mean
-    array = z.detach().cpu().numpy() if isinstance(z, Tensor) else np.asarray(z)
-    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise UsageError(f"points are numbers, not {array.dtype}")
-    return np.atleast_2d(array).astype(np.float32)
 
 
 def _lengths(lengths: NDArray[Any] | None, tokens: NDArray[Any]) -> NDArray[np.int64] | None:

@@ -17,21 +17,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite import __version__
 from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, load_weights, save_bundle
 from musicvae_lite.checkpoint import STATE, Progress, load_state, read_progress, save_state
+from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import RunConfig
-from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.errors import MusaeError, UsageError
-from musicvae_lite.evaluation import Measures, evaluate_windows
 from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
 from musicvae_lite.interrupt import stoppable
+from musicvae_lite.material import Material, Measured, open_material
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.noise import Noise
 from musicvae_lite.objective import NATS_PER_BIT
@@ -55,7 +53,7 @@ class Outcome:
 
 def train(
     config: RunConfig,
-    corpora: str | Path | Sequence[str | Path],
+    data: str | Path | Sequence[str | Path] | None,
     output: str | Path,
     *,
     resume: bool = False,
@@ -64,11 +62,11 @@ def train(
     devices: int = 1,
     on_event: Callable[[Event], None] | None = None,
 ) -> Outcome:
-    """Train the model of ``config`` on prepared corpora and leave it in the folder ``output``.
+    """Train the model of ``config`` and leave it in the folder ``output``.
 
     Args:
         config: the run.
-        corpora: one prepared corpus or several.
+        data: for music one prepared corpus or several; for pictures a folder or file; None for what the run names itself.
         output: the run folder; new or empty unless ``resume``.
         resume: go on where the run in ``output`` stopped, exactly.
         init_from: a model folder or shipped name whose weights to start from.
@@ -77,22 +75,19 @@ def train(
         on_event: called on rank 0 with :class:`Trained`, :class:`Validated` and :class:`Notice`.
 
     Raises:
-        UsageError: settings, corpus, folder and options do not go together.
+        UsageError: settings, data, folder and options do not go together.
         MusaeError: too little data, the loss is not a number, or the file system refuses; what was saved stays.
     """
     output = Path(output)
     _check_folder(output, resume)
-    corpus = Corpus.open(corpora)
-    if corpus.codec.config() != config.codec.model_dump(mode="json"):
-        raise UsageError(_codec_difference(config, corpus))
     local, nodes = _processes(devices)
     if config.training.batch_size % (local * nodes):
         raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {local * nodes} processes")
-    folders = [Path(corpora)] if isinstance(corpora, str | Path) else [Path(folder) for folder in corpora]
-    manifests = [read_manifest(folder) for folder in folders]
+    material = open_material(config, _named(data))
+    config = _with_steps(config, len(material))
     where, report = resolve_device(device), on_event or (lambda event: None)
     with torch.random.fork_rng([]):  # the caller's random numbers on the CPU stay as they were
-        run = _Run(config, corpus, manifests, output, resume, init_from, where, (local, nodes), report)
+        run = _Run(config, material, output, resume, init_from, where, (local, nodes), report)
         with stoppable() as stop:
             return run.fit(stop)
 
@@ -103,8 +98,7 @@ class _Run:
     def __init__(
         self,
         config: RunConfig,
-        corpus: Corpus,
-        manifests: list[dict[str, Any]],
+        material: Material,
         output: Path,
         resume: bool,
         init_from: str | Path | None,
@@ -122,13 +116,10 @@ class _Run:
         self.fabric = Fabric(accelerator=device.type, devices=processes[0], num_nodes=processes[1], precision=precision)
         self.fabric.launch()
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
-        self.train_set, held_out = corpus.split("train"), corpus.split("valid")
-        self.train_set.batches(config.training.batch_size, config.seed, 0)  # raises now, before anything is written
-        self.data = _data(manifests)
-        self.valid = _choose(held_out if len(held_out) else self.train_set, config)
-        self.held_out = bool(len(held_out))
+        self.material = material
+        next(self._epoch(0))  # raises now, before anything is written
         torch.manual_seed(config.seed)
-        model = build_model(config.model, corpus.codec.vocabulary, corpus.codec.steps)
+        model = build_model(config, build_codec(config.codec.model_dump()))
         if init_from is not None:
             load_weights(model, describe(init_from))
         self.model = model.to(self.fabric.device)
@@ -140,7 +131,7 @@ class _Run:
         self.rate = schedule(config.optimiser.learning_rate, config.training.steps)
         self.progress = Progress(
             run=config.model_dump(mode="json"),
-            corpora=[str(manifest["fingerprint"]) for manifest in manifests],
+            corpora=material.fingerprints,
             command=_command(),
             init_from=None if init_from is None else str(init_from),
         )
@@ -154,8 +145,8 @@ class _Run:
         """Run to the end, or until ``stop()`` says so, and save."""
         settings, progress = self.config.training, self.progress
         self._send(Notice(progress.step, self._plan(), warning=False))
-        if not self.held_out:
-            self._send(Notice(progress.step, _NO_SONG_HELD_OUT))
+        if self.material.notice:
+            self._send(Notice(progress.step, self.material.notice))
         try:
             stopped = self._loop(stop)
         except MusaeError:  # the loss or the disk: what was saved before is the better state
@@ -176,7 +167,9 @@ class _Run:
         millions = sum(p.numel() for p in self.parameters if p.requires_grad) / 1e6
         steps = self.config.training.steps - self.progress.step
         place = f"{self.fabric.world_size} x {self.fabric.device.type}" if self.fabric.world_size > 1 else self.fabric.device.type
-        return f"{self.config.name} ({millions:.1f} M parameters) on {place}: {len(self.train_set):,} windows, {steps:,} steps"
+        size = f"{millions:.1f} M" if millions >= 0.1 else f"{millions * 1e6:,.0f}"
+        examples = f"{len(self.material):,} {self.material.unit}"
+        return f"{self.config.name} ({size} parameters) on {place}: {examples}, {steps:,} steps"
 
     def _loop(self, stop: Callable[[], bool]) -> bool:
         """Make the updates that are left; return whether it was asked to stop before the end."""
@@ -202,37 +195,38 @@ class _Run:
 
     def _batches(self, step: int) -> Iterator[Batch]:
         """Yield the batches of the run from ``step`` on; epoch and place in it follow from the step alone."""
-        size, world = self.config.training.batch_size, self.fabric.world_size
-        per_epoch = max(1, len(self.train_set) // size)
+        per_epoch = max(1, len(self.material) // self.config.training.batch_size)
         while step < self.config.training.steps:
             epoch, first = divmod(step, per_epoch)
-            arguments = (size, self.config.seed, epoch, self.config.data.transpose, self.rank, world)
-            for index, arrays in enumerate(self.train_set.batches(*arguments)):
+            for index, batch in enumerate(self._epoch(epoch)):
                 if index < first:
                     continue
-                tokens = torch.from_numpy(arrays.x).to(self.fabric.device).long()
-                yield Batch(tokens, tokens)
+                yield batch
                 step += 1
                 if step == self.config.training.steps:
                     return
 
-    def _update(self, batch: Batch, step: int) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Make one update and return (loss, nll, kl, gradient norm)."""
+    def _epoch(self, epoch: int) -> Iterator[Batch]:
+        size, seed = self.config.training.batch_size, self.config.seed
+        return self.material.batches(self.fabric.device, size, seed, epoch, self.rank, self.fabric.world_size)
+
+    def _update(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], float]:
+        """Make one update and return the terms of the objective and the gradient's norm."""
         settings = self.config.optimiser
         torch.manual_seed((self.config.seed * 1_000_003 + step) % 2**63)  # for dropout layers: exact on resume
         noise = Noise(self.config.seed, step, rank=self.rank, world=self.fabric.world_size, device=self.fabric.device)
         set_rate(self.optimiser, self.rate(step), settings.eps, step)
         self.optimiser.zero_grad(set_to_none=True)
-        total, nll, kl = self.step_module(batch, step, noise)
-        self.fabric.backward(total)
+        terms = self.step_module(batch, step, noise)
+        self.fabric.backward(terms["loss"])
         norm = clip_gradients(self.parameters, settings.clip_norm, settings.skip_norm)
-        if not math.isfinite(norm) and not math.isfinite(float(total.detach())):
+        if not math.isfinite(norm) and not math.isfinite(float(terms["loss"].detach())):
             raise MusaeError(self._not_a_number(step))
         self.optimiser.step()
         # While the run is young the average follows closely, so that it does not remember the random start.
         decay = min(settings.average, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
-        return total.detach(), nll.detach(), kl.detach(), norm
+        return {key: value.detach() for key, value in terms.items()}, norm
 
     def _not_a_number(self, step: int) -> str:
         saved = self.output / STATE
@@ -244,38 +238,41 @@ class _Run:
 
     def _report(self, meter: Meter) -> None:
         settings, step = self.config.training, self.progress.step
-        loss, nll, kl = self._reduce(meter.means(), "mean").tolist()
+        means = meter.means()
+        values = dict(zip(means, self._reduce(torch.stack(list(means.values())), "mean").tolist(), strict=True))
+        loss, nll, bits = values.pop("loss"), values.pop("nll"), values.pop("kl") / NATS_PER_BIT
         speed = meter.examples_per_second()
         left = (settings.steps - step) * settings.batch_size / speed
         beta, rate = self.step_module.objective.beta(step - 1), self.rate(step - 1)
-        bits = kl / NATS_PER_BIT
-        self._send(Trained(step, settings.steps, loss, nll, bits, beta, rate, meter.norm, speed, left))
+        self._send(Trained(step, settings.steps, loss, nll, bits, beta, rate, meter.norm, speed, left, values))
         meter.clear()
 
     def _validate(self) -> None:
-        """Measure the averaged weights on the held-out windows and keep them if they are the best so far."""
+        """Measure the averaged weights on the held-out examples and keep them if they are the best so far (or the last)."""
         self.fabric.barrier()
         if self.rank == 0:
             with self._averaged():
-                measures = evaluate_windows(self.model, self.valid, seed=self.config.seed)
-                self._judge(measures)
+                self._judge(self.material.measure(self.model, self.config.seed))
                 if self.log is not None:
-                    self.log.reconstructions(self.progress.step, self.model, self.valid[:8])
+                    self.model.eval()
+                    self.log.picture(self.progress.step, self.material.picture(self.model))
+                    self.model.train()
         self.fabric.barrier()
 
-    def _judge(self, measures: Measures) -> None:
+    def _judge(self, measured: Measured) -> None:
         progress, step = self.progress, self.progress.step
         final = self.config.training.steps
         goal = objective(self.config)
-        charged = max(0.0, measures.kl_bits - (goal.free_bits if goal.per == "total" else 0.0)) * NATS_PER_BIT
-        score = measures.nll_nats + goal.beta(final) * charged
-        best = progress.best_score is None or score < progress.best_score
+        bits = measured.kl_bits or 0.0
+        charged = max(0.0, bits - (goal.free_bits if goal.per == "total" else 0.0)) * NATS_PER_BIT
+        score = measured.nll + goal.beta(final) * charged
+        best = self.config.training.keep == "last" or progress.best_score is None or score < progress.best_score
         if best:
-            progress.best_score, progress.best_metrics = score, measures.as_dict()
-            self._save_model(self.output, measures.as_dict())
-        self._send(Validated(step, measures, score, best))
-        if measures.kl_bits < _COLLAPSED_BITS and step >= final // 10:
-            self._send(Notice(step, _COLLAPSE.format(bits=measures.kl_bits)))
+            progress.best_score, progress.best_metrics = score, measured.values
+            self._save_model(self.output, measured.values)
+        self._send(Validated(step, measured.values, score, best))
+        if measured.kl_bits is not None and bits < _COLLAPSED_BITS and step >= final // 10:
+            self._send(Notice(step, _COLLAPSE.format(bits=bits)))
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -305,9 +302,9 @@ class _Run:
     def _provenance(self) -> dict[str, Any]:
         progress = self.progress
         return {
-            "data": self.data,
+            "data": self.material.sources,
             "corpora": progress.corpora,
-            "held_out": self.held_out,
+            "held_out": self.material.held_out,
             "command": progress.command,
             "init_from": progress.init_from,
             "steps": progress.step,
@@ -346,10 +343,6 @@ class _Run:
         self.on_event(event)
 
 
-_NO_SONG_HELD_OUT = (
-    "no song is held out, so the measures are of songs the model has seen; "
-    "prepare more files, or with --valid-fraction 0.2 --overwrite"
-)
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
     "lower objective.beta, raise objective.free_bits or raise teacher.dropout"
@@ -364,20 +357,19 @@ def _processes(devices: int) -> tuple[int, int]:
     return local, world // local
 
 
-def _data(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return name, windows and rights of every source of the corpora, for the model card."""
-    return [
-        {"name": name, "windows": facts["distinct"], "rights": manifest.get("rights", "")}
-        for manifest in manifests
-        for name, facts in manifest["sources"].items()
-    ]
+def _named(data: str | Path | Sequence[str | Path] | None) -> list[str | Path]:
+    if data is None:
+        return []
+    return [data] if isinstance(data, str | Path) else list(data)
 
 
-def _choose(held_out: Corpus, config: RunConfig) -> NDArray[np.uint8]:
-    """Return the windows to validate on, the same ones throughout the run."""
-    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0)).numpy()
-    windows: NDArray[np.uint8] = held_out.windows[order[: config.training.valid_windows]]
-    return windows
+def _with_steps(config: RunConfig, examples: int) -> RunConfig:
+    """Return the run with its length in steps, where the settings give it in epochs."""
+    settings = config.training
+    if settings.epochs is None:
+        return config
+    steps = settings.epochs * max(1, examples // settings.batch_size)
+    return config.model_copy(update={"training": settings.model_copy(update={"steps": steps})})
 
 
 def _command() -> str:
@@ -419,10 +411,3 @@ def _leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
-
-
-def _codec_difference(config: RunConfig, corpus: Corpus) -> str:
-    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
-    keys = [key for key in wanted if wanted[key] != there.get(key)]
-    detail = ", ".join(f"{key} is {there.get(key)}, the run needs {wanted[key]}" for key in keys)
-    return f"the corpus was prepared for another codec ({detail}); run 'musae prepare' with the preset or file of this run"

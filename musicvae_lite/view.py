@@ -45,6 +45,25 @@ def roll_image(windows: NDArray[Any]) -> NDArray[np.float64]:
     return np.concatenate(list(np.concatenate([large, line], axis=2)), axis=1)
 
 
+def tile(rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """Lay pictures out in rows, with a thin line between them; smaller ones are enlarged by whole pixels.
+
+    Args:
+        rows: pictures of each row, brightness 0..1 [N, H, W, 1] or [N, H, W, 3].
+
+    Returns:
+        Brightness 0 to 1 [H, W] or [H, W, 3].
+    """
+    height, width = (max(pictures.shape[axis] for pictures in rows) for axis in (1, 2))
+    lines = []
+    for pictures in rows:
+        large = pictures.repeat(height // pictures.shape[1], axis=1).repeat(width // pictures.shape[2], axis=2)
+        framed = np.pad(large.astype(np.float64), ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=0.5)
+        lines.append(np.concatenate(list(framed), axis=1))
+    picture = np.concatenate(lines)
+    return picture[..., 0] if picture.shape[-1] == 1 else picture
+
+
 def _sounding(windows: NDArray[Any]) -> NDArray[np.int64]:
     """Return the key (0 for the lowest) that sounds at every step, -1 for silence [N, T]."""
     steps = np.arange(windows.shape[1])

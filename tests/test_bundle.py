@@ -8,7 +8,7 @@ import torch
 from musicvae_lite.bundle import describe, find_model, load_bundle, save_bundle, shipped_models
 from musicvae_lite.config import parse_config
 from musicvae_lite.errors import MusaeError, UsageError
-from musicvae_lite.models import build_model
+from musicvae_lite.models.sequence import build
 
 CONFIG = parse_config(
     {"name": "tiny", "model": {"latent_size": 3, "encoder": {"sizes": [4]}, "decoder": {"sizes": [4]}}}, where="test"
@@ -17,7 +17,7 @@ CONFIG = parse_config(
 
 @pytest.fixture
 def folder(tmp_path):
-    model = build_model(CONFIG.model, 90, 32)
+    model = build(CONFIG.model, 90, 32)
     provenance = {"data": [{"name": "tunes", "windows": 7, "rights": "public domain"}], "steps": 3, "examples": 24}
     save_bundle(tmp_path / "tiny", CONFIG, model, provenance, {"accuracy": 0.5, "kl_bits": 12.0, "n": 7})
     return tmp_path / "tiny"
@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_the_model_that_was_there(folder, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", full)
     torch.manual_seed(5)
     with pytest.raises(MusaeError, match="the disk is full"):
-        save_bundle(folder, CONFIG, build_model(CONFIG.model, 90, 32), {}, {})
+        save_bundle(folder, CONFIG, build(CONFIG.model, 90, 32), {}, {})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

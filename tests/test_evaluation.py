@@ -3,15 +3,16 @@ import pytest
 import torch
 
 from musicvae_lite.config import SequenceModel
-from musicvae_lite.evaluation import evaluate_windows
-from musicvae_lite.models import Batch, build_model
+from musicvae_lite.evaluation.sequences import evaluate_windows
+from musicvae_lite.models import Batch
+from musicvae_lite.models.sequence import build
 from musicvae_lite.objective import NATS_PER_BIT
 
 
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    return build_model(SequenceModel(latent_size=4), 90, 32)
+    return build(SequenceModel(latent_size=4), 90, 32)
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,11 @@ LAYERS = [
     {"objective", "devices"},
     {"media", "models", "codecs"},
     {"evaluation", "corpora", "card", "view"},
-    {"bundle", "checkpoint", "events", "interrupt", "optimisation"},
+    {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
-    {"passages", "results"},
+    {"blocks", "passages", "results"},
+    {"picture_session"},
     {"session"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import musicvae_lite as mv
+from musicvae_lite.blocks import BLOCK
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.midi import Score, Track, read_midi
 from musicvae_lite.passages import cover, overlap, spans, whole_melody
-from musicvae_lite.session import BLOCK
 from tests.tiny import codec, melody, save, save_tiny_model, score
 
 
@@ -196,8 +196,8 @@ def test_cuda_that_is_not_there(tmp_path):
 
 
 def test_cudnn_stays_on(session, monkeypatch):
-    monkeypatch.setattr(session, "device", torch.device("cuda"))
-    with session._settings(1):
+    monkeypatch.setattr(session.blocks, "device", torch.device("cuda"))
+    with session.blocks._settings(1):
         assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic and not torch.backends.cudnn.allow_tf32
 
 

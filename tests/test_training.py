@@ -19,7 +19,8 @@ from musicvae_lite.corpora.prepare import prepare_corpus
 from musicvae_lite.corpora.store import Corpus
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import write_midi
-from musicvae_lite.models import FORCED, Batch, Teacher, build_model
+from musicvae_lite.models import FORCED, Batch, Teacher
+from musicvae_lite.models.sequence import build
 from musicvae_lite.noise import Noise
 from musicvae_lite.training import Notice, Trained, Validated, train
 
@@ -91,7 +92,7 @@ def test_a_run_leaves_models_metrics_and_board(corpus, tmp_path):
     assert [e.step for e in events if isinstance(e, Trained)] == [3, 6, 9, 12]
     validated = [e for e in events if isinstance(e, Validated)]
     assert [e.step for e in validated] == [6, 12]
-    assert outcome.metrics == min(validated, key=lambda e: e.score).measures.as_dict()
+    assert outcome.metrics == min(validated, key=lambda e: e.score).measures
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["event"] == "trained"] == [3, 6, 9, 12]
     assert "96 examples seen in 12 steps of 8" in (run / "last" / "README.md").read_text()
@@ -297,7 +298,7 @@ def test_training_works_outside_the_main_thread(corpus, tmp_path):
 
 
 def test_teachers_differ_only_where_they_say():
-    model = build_model(settings().model, 90, 16)
+    model = build(settings().model, 90, 16)
     tokens = torch.randint(2, 60, (5, 16), generator=torch.Generator().manual_seed(0))
     batch, z, free = Batch(tokens, tokens), torch.randn(5, 8), Teacher(sampling=1.0)
     forced = model.nll(z, batch, FORCED)

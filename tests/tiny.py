@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from musicvae_lite.bundle import save_bundle
-from musicvae_lite.codecs import Codec, build_codec
+from musicvae_lite.codecs import ScoreCodec, score_codec
 from musicvae_lite.config import load_config
 from musicvae_lite.media.midi import METRE, NOTE, Score, Track, write_midi
 from musicvae_lite.models import build_model
@@ -17,10 +17,10 @@ SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.siz
 def save_tiny_model(folder: Path) -> Path:
     """Write a model of 4 latent numbers with random weights."""
     config = load_config("mel-2bar", SETTINGS)
-    codec = build_codec(config.codec.model_dump())
+    codec = score_codec(config.codec.model_dump())
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        model = build_model(config.model, codec.vocabulary, codec.steps)
+        model = build_model(config, codec)
         with torch.no_grad():
             for parameter in model.parameters():  # the start is so even that every point would decode alike
                 parameter.add_(0.2 * torch.randn_like(parameter))
@@ -28,8 +28,8 @@ def save_tiny_model(folder: Path) -> Path:
     return folder
 
 
-def codec() -> Codec:
-    return build_codec(load_config("mel-2bar").codec.model_dump())
+def codec() -> ScoreCodec:
+    return score_codec(load_config("mel-2bar").codec.model_dump())
 
 
 def melody(bars: int, qpm: float = 100.0, name: str = "Melody", first: int = 60, program: int = 0) -> Score:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,9 +11,8 @@ from numpy.typing import NDArray
 
 from musae.outputs import shortened
 from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import reason
+from musicvae_lite.media.arrays import read_arrays
 
-_MAX_BYTES = 2**32  # of all arrays unpacked: a small file can announce petabytes
 _MAX_BAR = 2**32 - 1
 _MAX_NAME = 200  # bytes; file systems take 255, and a number and a suffix follow
 
@@ -85,7 +82,7 @@ def read_latents(path: Path) -> Table:
     Raises:
         MusaeError: no such file, no .npz file, or its arrays do not fit together; which one is named.
     """
-    arrays = _load(path)
+    arrays = read_arrays(path)
     if "mean" not in arrays:
         raise MusaeError(f"{path}: holds no array 'mean'; 'musae encode' writes such files")
     mean = arrays["mean"]
@@ -135,26 +132,3 @@ class _Columns:
         if low is not None and high is not None and not ((array >= low) & (array <= high)).all():
             raise MusaeError(f"{self.path}: {name!r} has values outside {low:g} to {high:g}")
         return array
-
-
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > _MAX_BYTES:
-            raise MusaeError(f"{path}: would unpack to {size / 2**30:.0f} GB")
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {key: arrays[key] for key in arrays.files}
-    except FileNotFoundError:
-        raise MusaeError(f"{path}: no such file") from None
-    except OSError as error:
-        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
-    except zipfile.BadZipFile:
-        raise MusaeError(f"{path}: is no .npz file, or a truncated one") from None
-    except (ValueError, KeyError, EOFError, MemoryError, NotImplementedError, RuntimeError, zlib.error) as error:
-        said = "pickled objects are not read" if "pickle" in str(error) else str(error).split("\n")[0]
-        raise MusaeError(f"{path}: is damaged or no array file ({said})") from error
-    for name, array in found.items():
-        if not isinstance(array, np.ndarray):
-            raise MusaeError(f"{path}: {name!r} is no array")
-    return found

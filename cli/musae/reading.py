@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import Codec
+    from musicvae_lite.codecs import ScoreCodec
     from musicvae_lite.passages import Passage
 
 
-def codec_of(model: str) -> Codec:
+def codec_of(model: str) -> ScoreCodec:
     """Return the codec of a model.
 
     Raises:
@@ -17,9 +17,9 @@ def codec_of(model: str) -> Codec:
         MusaeError: the folder is foreign or damaged.
     """
     from musicvae_lite.bundle import describe
-    from musicvae_lite.codecs import build_codec
+    from musicvae_lite.codecs import score_codec
 
-    return build_codec(describe(model).config.codec.model_dump())
+    return score_codec(describe(model).config.codec.model_dump())
 
 
 def place(passage: Passage, bars: int) -> str:

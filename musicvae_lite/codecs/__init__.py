@@ -1,4 +1,4 @@
-"""Codecs: from scores to windows of steps (arrays of small integers) and back.
+"""Codecs: from what a user has (scores, pictures) to arrays that a model reads, and back.
 
 A codec is one module of this package with one class that has a ``kind``; :func:`build_codec` finds it by itself. Nothing here
 imports torch.
@@ -78,27 +78,38 @@ class TrackReport:
 
 
 class Codec(ABC):
-    """Turns scores into windows and windows into scores.
+    """What a model's arrays mean.
 
-    Law: ``encode(decode(w)).windows[0] == w`` for every window ``w`` that the codec made.
+    A window is the array of one example: steps of music, a picture.
     """
 
     kind: ClassVar[str]
 
     @property
     @abstractmethod
-    def steps(self) -> int:
-        """Steps T of a window."""
-
-    @property
-    @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Shape of one window: (T,) or (T, K)."""
+        """Shape of one window: (T,) or (T, K) for music, (H, W) or (H, W, 3) for pictures."""
 
     @property
     @abstractmethod
     def dtype(self) -> np.dtype[Any]:
         """Type of the numbers in a window."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return plain data from which :func:`build_codec` builds an equal codec."""
+
+
+class ScoreCodec(Codec):
+    """Turns scores into windows of steps (small integers) and windows into scores.
+
+    Law: ``encode(decode(w)).windows[0] == w`` for every window ``w`` that the codec made.
+    """
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Steps T of a window."""
 
     @property
     @abstractmethod
@@ -109,10 +120,6 @@ class Codec(ABC):
     @abstractmethod
     def vocabulary(self) -> int:
         """Number of classes V of a step."""
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """Return plain data from which :func:`build_codec` builds an equal codec."""
 
     @abstractmethod
     def encode(self, score: Score, tracks: Sequence[int] | None = None) -> Encoded:
@@ -164,6 +171,18 @@ def codec_kinds() -> dict[str, type[Codec]]:
             if own and issubclass(member, Codec) and not inspect.isabstract(member):
                 kinds[member.kind] = member
     return kinds
+
+
+def score_codec(config: Mapping[str, Any]) -> ScoreCodec:
+    """Build a codec of music; see :func:`build_codec`.
+
+    Raises:
+        UsageError: if it is a codec of something else, too.
+    """
+    codec = build_codec(config)
+    if not isinstance(codec, ScoreCodec):
+        raise UsageError(f"codec {codec.kind!r} is none of music")
+    return codec
 
 
 def build_codec(config: Mapping[str, Any]) -> Codec:

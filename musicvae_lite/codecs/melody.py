@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs import ORIGIN, Codec, Drop, Encoded, TrackReport
+from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport
 from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -57,7 +57,7 @@ class _Spans(NamedTuple):
     bars: Ints
 
 
-class MelodyCodec(Codec):
+class MelodyCodec(ScoreCodec):
     """One track at a time, one note at a time.
 
     Tokens: 0 no event (what sounds goes on), 1 note off, ``2 + pitch - min_pitch`` note on.

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs import Codec, Drop, build_codec
+from musicvae_lite.codecs import Drop, ScoreCodec, score_codec
 from musicvae_lite.corpora.pool import Crash, run_units
 from musicvae_lite.corpora.sources import MidiFile, Source, list_sources
 from musicvae_lite.corpora.store import (
@@ -143,7 +143,7 @@ def prepare_corpus(
 
     Args:
         sources: folders, zip files, single files.
-        codec_config: see :func:`musicvae_lite.codecs.build_codec`.
+        codec_config: see :func:`musicvae_lite.codecs.score_codec`.
         output: folder to make or go on with; only files named ``part-*``, ``dropped*`` and ``manifest.json`` are touched in it.
         workers: processes; default one per CPU core available.
         shard: (i, n), 1-based: write only every n-th part, starting with the i-th. All n runs must see the same sources.
@@ -164,7 +164,7 @@ def prepare_corpus(
     if overwrite and shards > 1:
         raise UsageError("overwrite would delete what other shards wrote; delete the output folder before the first shard starts")
     folder = Path(output)
-    codec = build_codec(codec_config)
+    codec = score_codec(codec_config)
     listed = list_sources([Path(source) for source in sources])
     parts = _plan(listed)
     manifest = _open_folder(folder, _manifest(codec, valid_fraction, listed, parts) | {"rights": rights}, overwrite)
@@ -188,7 +188,7 @@ def _plan(sources: Sequence[Source]) -> list[_Part]:
     return [_Part(number, label, files) for number, (label, files) in enumerate(pieces)]
 
 
-def _manifest(codec: Codec, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]) -> dict[str, Any]:
+def _manifest(codec: ScoreCodec, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]) -> dict[str, Any]:
     """Describe the work; the fingerprint tells whether two runs do the same."""
     listing = [[source.label, [[file.name, file.size, file.crc, file.group] for file in source.files]] for source in sources]
     work = [VERSION, PART_FILES, codec.config(), valid_fraction, listing]
@@ -258,7 +258,7 @@ def _write_parts(
     folder: Path,
     parts: list[_Part],
     fingerprint: str,
-    codec: Codec,
+    codec: ScoreCodec,
     valid_fraction: float,
     workers: int,
     on_event: Callable[[Progress], None] | None,
@@ -293,11 +293,11 @@ def _write_parts(
 
 def _encode_files(codec_config: Mapping[str, Any], files: Sequence[MidiFile]) -> _Found:
     """Read and cut some files; runs in a worker process."""
-    codec = build_codec(codec_config)
+    codec = score_codec(codec_config)
     return _merge([_encode_file(codec, file) for file in files])
 
 
-def _encode_file(codec: Codec, file: MidiFile) -> _Found:
+def _encode_file(codec: ScoreCodec, file: MidiFile) -> _Found:
     sha256 = ""
     try:
         data = file.read()
@@ -317,7 +317,7 @@ def _encode_file(codec: Codec, file: MidiFile) -> _Found:
     return _Found(encoded.windows, place, at["track"], at["bar"], low, high, [sha256], drops)
 
 
-def _nothing(codec: Codec, reason: str, detail: str, sha256: str = "") -> _Found:
+def _nothing(codec: ScoreCodec, reason: str, detail: str, sha256: str = "") -> _Found:
     """Return what an unusable file gives."""
     none = np.zeros(0, np.int64)
     low, high = none.astype(np.int8), none.astype(np.int8)
@@ -326,7 +326,7 @@ def _nothing(codec: Codec, reason: str, detail: str, sha256: str = "") -> _Found
     return _Found(windows, none.astype(np.int32), none.astype(np.uint16), none.astype(np.uint32), low, high, [sha256], drops)
 
 
-def _crashed(crash: Crash[MidiFile], codec: Codec) -> _Found:
+def _crashed(crash: Crash[MidiFile], codec: ScoreCodec) -> _Found:
     return _nothing(codec, f"file: {crash.reason}", "")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs import Codec, build_codec
+from musicvae_lite.codecs import ScoreCodec, score_codec
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.files import read_json
 
@@ -56,7 +56,7 @@ class Corpus:
         groups: names of the song groups.
     """
 
-    codec: Codec
+    codec: ScoreCodec
     windows: NDArray[Any]
     low: NDArray[np.int8]
     high: NDArray[np.int8]
@@ -93,7 +93,7 @@ class Corpus:
         columns = _join([_read_part(part) for part in parts]) if parts else {}
         if not columns or not len(columns["windows"]):
             raise MusaeError(f"{paths[0]}: the corpus holds no windows; look at the reasons that `musae prepare` gives")
-        corpus = cls(codec=build_codec(manifests[0]["codec"]), **columns)
+        corpus = cls(codec=score_codec(manifests[0]["codec"]), **columns)
         return corpus.take(distinct(corpus.windows, corpus.valid))
 
     def take(self, rows: NDArray[Any]) -> Corpus:

@@ -1,6 +1,6 @@
 """Models: the one interface that training and use know, and how a preset's settings become a model.
 
-Letters in shapes: B batch, T steps, V classes, Z latent size.
+Letters in shapes: B batch, T steps, V classes, Z latent size, C channels, H W picture.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from musicvae_lite.latent import Latent
 from musicvae_lite.noise import Noise
 
 if TYPE_CHECKING:
-    from musicvae_lite.config import ModelConfig
+    from musicvae_lite.codecs import Codec
+    from musicvae_lite.config import RunConfig
+    from musicvae_lite.models.adversary import Adversary
 
 
 @dataclass  # not frozen: Fabric sets the fields of a copy when it converts the precision
@@ -23,10 +25,10 @@ class Batch:
     """One batch of examples on one device.
 
     Attributes:
-        x: what the encoder sees, [B, T] token classes for sequences.
-        target: what the decoder must give, [B, T].
+        x: what the encoder sees: [B, T] token classes for sequences, [B, C, H, W] brightness 0..1 for pictures.
+        target: what the decoder must give, [B, T] or [B, C, H, W].
         length: [B] number of valid steps of each example, or None where all are full.
-        condition: [B, T, C] control input, or None.
+        condition: what encoder and decoder are told: [B, T, C] control input, [B, C] one-hot class of a picture, or None.
     """
 
     x: Tensor
@@ -52,9 +54,15 @@ FORCED = Teacher()
 
 
 class Autoencoder(nn.Module, ABC):
-    """An encoder to a :class:`Latent` and a decoder with a likelihood."""
+    """An encoder to a :class:`Latent` and a decoder with a likelihood.
+
+    Attributes:
+        latent_size: Z, numbers of a code.
+        adversary: the discriminator that shapes the codes in place of a KL term, or None.
+    """
 
     latent_size: int
+    adversary: Adversary | None
 
     @abstractmethod
     def encode(self, batch: Batch) -> Latent:
@@ -66,7 +74,10 @@ class Autoencoder(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, z: Tensor, batch: Batch) -> Tensor:
-        """Return the likeliest value of each step given z [B, Z] and the true steps before it, shape of the target."""
+        """Return the likeliest value of each step (or pixel) given z [B, Z], shape of the target.
+
+        It may use the true steps before it, and the input ``batch.x``: what a denoiser's mask is laid on.
+        """
 
     @abstractmethod
     def decode(
@@ -83,8 +94,14 @@ class Autoencoder(nn.Module, ABC):
         """
 
 
-def build_model(config: ModelConfig, classes: int, steps: int) -> Autoencoder:
-    """Build the model that ``config`` describes for a codec of ``classes`` classes a step and ``steps`` steps a window."""
-    from musicvae_lite.models import sequence
+def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
+    """Build the model that a run describes, for what ``codec`` makes."""
+    from musicvae_lite.codecs import ScoreCodec
+    from musicvae_lite.codecs.image import ImageCodec
+    from musicvae_lite.models import image, sequence
 
-    return sequence.build(config, classes, steps)
+    if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
+        return sequence.build(config.model, codec.vocabulary, codec.steps)
+    if config.model.kind == "image" and isinstance(codec, ImageCodec):
+        return image.build(config.model, codec, config.data.corrupt)
+    raise ValueError(f"a {config.model.kind} model does not go with codec {codec.kind!r}")

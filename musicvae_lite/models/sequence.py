@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.models.head import PosteriorHead
 from musicvae_lite.models.likelihood import Categorical
 from musicvae_lite.models.lstm import LstmDecoder, LstmEncoder
 from musicvae_lite.noise import Noise
@@ -18,35 +18,13 @@ if TYPE_CHECKING:
     from musicvae_lite.config import SequenceModel
 
 
-class PosteriorHead(nn.Module):
-    """Linear maps of an encoder's vector to the mean and, through softplus, the standard deviation of the posterior."""
-
-    def __init__(self, inputs: int, latent_size: int) -> None:
-        super().__init__()
-        self.mean = nn.Linear(inputs, latent_size)
-        self.scale = nn.Linear(inputs, latent_size)
-        for layer in (self.mean, self.scale):  # Magenta's start: close to one posterior for all, no information yet
-            nn.init.normal_(layer.weight, std=0.001)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, h: Tensor) -> Latent:
-        """Return the posterior for h [B, D]; in float32, since small scales matter to the KL."""
-        with torch.autocast(h.device.type, enabled=False):
-            h = h.float()
-            return Latent(self.mean(h), log_softplus(self.scale(h)))
-
-
-def log_softplus(x: Tensor) -> Tensor:
-    """Return log(softplus(x)) without -inf: far below zero it is x itself."""
-    return torch.where(x < -15, x, F.softplus(x.clamp_min(-15)).log())
-
-
 class SequenceAutoencoder(Autoencoder):
     """Encoder, posterior head and decoder of token sequences."""
 
     def __init__(self, encoder: LstmEncoder, decoder: LstmDecoder, latent_size: int) -> None:
         super().__init__()
         self.latent_size = latent_size
+        self.adversary = None
         self.encoder = encoder
         self.head = PosteriorHead(encoder.output_size, latent_size)
         self.decoder = decoder

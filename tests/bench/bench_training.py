@@ -65,7 +65,8 @@ def musae_step(batch: int):
 
     from musicvae_lite.config import load_config
     from musicvae_lite.devices import keep_freed_memory, resolve_precision
-    from musicvae_lite.models import Batch, build_model
+    from musicvae_lite.models import Batch
+    from musicvae_lite.models.sequence import build
     from musicvae_lite.noise import Noise
     from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser
 
@@ -73,14 +74,14 @@ def musae_step(batch: int):
     keep_freed_memory()
     device = torch.device("cpu")
     fabric = Fabric(accelerator="cpu", devices=1, precision=resolve_precision("auto", device))
-    model = build_model(config.model, CLASSES, STEPS)
+    model = build(config.model, CLASSES, STEPS)
     wrapped, optimiser = fabric.setup(TrainStep(model, config), make_optimiser(model, config))
     parameters = list(model.parameters())
 
     def step(tokens: torch.Tensor) -> None:
         optimiser.zero_grad(set_to_none=True)
-        total, _, _ = wrapped(Batch(tokens, tokens), 1, Noise(0))
-        fabric.backward(total)
+        terms = wrapped(Batch(tokens, tokens), 1, Noise(0))
+        fabric.backward(terms["loss"])
         clip_gradients(parameters, 1.0, 1e4)
         optimiser.step()
 

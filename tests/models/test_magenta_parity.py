@@ -8,7 +8,8 @@ import torch
 
 from musicvae_lite.config import DecoderSettings, EncoderSettings, RunConfig, SequenceModel
 from musicvae_lite.latent import Latent
-from musicvae_lite.models import Batch, build_model
+from musicvae_lite.models import Batch
+from musicvae_lite.models.sequence import build
 from musicvae_lite.objective import Objective, Schedule
 from musicvae_lite.optimisation import clip_gradients, make_optimiser, set_rate
 from tests.models.tf_checkpoint import read_checkpoint
@@ -71,7 +72,7 @@ def model(magenta):
         encoder=EncoderSettings(sizes=sizes["enc_rnn_size"]),
         decoder=DecoderSettings(sizes=sizes["dec_rnn_size"]),
     )
-    model = build_model(config, settings["output_depth"], sizes["max_seq_len"])
+    model = build(config, settings["output_depth"], sizes["max_seq_len"])
     model.load_state_dict(as_state_dict(weights, len(sizes["dec_rnn_size"])))
     return model
 

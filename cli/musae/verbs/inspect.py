@@ -10,7 +10,7 @@ import click
 from musae.options import FILE, Console, console_options, examples, model_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import Codec
+    from musicvae_lite.codecs import ScoreCodec
 
 _EPILOG = examples(
     "musae inspect song.mid",
@@ -43,7 +43,7 @@ def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
     return code
 
 
-def examine(name: str, codec: Codec) -> dict[str, Any]:
+def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     """Return what there is to say of one file.
 
     Raises:

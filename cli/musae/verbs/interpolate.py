@@ -11,7 +11,7 @@ import click
 from musae.options import FILE, Console, console_options, examples, model_options, one_or_two, output_option, temperature_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import Codec
+    from musicvae_lite.codecs import ScoreCodec
     from musicvae_lite.passages import Passage
     from musicvae_lite.results import Interpolation
 
@@ -72,9 +72,9 @@ def interpolate(
         console.detail("\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates))
     if wav:
         _check_sound(wav, codec, ends, steps)
-    from musicvae_lite.session import load
+    from musicvae_lite.session import Session, load_as
 
-    result = load(model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path)
+    result = load_as(Session, model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path)
     document = {"model": model, **result.as_dict(), "outputs": [str(p) for p in outputs], "plot": plot, "wav": wav}
     _write(console, result, outputs, plot, wav, overwrite)
     _report(console, result, codec.steps // codec.steps_per_bar, outputs, extra)
@@ -113,7 +113,7 @@ def _extra(plot: str | None, wav: str | None, steps: int) -> list[Path]:
     return [Path(name) for name in (plot, wav) if name]
 
 
-def _check_sound(wav: str, codec: Codec, ends: list[Passage], steps: int) -> None:
+def _check_sound(wav: str, codec: ScoreCodec, ends: list[Passage], steps: int) -> None:
     """Refuse more sound than can be rendered; the tempo moves evenly from one end to the other."""
     import numpy as np
 

@@ -59,9 +59,9 @@ def encode(
     codec = codec_of(model)
     passages: list[Passage] = []
     code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window)), console.error)
-    from musicvae_lite.session import load
+    from musicvae_lite.session import Session, load_as
 
-    session = load(model, device, seed)
+    session = load_as(Session, model, device, seed)
     tables = [_table(passage, *session.encode_windows(passage.windows)) for passage in passages]
     count = _save(path, tables, model, overwrite)
     listed = [{"file": passage.source, "track": passage.track, "windows": len(passage.windows)} for passage in passages]
@@ -132,9 +132,9 @@ def decode(
     codec = codec_of(model)
     if table.model not in ("", model):
         console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
-    from musicvae_lite.session import load
+    from musicvae_lite.session import Session, load_as
 
-    windows = load(model, device, seed).decode_windows(table.mean, temperature)
+    windows = load_as(Session, model, device, seed).decode_windows(table.mean, temperature)
     for path, (stem, rows) in zip(paths, groups, strict=True):
         bars = table.bars(rows)
         score = in_sequence(windows[rows], table.qpm[rows].tolist(), codec, bars, int(table.program[rows[0]]), f"decode {stem}")

@@ -46,9 +46,9 @@ def reconstruct(
         usable[name] = whole_melody(name, codec, model, track)
 
     code = each(files, read, console.error)
-    from musicvae_lite.session import load
+    from musicvae_lite.session import Session, load_as
 
-    session = load(model, device, seed)
+    session = load_as(Session, model, device, seed)
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:

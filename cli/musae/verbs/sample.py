@@ -46,9 +46,9 @@ def sample(
     size = codec.steps // codec.steps_per_bar
     if length is not None and length % size:
         raise UsageError(f"--length {length}: {model} makes pieces of {size} bars and multiples of it")
-    from musicvae_lite.session import load
+    from musicvae_lite.session import Session, load_as
 
-    scores = load(model, device, seed).sample(count, temperature, length, qpm)
+    scores = load_as(Session, model, device, seed).sample(count, temperature, length, qpm)
     make_folder(paths[0].parent)
     for score, path in zip(scores, paths, strict=True):
         write_midi(score, path, overwrite)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _EPILOG = examples(
     "musae train mel-2bar --data corpus -o run",
+    "musae train digits-vae                                             runs/digits-vae, in seconds",
+    "musae train mnist-vae                                              fetches MNIST once",
     "musae train mel-2bar --data corpus -o run --resume                 goes on after Ctrl-C",
     "musae train my.yaml --data a --data b -o run --set training.steps=5000",
     "musae train mel-2bar-finetune --data mine -o run --init-from mel-2bar",
@@ -25,8 +28,9 @@ _EPILOG = examples(
 
 @click.command(epilog=_EPILOG)
 @click.argument("preset", metavar="PRESET|FILE.yaml")
-@click.option("--data", required=True, multiple=True, type=FILE, metavar="CORPUS", help="Prepared corpus; may be repeated.")
-@click.option("--output", "-o", required=True, metavar="RUN", help="Folder of the run; it becomes a model folder.")
+@click.option("--data", multiple=True, type=FILE, metavar="DATA",
+              help="Prepared corpora, or pictures: a folder, .npz or IDX file. [default: the preset's own]")  # fmt: skip
+@click.option("--output", "-o", metavar="RUN", help="Folder of the run; it becomes a model folder. [default: runs/PRESET]")
 @click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change one setting; more than once for several.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN stopped.")
 @click.option("--init-from", metavar="NAME|FOLDER", help="Model whose weights to start from.")
@@ -37,7 +41,7 @@ _EPILOG = examples(
 def train(
     preset: str,
     data: tuple[str, ...],
-    output: str,
+    output: str | None,
     changes: tuple[str, ...],
     resume: bool,
     init_from: str | None,
@@ -59,10 +63,11 @@ def train(
         describe(init_from)
     from musicvae_lite.training import train as run
 
+    folder = _folder(output, config.name)
     try:
         with _progress(console, config.training.steps) as on_event:
             outcome = run(
-                config, data, output, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event
+                config, data, folder, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event
             )
     except Exception:
         if int(os.environ.get("LOCAL_RANK", "0")):
@@ -77,10 +82,27 @@ def train(
     return 0 if outcome.finished else 130
 
 
+def _folder(output: str | None, preset: str) -> Path:
+    """Return the folder of the run; the one that holds the default is made."""
+    if output is not None:
+        return Path(output)
+    from musae.outputs import make_folder
+
+    make_folder(Path("runs"))
+    return Path("runs", preset)
+
+
 def _measures(values: dict[str, Any]) -> str:
     """Write the measures that say most."""
     parts = []
-    shown = (("accuracy", "accuracy", ".4f"), ("onset_accuracy", "note starts", ".4f"), ("kl_bits", "bits", ".1f"))
+    shown = (
+        ("accuracy", "accuracy", ".4f"),
+        ("onset_accuracy", "note starts", ".4f"),
+        ("bce_mean", "BCE", ".4f"),
+        ("psnr_db", "PSNR", ".2f"),
+        ("elbo_nats", "ELBO", ".2f"),
+        ("kl_bits", "bits", ".1f"),
+    )
     for key, label, form in shown:
         if isinstance(values.get(key), int | float):
             parts.append(f"{label} {values[key]:{form}}")
@@ -125,5 +147,5 @@ def _line(event: Event) -> str:
         return f"step {event.step:,} of {event.steps:,}: {_state(event)}  beta {event.beta:.3g}"
     if isinstance(event, Validated):
         best = " (best so far)" if event.best else ""
-        return f"step {event.step:,}: validation{_measures(event.measures.as_dict())}{best}"
+        return f"step {event.step:,}: validation{_measures(event.measures)}{best}"
     return f"{'musae: warning: ' if event.warning else ''}{event.message}"

@@ -1,0 +1,285 @@
+"""Using a trained model of pictures: pictures in, pictures out.
+
+Letters in shapes: N pictures, H W pixels, Z latent size, S steps of a path, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from musicvae_lite.blocks import Blocks, Floats, Points
+from musicvae_lite.codecs.image import ImageCodec
+from musicvae_lite.config import NoiseSettings
+from musicvae_lite.corpora.pictures import corrupted
+from musicvae_lite.errors import UsageError
+from musicvae_lite.latent import Latent, interpolate
+from musicvae_lite.models import Batch
+from musicvae_lite.models.image import ImageAutoencoder
+from musicvae_lite.noise import Noise
+
+if TYPE_CHECKING:
+    from musicvae_lite.bundle import Bundle
+
+# What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
+_PRIOR, _CORRUPTION = 2, 3
+
+
+class PictureSession:
+    """A model of pictures with its codec, on one device.
+
+    Args:
+        bundle: the model; it stays on the device where it is.
+        name: what messages call it.
+        seed: of every draw for which no other seed is given.
+    """
+
+    unit = "pictures"
+
+    def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
+        if not isinstance(bundle.codec, ImageCodec) or not isinstance(bundle.model, ImageAutoencoder):
+            raise UsageError(f"{name} is no model of pictures")
+        self.bundle, self.name, self.seed = bundle, name, seed
+        self.codec, self.model = bundle.codec, bundle.model
+        self.blocks = Blocks(bundle.model, name)
+        self.device = self.blocks.device
+        self.corrupt = bundle.config.data.corrupt
+
+    def __repr__(self) -> str:
+        size = f"{self.codec.width} x {self.codec.height}"
+        return f"<PictureSession {self.name}: pictures of {size}, latent size {self.latent_size}, {self.device}>"
+
+    @property
+    def latent_size(self) -> int:
+        """Z."""
+        return self.model.latent_size
+
+    @property
+    def input_codec(self) -> ImageCodec:
+        """The size of picture that the encoder sees: smaller than the output for super-resolution."""
+        if self.corrupt is not None and self.corrupt.kind == "shrink":
+            return self.codec.smaller(self.corrupt.factor)
+        return self.codec
+
+    # Pictures in, pictures out
+
+    def prepare(self, pictures: NDArray[Any]) -> Floats:
+        """Bring pictures [N, h, w] or [N, h, w, 3] (bytes, or floats 0..1) to what the encoder sees, floats 0..1.
+
+        A picture of the output's size that a super-resolver gets is shrunk as in training; others are resized.
+        """
+        array = np.asarray(pictures)
+        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] != 3):
+            raise UsageError(f"pictures are [N, H, W] or [N, H, W, 3]; these are {list(array.shape)}")
+        codec = self.input_codec
+        if array.shape[1:3] == self.codec.shape[:2] and codec.shape != self.codec.shape:
+            whole = torch.from_numpy(_unit(self._colours(array)))
+            planes = whole.unsqueeze(1) if whole.dim() == 3 else whole.permute(0, 3, 1, 2)
+            return _from_planes(corrupted(planes, self.corrupt, Noise(0)))
+        if array.shape[1:] == codec.shape:
+            return _unit(array)
+        return _unit(codec.encode(array))
+
+    def _colours(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array if array.shape[1:] == self.codec.shape else self.codec.encode(array)
+
+    def add_noise(self, pictures: Floats, sd: float, mean: float | None = None, seed: int | None = None) -> Floats:
+        """Return pictures [N, H, W] or [N, H, W, 3] with normal noise, cut to 0..1; ``mean`` as in the model's training.
+
+        Picture i gets the same noise however many there are.
+        """
+        if mean is None:
+            mean = self.corrupt.mean if self.corrupt is not None and self.corrupt.kind == "noise" else 0.5
+        draws = self.seed if seed is None else seed
+        planes = _to_planes(pictures)
+        settings = NoiseSettings(mean=mean, sd=sd)
+        rows = [corrupted(row[None], settings, Noise(draws, _CORRUPTION, index)) for index, row in enumerate(planes)]
+        return _from_planes(torch.cat(rows)) if rows else pictures
+
+    def reconstruct(self, pictures: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
+        """Return what the model makes of pictures: reconstructed, cleaned or enlarged, as it was trained; floats 0..1.
+
+        Args:
+            pictures: see :meth:`prepare`.
+            condition: class of each picture [N], for a conditional model.
+
+        Returns:
+            [N, H, W] or [N, H, W, 3].
+        """
+        return self.restore_windows(self.prepare(pictures), condition)
+
+    def interpolate(
+        self,
+        a: NDArray[Any],
+        b: NDArray[Any],
+        steps: int = 9,
+        path: Literal["slerp", "lerp"] | None = None,
+        condition: int | None = None,
+    ) -> tuple[Floats, Floats]:
+        """Go from picture ``a`` [h, w] (or [h, w, 3]) to ``b`` in ``steps`` steps, along the posterior means.
+
+        ``path`` is by default the great circle for a variational model, whose codes lie about a sphere, and a straight line for
+        another.
+
+        Returns:
+            Points [S, Z] and pictures [S, H, W] or [S, H, W, 3].
+
+        Raises:
+            UsageError: too few steps.
+        """
+        if steps < 2:
+            raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
+        if path is None:
+            path = "slerp" if self.bundle.config.model.latent_size and self._variational else "lerp"
+        rows = np.concatenate([self.prepare(np.asarray(a)[None]), self.prepare(np.asarray(b)[None])])
+        classes = None if condition is None else np.full(2, condition)
+        mean, _ = self.encode_windows(rows, condition=classes)
+        latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
+        return latents, self.decode_windows(latents, condition=None if condition is None else np.full(steps, condition))
+
+    @property
+    def _variational(self) -> bool:
+        model = self.bundle.config.model
+        return model.kind == "image" and (model.variational or model.adversary is not None)
+
+    def encode(self, pictures: NDArray[Any], condition: NDArray[Any] | None = None) -> Latent:
+        """Return the posterior of pictures, mean [N, Z]."""
+        mean, scale = self.encode_windows(self.prepare(pictures), condition=condition)
+        return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log() if self._variational else None)
+
+    def decode(self, z: Points, condition: NDArray[Any] | None = None) -> Floats:
+        """Return points [Z] or [N, Z] as pictures; see :meth:`decode_windows`."""
+        return self.decode_windows(z, condition=condition)
+
+    def sample(self, count: int = 1, seed: int | None = None, condition: NDArray[Any] | None = None) -> Floats:
+        """Draw pictures from the prior: picture i is the same for every ``count`` above i.
+
+        Raises:
+            UsageError: a count below 1, or a model whose codes follow no prior.
+        """
+        if count < 1:
+            raise UsageError(f"count is {count}; at least 1 picture can be drawn")
+        if not self._variational:
+            raise UsageError(
+                f"{self.name} is a plain autoencoder: its codes follow no prior to draw from; use a variational model"
+            )
+        noise = Noise(self.seed if seed is None else seed, _PRIOR)
+        z = torch.cat([noise.normal((1, self.latent_size), torch.device("cpu")) for _ in range(count)]).numpy()
+        return self.decode_windows(z, condition=condition)
+
+    # Arrays in, arrays out
+
+    def encode_windows(
+        self, windows: NDArray[Any], lengths: None = None, condition: NDArray[Any] | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of each picture's posterior, float32 [N, Z] each; zeros for a plain code.
+
+        Args:
+            windows: what the encoder sees, floats 0..1 (or bytes) [N, H, W] or [N, H, W, 3].
+            lengths: not used; pictures have no length.
+            condition: class of each picture [N], or one-hot [N, K].
+
+        Raises:
+            UsageError: if a shape or a value does not fit the model.
+        """
+        x = self._seen(windows)
+
+        def block(start: int, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            latent = self.model.encode(Batch(x, x, condition=condition))
+            return latent.mean, latent.scale
+
+        arrays: dict[str, NDArray[Any] | None] = {"x": x, "condition": self._classes(condition, len(x))}
+        mean, scale = self.blocks.run(block, len(x), arrays, [(self.latent_size,)] * 2)
+        return mean, scale
+
+    def decode_windows(
+        self, z: Points, temperature: float = 0.0, condition: NDArray[Any] | None = None, seed: int | None = None
+    ) -> Floats:
+        """Return the pictures that are expected at points [N, Z], floats 0..1 [N, H, W] or [N, H, W, 3].
+
+        ``temperature`` and ``seed`` have no effect: pixels are not drawn.
+
+        Raises:
+            UsageError: if a shape or a value does not fit the model.
+        """
+        points = self.blocks.latents(z)
+
+        def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
+            return (self.model.decode(z, condition=condition),)
+
+        arrays: dict[str, NDArray[Any] | None] = {"z": points, "condition": self._classes(condition, len(points))}
+        return self._pictures(self.blocks.run(block, len(points), arrays, [self._planes])[0])
+
+    def restore_windows(self, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
+        """Return what the model makes of what the encoder sees (see :meth:`encode_windows`), at the posterior mean."""
+        x = self._seen(windows)
+
+        def block(start: int, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
+            batch = Batch(x, x, condition=condition)
+            return (self.model.predict(self.model.encode(batch).mean, batch),)
+
+        arrays: dict[str, NDArray[Any] | None] = {"x": x, "condition": self._classes(condition, len(x))}
+        return self._pictures(self.blocks.run(block, len(x), arrays, [self._planes])[0])
+
+    @property
+    def _planes(self) -> tuple[int, int, int]:
+        return self.codec.channels, self.codec.height, self.codec.width
+
+    def _pictures(self, planes: NDArray[Any]) -> Floats:
+        return _from_planes(torch.from_numpy(planes))
+
+    def _seen(self, windows: NDArray[Any]) -> Floats:
+        """Check what the encoder is to see and return it as planes [N, C, H, W]."""
+        array, shape = np.asarray(windows), self.input_codec.shape
+        if array.shape[1:] != shape:
+            wanted = "N, " + ", ".join(map(str, shape))
+            raise UsageError(f"{self.name} reads pictures [{wanted}]; these are {list(array.shape)}")
+        array = _unit(array)
+        if array.size and not (np.isfinite(array).all() and 0 <= array.min() and array.max() <= 1):
+            raise UsageError("brightness is 0..1 (or bytes); these pictures have other values")
+        return np.ascontiguousarray(_to_planes(array).numpy())
+
+    def _classes(self, condition: NDArray[Any] | None, count: int) -> Floats | None:
+        """Return one-hot classes [N, K] of a conditional model."""
+        classes = self.model.classes
+        if not classes:
+            if condition is not None:
+                raise UsageError(f"{self.name} is not conditional; it takes no class")
+            return None
+        if condition is None:
+            raise UsageError(f"{self.name} wants the class of each picture, 0 to {classes - 1}")
+        array = np.asarray(condition)
+        if array.shape == (count, classes):
+            return array.astype(np.float32)
+        if (
+            array.shape != (count,)
+            or array.dtype.kind not in "iu"
+            or (array.size and not 0 <= array.min() <= array.max() < classes)
+        ):
+            raise UsageError(
+                f"classes are {count} whole numbers from 0 to {classes - 1}; these are {array.dtype} {list(array.shape)}"
+            )
+        one_hot: Floats = F.one_hot(torch.from_numpy(array.astype(np.int64)), classes).float().numpy()
+        return one_hot
+
+
+def _unit(array: NDArray[Any]) -> Floats:
+    """Return bytes as floats 0..1, floats as float32."""
+    return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32)
+
+
+def _to_planes(pictures: Floats) -> Tensor:
+    """Return [N, H, W] or [N, H, W, 3] as [N, C, H, W]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(pictures))
+    return tensor.unsqueeze(1) if tensor.dim() == 3 else tensor.permute(0, 3, 1, 2)
+
+
+def _from_planes(planes: Tensor) -> Floats:
+    """Return [N, C, H, W] as [N, H, W] or [N, H, W, 3]."""
+    array: Floats = (planes[:, 0] if planes.shape[1] == 1 else planes.permute(0, 2, 3, 1)).contiguous().numpy()
+    return array
