@@ -1,69 +1,136 @@
-"""How good a model is on a prepared corpus: which windows are unseen, and the measures on them."""
+"""How good a model is on a corpus: which part of it is unseen, and the measures on that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.bundle import Description, describe, load_bundle
+from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
+from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
+from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, evaluate_pictures
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
+from musicvae_lite.material.pictures import PictureMaterial
+from musicvae_lite.models import Autoencoder
 
 Split = Literal["auto", "valid", "train", "all"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures and the split of the corpus that they are of."""
+    """Measures and what they are of.
+
+    Attributes:
+        split: the part of the corpus.
+        measures: of the model on it.
+        codes: how good the codes are as embeddings, beside principal components; of pictures.
+        others: measures on pictures of other kinds than the model was trained on, by kind.
+    """
 
     split: Split
-    measures: Measures
+    measures: Measures | PictureMeasures
+    codes: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def evaluate(
     model: str | Path,
-    corpora: str | Path | Sequence[str | Path],
+    data: str | Path | Sequence[str | Path] | None = None,
     split: Split = "auto",
     limit: int | None = None,
     device: str = "auto",
     seed: int = 0,
+    claims: bool = True,
 ) -> Evaluation:
-    """Measure a model (shipped name or folder) on prepared corpora.
+    """Measure a model (shipped name or folder) on prepared corpora or pictures.
 
     Args:
         model: shipped name or model folder.
-        corpora: one corpus folder or several.
-        split: ``valid`` (the held-out songs), ``train``, ``all``; ``auto``: the held-out songs of corpora that the model was
-            trained on (the training songs where none was held out), everything of others.
-        limit: measure on so many windows, spread evenly over the corpus; None for all.
+        data: for music one prepared corpus or several; for pictures a source; None for the one the model names itself.
+        split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
+            the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
+            pictures always the held-out ones.
+        limit: measure on so many windows or pictures, spread evenly over the corpus; None for all.
         device: auto, cpu, cuda or mps.
         seed: of what is drawn.
+        claims: for pictures also look at the codes as embeddings and at pictures of other kinds.
 
     Raises:
-        UsageError: unknown model, device or split, or a corpus of another codec.
+        UsageError: unknown model, device or split, no data, or a corpus of another codec.
         NothingUsableError: the split holds no window.
         MusaeError: a damaged model or corpus.
     """
     where = resolve_device(device)
-    folders = [Path(corpora)] if isinstance(corpora, str | Path) else [Path(folder) for folder in corpora]
+    folders = [] if data is None else [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data]
     description = describe(model)
+    if description.config.codec.kind == "image":
+        return _evaluate_pictures(description, folders, split, limit, where, seed, claims)
+    if not folders:
+        raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
     corpus = Corpus.open(folders)
     if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
         raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
     chosen = _unseen(description, folders) if split == "auto" else split
     if split == "auto" and chosen == "valid" and not corpus.valid.any():
         chosen = "train"  # no song was held out: all that can be measured is what the model has seen
-    windows = _thin_out((corpus if chosen == "all" else corpus.split(_name(chosen))).windows, limit)
+    windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows
+    windows = windows[_spread(len(windows), limit)]
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
     return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed))
+
+
+def _evaluate_pictures(
+    description: Description,
+    sources: Sequence[Path],
+    split: Split,
+    limit: int | None,
+    device: torch.device,
+    seed: int,
+    claims: bool,
+) -> Evaluation:
+    config = description.config
+    material = PictureMaterial.open(config, sources)
+    corpus = material.corpus
+    chosen: Split = "valid" if split == "auto" else split
+    if chosen == "all":
+        part = corpus.everything()
+    else:
+        part = corpus.test if _name(chosen) == "valid" else corpus.train
+    part = part.take(_spread(len(part), limit))
+    if not len(part):
+        raise NothingUsableError(f"{corpus.name}: holds no pictures for the split {chosen!r}; try --split all")
+    model = load_bundle(description.folder, device).model
+
+    def measure(pictures: Pictures) -> PictureMeasures:
+        return evaluate_pictures(model, material.on_device(pictures, device).in_order(BATCH, seed), seed)
+
+    measures = measure(part)
+    if not claims:
+        return Evaluation(chosen, measures)
+    others = {name: measure(kind).as_dict() for name, kind in material.other_kinds(part).items()}
+    return Evaluation(chosen, measures, _codes(model, material, part, device), others)
+
+
+def _codes(model: Autoencoder, material: PictureMaterial, part: Pictures, device: torch.device) -> dict[str, Any]:
+    """Look at the codes as embeddings, where the input is the picture itself."""
+    if material.corrupt is not None:
+        return {}
+    train = material.corpus.train
+    found = against_components(model.latent_size, train.images, train.labels, part.images, part.labels)
+    if train.labels is not None and part.labels is not None:
+        codes, test_codes = (codes_of(model, material.on_device(pictures, device)) for pictures in (train, part))
+        found = {"neighbour_accuracy": neighbour_accuracy(codes, train.labels, test_codes, part.labels), **found}
+    return found
 
 
 def _unseen(description: Description, folders: Sequence[Path]) -> Split:
@@ -78,7 +145,6 @@ def _name(split: str) -> Literal["train", "valid"]:
     raise UsageError(f"split {split!r} is not known; valid: auto, valid, train, all")
 
 
-def _thin_out(windows: NDArray[Any], limit: int | None) -> NDArray[Any]:
-    if limit is None or limit >= len(windows):
-        return windows
-    return windows[np.arange(limit) * len(windows) // limit]
+def _spread(count: int, limit: int | None) -> NDArray[np.int64]:
+    """Return the places of ``limit`` of ``count`` examples, spread evenly."""
+    return np.arange(count) if limit is None or limit >= count else np.arange(limit) * count // limit

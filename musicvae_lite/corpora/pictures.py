@@ -74,6 +74,12 @@ class PictureCorpus:
     rights: str = ""
     resized: bool = False
 
+    def everything(self) -> Split:
+        """Return the training pictures followed by the test ones."""
+        both = self.train.labels is not None and self.test.labels is not None
+        labels = np.concatenate([np.asarray(part.labels) for part in (self.train, self.test)]) if both else None
+        return Split(np.concatenate([self.train.images, self.test.images]), labels)
+
     @property
     def fingerprint(self) -> str:
         """Checksum of the training pictures, to tell whether two runs saw the same."""

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from musicvae_lite.corpora.pictures import PictureBatches
 from musicvae_lite.latent import Latent, active_units
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.noise import Noise
@@ -37,16 +41,14 @@ class PictureMeasures:
         psnr_db: 10 log10(1 / mse_mean).
         ssim: structural similarity (Wang et al. 2004), mean over pictures; None for pictures under 11 pixels.
         nll_nats: negative log-likelihood of a picture at one draw from the posterior.
-        kl_bits: KL(q(z|x) || N(0, I)) of a picture; 0 for a code without a posterior.
+        kl_bits: KL(q(z|x) || N(0, I)) of a picture; None where there is no posterior.
         elbo_nats: lower bound on a picture's log-likelihood, -(nll + KL); None where there is no posterior.
         lesson_loss: the lesson's own figure: bce_mean for a deterministic model; for a variational one the mean of
             H W C x MSE - 1/2 sum(1 + s - mean^2 - exp(s)) at one draw, where s is the log of the standard deviation
             that is drawn with (the lesson draws with exp(s) and charges as if s were the log of the variance).
         active_units: latent dimensions whose mean varies (variance above 0.01).
-        input_mse: squared error of the input itself (enlarged by bicubic interpolation where it is smaller), or None where
-            input and target are one.
-        input_psnr_db: the same as PSNR.
-        input_bce: cross-entropy of the input itself.
+        baselines: the same measures (bce_mean, mse_mean, psnr_db, ssim) of doing without the model: of the noisy ``input``, or of
+            a small one enlarged by ``bilinear`` and ``bicubic`` interpolation; none where input and target are one.
         discriminator_accuracy: of telling codes from draws from the prior; 0.5 is chance; None without an adversary.
         prior_mmd: maximum mean discrepancy between codes and draws from the prior (:func:`mmd`); None for a plain code.
     """
@@ -57,19 +59,20 @@ class PictureMeasures:
     psnr_db: float
     ssim: float | None
     nll_nats: float
-    kl_bits: float
+    kl_bits: float | None
     elbo_nats: float | None
     lesson_loss: float
     active_units: int
-    input_mse: float | None = None
-    input_psnr_db: float | None = None
-    input_bce: float | None = None
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     discriminator_accuracy: float | None = None
     prior_mmd: float | None = None
 
     def as_dict(self) -> dict[str, float]:
-        """Return the measures that apply, by name."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        """Return the measures that apply, by name; those of a baseline are called ``bicubic_psnr_db`` and so on."""
+        found = {key: value for key, value in asdict(self).items() if value is not None}
+        for name, values in found.pop("baselines").items():
+            found |= {f"{name}_{key}": value for key, value in values.items()}
+        return found
 
 
 @torch.inference_mode()
@@ -95,50 +98,61 @@ def evaluate_pictures(model: Autoencoder, batches: Iterable[Batch], seed: int = 
         raise ValueError("there is no picture to measure")
     means = {key: value / n for key, value in sums.items()}
     variational = latents[0].log_scale is not None
-    mse, bce = means["squares"] / pixels, means["bce"] / pixels
-    input_mse = means["input_squares"] / pixels if "input_squares" in means else None
+    baselines = {key.split(".")[0] for key in means if "." in key}
     return PictureMeasures(
         n=n,
-        bce_mean=bce,
-        mse_mean=mse,
-        psnr_db=decibels(mse),
-        ssim=means.get("ssim"),
+        **{"ssim": None} | _errors(means, "", pixels),
         nll_nats=means["nll"],
-        kl_bits=means["kl"] / NATS_PER_BIT,
+        kl_bits=means["kl"] / NATS_PER_BIT if variational else None,
         elbo_nats=-(means["nll"] + means["kl"]) if variational else None,
-        lesson_loss=means["sampled_squares"] + means["lesson_kl"] if variational else bce,
+        lesson_loss=means["sampled_squares"] + means["lesson_kl"] if variational else means["bce"] / pixels,
         active_units=active_units(torch.cat([latent.mean for latent in latents])),
-        input_mse=input_mse,
-        input_psnr_db=None if input_mse is None else decibels(input_mse),
-        input_bce=means["input_bce"] / pixels if "input_bce" in means else None,
+        baselines={name: _errors(means, f"{name}.", pixels) for name in sorted(baselines)},
         **_shaping(model, latents, seed),
     )
+
+
+def _errors(means: dict[str, float], prefix: str, pixels: int) -> dict[str, Any]:
+    """Return what is said of a picture that was made, from sums over its pixels."""
+    mse = means[f"{prefix}squares"] / pixels
+    found = {"bce_mean": means[f"{prefix}bce"] / pixels, "mse_mean": mse, "psnr_db": decibels(mse)}
+    return found | ({"ssim": means[f"{prefix}ssim"]} if f"{prefix}ssim" in means else {})
 
 
 def _measure_batch(model: Autoencoder, batch: Batch, latent: Latent, noise: Noise) -> dict[str, Tensor]:
     """Return each measure of each picture, [B]."""
     target = batch.target
-    expected = model.predict(latent.mean, batch)
-    terms = {
-        "bce": cross_entropy(expected, target),
-        "squares": (expected - target).square().flatten(1).sum(1),
-        "kl": latent.kl().flatten(1).sum(1),
-    }
-    if min(target.shape[2:]) >= _SSIM_WINDOW:
-        terms["ssim"] = ssim(expected, target)
     z = latent.sample(noise)
-    terms["nll"] = model.nll(z, batch)
+    terms = {
+        "kl": latent.kl().flatten(1).sum(1),
+        "nll": model.nll(z, batch),
+        **_compare(model.predict(latent.mean, batch), target),
+    }
     if latent.log_scale is not None:
         s = latent.log_scale
         terms["lesson_kl"] = -0.5 * (1 + s - latent.mean.square() - s.exp()).flatten(1).sum(1)
         terms["sampled_squares"] = (model.predict(z, batch) - target).square().flatten(1).sum(1)
-    if batch.x is not target:
-        given = batch.x
-        if given.shape != target.shape:
-            given = F.interpolate(given, size=target.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
-        terms["input_squares"] = (given - target).square().flatten(1).sum(1)
-        terms["input_bce"] = cross_entropy(given, target)
+    for name, picture in _without_model(batch).items():
+        terms |= {f"{name}.{key}": value for key, value in _compare(picture, target).items()}
     return terms
+
+
+def _compare(picture: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Return errors of each picture, summed over its pixels, and its structural similarity, [B]."""
+    terms = {"bce": cross_entropy(picture, target), "squares": (picture - target).square().flatten(1).sum(1)}
+    return terms | ({"ssim": ssim(picture, target)} if min(target.shape[2:]) >= _SSIM_WINDOW else {})
+
+
+def _without_model(batch: Batch) -> dict[str, Tensor]:
+    """Return what there is without a model: the noisy input, or the small one enlarged."""
+    if batch.x is batch.target:
+        return {}
+    if batch.x.shape == batch.target.shape:
+        return {"input": batch.x}
+    size = batch.target.shape[2:]
+    return {
+        mode: F.interpolate(batch.x, size=size, mode=mode, align_corners=False).clamp(0, 1) for mode in ("bilinear", "bicubic")
+    }
 
 
 def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, float]:
@@ -153,6 +167,13 @@ def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, 
     if model.adversary is not None:
         found["discriminator_accuracy"] = float(model.adversary(z, noise).accuracy)
     return found
+
+
+@torch.inference_mode()
+def codes_of(model: Autoencoder, pictures: PictureBatches) -> NDArray[np.float32]:
+    """Return the code (or posterior mean) of every picture, [N, Z]."""
+    codes: NDArray[np.float32] = torch.cat([model.encode(batch).mean for batch in pictures.in_order(BATCH, 0)]).cpu().numpy()
+    return codes
 
 
 def cross_entropy(brightness: Tensor, target: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs.image import ImageCodec
 from musicvae_lite.config import ImageCodecSettings, ImageModel, RunConfig
+from musicvae_lite.corpora.other_pictures import other_kinds
 from musicvae_lite.corpora.pictures import PictureBatches, PictureCorpus, Split, open_pictures
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.evaluation.pictures import BATCH, evaluate_pictures
@@ -30,6 +31,7 @@ class PictureMaterial(Material):
         codec, model = config.codec, config.model
         if not isinstance(model, ImageModel) or not isinstance(codec, ImageCodecSettings):
             raise UsageError(f"{config.name} is no model of pictures")
+        self.codec = ImageCodec(codec.height, codec.width, codec.channels)
         self.corpus, self.corrupt, self.classes = corpus, config.data.corrupt, model.classes
         self.held_out = bool(len(corpus.test))
         test = corpus.test if self.held_out else corpus.train
@@ -38,7 +40,7 @@ class PictureMaterial(Material):
         self.sources = [{"name": corpus.name, "windows": len(corpus.train), "rights": corpus.rights}]
         if corpus.resized:
             self.notice = f"{corpus.name}: the pictures are resized to {codec.width} x {codec.height}"
-        self._on_device: dict[tuple[int, torch.device], PictureBatches] = {}
+        self._on_device: dict[tuple[Split, torch.device], PictureBatches] = {}
 
     @classmethod
     def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> PictureMaterial:
@@ -63,13 +65,13 @@ class PictureMaterial(Material):
 
     def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the pictures of one epoch, corrupted as the run says; see :meth:`Material.batches`."""
-        return self._batches(self.corpus.train, device).shuffled(size, seed, epoch, rank, world)
+        return self.on_device(self.corpus.train, device).shuffled(size, seed, epoch, rank, world)
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on held-out pictures; see :class:`musicvae_lite.evaluation.pictures.PictureMeasures`."""
-        held_out = self._batches(self.valid, next(model.parameters()).device)
+        held_out = self.on_device(self.valid, next(model.parameters()).device)
         measures = evaluate_pictures(model, held_out.in_order(BATCH, seed), seed)
-        return Measured(measures.as_dict(), measures.nll_nats, None if measures.elbo_nats is None else measures.kl_bits)
+        return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
 
     @torch.inference_mode()
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
@@ -79,9 +81,17 @@ class PictureMaterial(Material):
         output = model.predict(model.encode(batch).mean, batch)
         return tile([planes.permute(0, 2, 3, 1).cpu().numpy() for planes in (batch.x, output, batch.target)])
 
-    def _batches(self, split: Split, device: torch.device) -> PictureBatches:
-        """Keep each split on the device from its first use on."""
-        key = id(split), device
+    def other_kinds(self, split: Split) -> dict[str, Split]:
+        """Return pictures of other kinds, made from a split; see :func:`musicvae_lite.corpora.other_pictures.other_kinds`.
+
+        A conditional model is told a class, which letters do not have.
+        """
+        kinds = other_kinds(split, self.codec)
+        return {name: kind for name, kind in kinds.items() if not self.classes or kind.labels is not None}
+
+    def on_device(self, split: Split, device: torch.device) -> PictureBatches:
+        """Return the batches of a split, corrupted as the run says; they are kept on the device from their first use on."""
+        key = split, device  # splits are compared as objects
         if key not in self._on_device:
             self._on_device[key] = PictureBatches(split, device, self.corrupt, self.classes)
         return self._on_device[key]

@@ -14,31 +14,51 @@ if TYPE_CHECKING:
 _EPILOG = examples(
     "musae evaluate mel-2bar --data corpus",
     "musae evaluate run --data corpus --split all --limit 1000 --json",
+    "musae evaluate mnist-vae --data mnist/           a folder of MNIST's IDX files",
 )
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("model", metavar="NAME|FOLDER")
-@click.option("--data", required=True, multiple=True, type=FILE, metavar="CORPUS", help="Prepared corpus; may be repeated.")
+@click.option("--data", multiple=True, type=FILE, metavar="DATA",
+              help="Prepared corpora, or pictures: a folder, .npz or IDX file. [default: the model's own]")  # fmt: skip
 @click.option("--split", type=click.Choice(["auto", "valid", "train", "all"]), default="auto", show_default=True,
-              help="Which songs. auto: the held-out ones of a corpus the model was trained on, all of another.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Measure on N windows, spread evenly. [default: all]")
+              help="Which part. auto: what is held out of data the model was trained on, all of another corpus.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Measure on N examples, spread evenly. [default: all]")
+@click.option("--quick", is_flag=True, help="Of pictures: leave out embeddings and pictures of other kinds.")
 @device_option
 @seed_option
 @console_options
 def evaluate(
-    model: str, data: tuple[str, ...], split: Split, limit: int | None, device: str, seed: int, console: Console
+    model: str,
+    data: tuple[str, ...],
+    split: Split,
+    limit: int | None,
+    quick: bool,
+    device: str,
+    seed: int,
+    console: Console,
 ) -> None:
-    """Measure how well a model gives windows back, and how many bits it spends."""
+    """Measure how well a model gives back what it has not seen, and how many bits it spends.
+
+    Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds.
+    """
     from musicvae_lite.bundle import describe
 
     describe(model)
     from musicvae_lite.scoring import evaluate as score
 
-    result = score(model, data, split, limit, device, seed)
+    result = score(model, data, split, limit, device, seed, claims=not quick)
     measures = result.measures.as_dict()
-    width = max(map(len, measures))
-    console.answer(f"{'split':{width}}  {result.split}")
-    for key, value in measures.items():
-        console.answer(f"{key:{width}}  {value:,}" if isinstance(value, int) else f"{key:{width}}  {value:.4f}")
-    console.document({"model": model, "data": list(data), "split": result.split, "seed": seed, **measures})
+    rows = {"split": result.split, **measures, **{f"codes: {key}": value for key, value in result.codes.items()}}
+    for kind, values in result.others.items():
+        rows |= {f"{kind}: {key}": values[key] for key in ("bce_mean", "mse_mean", "psnr_db")}
+    width = max(map(len, rows))
+    for key, value in rows.items():
+        console.answer(f"{key:{width}}  {_shown(value)}")
+    more = {key: value for key, value in (("codes", result.codes), ("others", result.others)) if value}
+    console.document({"model": model, "data": list(data), "split": result.split, "seed": seed, **measures, **more})
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
