@@ -28,7 +28,7 @@ Shape = tuple[int, int, int]  # C, H, W
 
 
 class ConvEncoder(nn.Module):
-    """3x3 convolutions with ReLU and 2x2 max pooling each (sizes rounded up: 28, 14, 7, 4).
+    """3x3 convolutions with ReLU and 2x2 max pooling each (sizes rounded up: 28, 14, 7, 4), or without pooling.
 
     A class enters as one more plane a class, 1 or 0 all over.
 
@@ -36,14 +36,15 @@ class ConvEncoder(nn.Module):
         output_shape: (C, H, W) of the feature map.
     """
 
-    def __init__(self, shape: Shape, channels: Sequence[int], classes: int = 0) -> None:
+    def __init__(self, shape: Shape, channels: Sequence[int], classes: int = 0, pool: bool = True) -> None:
         super().__init__()
+        self.pool = pool
         inputs, height, width = shape
         widths = [inputs + classes, *channels]
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths[:-1], channels, strict=True)
         )
-        for _ in channels:
+        for _ in channels if pool else ():
             height, width = math.ceil(height / 2), math.ceil(width / 2)
         self.output_shape: Shape = (channels[-1], height, width)
         self.output_size = math.prod(self.output_shape)
@@ -56,7 +57,7 @@ class ConvEncoder(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)  # 1.5 to 2 times as fast on a CPU
         for layer in self.layers:
             # Pooling before the ReLU gives the same numbers with a quarter of the work for it.
-            x = torch.relu(max_pool(layer(x)))
+            x = torch.relu(max_pool(layer(x)) if self.pool else layer(x))
         return x.flatten(1)
 
 
@@ -125,6 +126,10 @@ class ConvDecoder(nn.Module):
         outputs: Tensor = x[:, :, : self.shape[1], : self.shape[2]]
         return outputs
 
+    def last(self) -> nn.Module:
+        """Return the layer that makes the pixels."""
+        return self.layers[-1]
+
 
 def _cuts(size: int, target: int, stages: int) -> list[int]:
     """Return for each enlargement along one axis whether its convolution goes without padding (1) or with (0).
@@ -176,6 +181,10 @@ class DenseDecoder(nn.Module):
         outputs: Tensor = self.output(self.layers(_with(z, condition)))
         return outputs.view(-1, *self.shape)
 
+    def last(self) -> nn.Module:
+        """Return the layer that makes the pixels."""
+        return self.output
+
 
 class ImageAutoencoder(Autoencoder):
     """Encoder, head, decoder and likelihood of pictures.
@@ -204,6 +213,8 @@ class ImageAutoencoder(Autoencoder):
         self.adversary = adversary
         for part in (encoder, decoder):
             part.apply(_start_weights)
+        if residual:  # it starts from what it is to add to
+            nn.init.zeros_(decoder.last().get_parameter("weight"))
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior (or code) of each picture, mean [B, Z]."""
@@ -308,7 +319,7 @@ def _shape(codec: ImageCodec) -> Shape:
 
 def _encoder(part: ImagePart, shape: Shape, classes: int) -> ConvEncoder | DenseEncoder:
     if part.kind == "conv":
-        return ConvEncoder(shape, part.channels, classes)
+        return ConvEncoder(shape, part.channels, classes, part.pool)
     return DenseEncoder(shape, part.sizes, classes)
 
 
