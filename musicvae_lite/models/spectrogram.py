@@ -1,0 +1,371 @@
+"""A denoising autoencoder on spectrograms: from the noisy spectrum and its noise floor to a gain for every band and frame.
+
+The network sees the logarithm of the power in *bands*: single bins where notes lie close together, wider groups above, so
+that a clip costs a third of its spectrogram. Beside each value it sees how far that stands above what the band hardly ever
+falls below (the noise floor), so that steady noise and hum are plain to it; how evenly the phase turns along time and along
+frequency, which tells a tone and a click from noise; and where the harmonics of the mains lie. The gain multiplies the noisy
+spectrum; its phase stays.
+
+Letters in shapes: B batch, C channels, F frequency bins, K bands, T frames, Z latent size, L frames of the latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from musicvae_lite.latent import Latent
+
+# (bins in a band, number of such bands): 10.8 Hz up to 5.5 kHz, 21.5 Hz up to 9.6 kHz, 194 Hz up to 22 kHz.
+LAYOUT = ((1, 512), (2, 192), (18, 64))
+BANDS = sum(count for _, count in LAYOUT)
+FEATURES = 9
+MAINS_HZ = (50.0, 60.0)
+_BIN_HZ = 44100 / 4096
+
+# The noise floor: powers are averaged over POOL frames; what is low among them for 5 s to both sides of a block of BLOCK
+# frames is the floor of that block.
+POOL = 4
+BLOCK = 16
+REACH = 216
+_LOW, _MIDDLE = 0.1, 0.5
+_FLOOR = 1e-10  # of the reference power: 100 dB below it all is silence
+_TINY = 1e-20
+
+
+class Statistics(NamedTuple):
+    """What surrounds a frame.
+
+    Attributes:
+        low: [B, K, T] power that the band falls below a tenth of the time: the noise floor.
+        middle: [B, K, T] median power of the band.
+        level: [B, 1, T] mean power over all bands: the reference that makes the features independent of the level.
+    """
+
+    low: Tensor
+    middle: Tensor
+    level: Tensor
+
+
+def band_powers(spectrum: Tensor) -> Tensor:
+    """Return the mean power in each band, [B, K, T], of a spectrum [B, F, T]; bands above its last bin are silent."""
+    power = spectrum.real.square() + spectrum.imag.square() if spectrum.is_complex() else spectrum
+    return _to_bands(power)
+
+
+def _to_bands(values: Tensor) -> Tensor:
+    """Average values of bins [B, F, T] over the bins of each band, [B, K, T]; bins that are missing count as 0."""
+    bins = sum(width * count for width, count in LAYOUT)
+    values = values[:, :bins]
+    if values.shape[1] < bins:
+        values = functional.pad(values, (0, 0, 0, bins - values.shape[1]))
+    parts, first = [], 0
+    for width, count in LAYOUT:
+        part = values[:, first : first + width * count]
+        parts.append(part if width == 1 else part.reshape(len(part), count, width, -1).mean(2))
+        first += width * count
+    return torch.cat(parts, 1)
+
+
+def to_bins(gain: Tensor, bins: int) -> Tensor:
+    """Give each bin its band's gain: [B, K, T] to [B, F, T]; bins above the last band get that band's."""
+    parts, first = [], 0
+    for width, count in LAYOUT:
+        part = gain[:, first : first + count]
+        parts.append(part if width == 1 else part.repeat_interleave(width, 1))
+        first += count
+    whole = torch.cat(parts, 1)
+    if bins > whole.shape[1]:
+        whole = torch.cat([whole, whole[:, -1:].expand(-1, bins - whole.shape[1], -1)], 1)
+    return whole[:, :bins]
+
+
+def statistics(power: Tensor) -> Statistics:
+    """Measure the surroundings of every frame of band powers [B, K, T].
+
+    They are constant over blocks of BLOCK frames counted from the first one and depend on REACH frames to both sides.
+    """
+    frames = power.shape[-1]
+    pooled = functional.avg_pool1d(power, min(POOL, frames), POOL, ceil_mode=True)
+    count, reach, step = pooled.shape[-1], REACH // POOL, BLOCK // POOL
+    found: dict[tuple[int, int], Statistics] = {}
+    parts = []
+    for first in range(0, count, step):
+        span = (max(first - reach, 0), min(first + step + reach, count))
+        if span not in found:
+            found = {span: _measure(pooled[..., slice(*span)])}
+        parts.append(found[span])
+    return Statistics(*(_spread([part[i] for part in parts], frames) for i in range(3)))
+
+
+def _measure(pooled: Tensor) -> Statistics:
+    """Return the statistics of a stretch of pooled powers [B, K, P], each with one frame."""
+    ordered = pooled.sort(-1).values
+    last = ordered.shape[-1] - 1
+    low, middle = (ordered[..., round(share * last)].unsqueeze(-1) for share in (_LOW, _MIDDLE))
+    return Statistics(low, middle, pooled.mean((1, 2), keepdim=True))
+
+
+def _spread(parts: list[Tensor], frames: int) -> Tensor:
+    """Repeat each block's value over its frames, [B, K, frames]."""
+    if all(part is parts[0] for part in parts):
+        return parts[0].expand(-1, -1, frames)
+    return torch.cat(parts, -1).repeat_interleave(BLOCK, -1)[..., :frames]
+
+
+def steadiness(spectrum: Tensor) -> Tensor:
+    """Return how evenly the phase of each band turns, [B, K, T] in -1 to 1, of a complex spectrum [B, F, T].
+
+    A steady tone turns by the same angle from frame to frame, so the second difference of its phase is 0 and the value 1.
+    """
+    return _evenness(functional.pad(torch.view_as_real(spectrum), (0, 0, 1, 1)), spectrum, 2)
+
+
+def suddenness(spectrum: Tensor) -> Tensor:
+    """Return how evenly the phase turns from bin to bin, [B, K, T] in -1 to 1: a click turns by the same angle everywhere."""
+    return _evenness(functional.pad(torch.view_as_real(spectrum), (0, 0, 0, 0, 1, 1)), spectrum, 1)
+
+
+def _evenness(padded: Tensor, spectrum: Tensor, axis: int) -> Tensor:
+    """Return the cosine of the second difference of the phase along an axis, averaged over bands."""
+    count = spectrum.shape[axis]
+    before, after = (torch.view_as_complex(padded.narrow(axis, first, count).contiguous()) for first in (0, 2))
+    turn = before * after * spectrum.conj().square()
+    return _to_bands(turn.real / (turn.abs() + _TINY))
+
+
+def _fixed_planes(device: torch.device) -> tuple[Tensor, ...]:
+    """Return where each band lies, [1, K, 1] in -1 to 1, and for 50 and 60 Hz how near it is to a harmonic of the mains."""
+    position = torch.linspace(-1, 1, BANDS, device=device)
+    first, fine = 0, torch.zeros(BANDS, device=device)
+    for width, count in LAYOUT:
+        if width == 1:  # wider bands hold a harmonic each
+            fine[first : first + count] = 1.0
+        first += count
+    hz = torch.arange(BANDS, device=device) * _BIN_HZ
+    combs = (fine * torch.cos(2 * torch.pi * hz / mains) for mains in MAINS_HZ)
+    return tuple(plane.view(1, -1, 1) for plane in (position, *combs))
+
+
+def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor | None = None) -> Tensor:
+    """Return what the network sees of a complex spectrum, [B, FEATURES, K, T].
+
+    Args:
+        spectrum: [B, F, T].
+        stats: of the band powers of the spectrum in its surroundings; measured here where there are none.
+        profile: [B, K] the low statistic of noise alone, instead of the floor that is found; NaN rows where there is none.
+    """
+    power = band_powers(spectrum)
+    stats = statistics(power) if stats is None else stats
+    low, known = stats.low, torch.zeros_like(power[:, :1, :1])
+    if profile is not None:
+        given = ~profile.isnan().any(1).view(-1, 1, 1)
+        low = torch.where(given, profile.nan_to_num().unsqueeze(-1), low)
+        known = given.to(power.dtype)
+    quiet = stats.level * _FLOOR + _TINY
+    value, floor, middle = (0.5 * (x + quiet).log10() for x in (power, low, stats.middle))
+    reference = 0.5 * (stats.level + _TINY).log10()
+    turns = steadiness(spectrum), suddenness(spectrum)
+    planes = (value - reference, value - floor, value - middle, *turns, known, *_fixed_planes(power.device))
+    return torch.stack([plane.expand_as(power) for plane in planes], 1)
+
+
+class _Conv(nn.Module):
+    """A 3 x 3 convolution, batch normalisation and a rectifier."""
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1), dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, (1, dilation), (1, dilation), bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = functional.relu_(self.norm(self.conv(x)))
+        return result
+
+
+class _Residual(nn.Module):
+    """A convolution that is added to its input; ``dilation`` is along time."""
+
+    def __init__(self, channels: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = _Conv(channels, channels, dilation=dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = x + self.conv(x)
+        return result
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a network.
+
+    Attributes:
+        channels: of each level, the first at half the bands and all frames.
+        blocks: residual convolutions at each level, on the way down and on the way up.
+        strides: (bands, frames) from level to level; the product over frames divides BLOCK.
+        latent_size: numbers of the code per frame of the last level.
+        dilations: along time, of the convolutions of the last level.
+        variational: whether the code has a scale.
+        skips: whether the decoder sees what the encoder saw on its way down.
+    """
+
+    channels: Sequence[int] = (24, 40, 64, 96)
+    blocks: Sequence[int] = (1, 1, 1, 1)
+    strides: Sequence[tuple[int, int]] = ((2, 2), (2, 2), (2, 2))
+    latent_size: int = 64
+    dilations: Sequence[int] = (1, 2)
+    variational: bool = False
+    skips: bool = True
+
+
+class MaskNetwork(nn.Module):
+    """Features [B, FEATURES, K, T] to a code [B, Z, L] and back to gains [B, K, T] in 0 to 1."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        channels, strides = list(shape.channels), list(shape.strides)
+        self.skips = shape.skips
+        self.variational = shape.variational
+        self.time_stride = 1
+        bands = BANDS // 2
+        for over_bands, over_time in strides:
+            bands //= over_bands
+            self.time_stride *= over_time
+        self.rows, self.width = bands, channels[-1]
+        self.reach = _reach(shape)
+        self.stem = _Conv(2 * FEATURES, channels[0])
+        self.enter = nn.ModuleList([nn.Identity()])
+        self.enter.extend(_Conv(a, b, s) for a, b, s in zip(channels, channels[1:], strides, strict=False))
+        self.down = nn.ModuleList([_stack(width, count) for width, count in zip(channels, shape.blocks, strict=True)])
+        self.context = nn.Sequential(*(_Residual(channels[-1], dilation) for dilation in shape.dilations))
+        code = shape.latent_size
+        self.to_mean = nn.Conv1d(self.rows * self.width, code, 1)
+        self.to_scale = nn.Conv1d(self.rows * self.width, code, 1) if shape.variational else None
+        self.from_code = nn.Conv1d(code, self.rows * self.width, 1)
+        self.up = nn.ModuleList([_stack(width, count) for width, count in zip(channels, shape.blocks, strict=True)])
+        self.leave = nn.ModuleList([nn.Identity()])
+        self.leave.extend(nn.ConvTranspose2d(b, a, s, s) for a, b, s in zip(channels, channels[1:], strides, strict=False))
+        self.head = nn.Conv2d(channels[0], 2, 3, padding=1)
+
+    def encode(self, seen: Tensor) -> tuple[Latent, list[Tensor]]:
+        """Return the code, mean [B, Z, L], and what each level of the encoder saw."""
+        seen = functional.pad(seen, (0, -seen.shape[-1] % self.time_stride))
+        # Two neighbouring bands become channels of one row: the same numbers in a shape that convolves four times faster.
+        batch, planes, bands, frames = seen.shape
+        pairs = seen.reshape(batch, planes, bands // 2, 2, frames).transpose(2, 3).flatten(1, 2)
+        x = self.stem(pairs.contiguous(memory_format=torch.channels_last))
+        passed = []
+        for enter, blocks in zip(self.enter, self.down, strict=True):
+            x = blocks(enter(x))
+            passed.append(x)
+        passed[-1] = x = self.context(x)
+        flat = x.flatten(1, 2)
+        scale = None if self.to_scale is None else self.to_scale(flat).clamp(-7, 2)
+        return Latent(self.to_mean(flat), scale), passed
+
+    def decode(self, z: Tensor, passed: Sequence[Tensor], frames: int) -> Tensor:
+        """Return logits of the gains, [B, K, frames], for a code [B, Z, L]."""
+        x = self.from_code(z).reshape(len(z), self.width, self.rows, -1)
+        for level in reversed(range(len(self.up))):
+            if self.skips:
+                x = x + passed[level]
+            x = self.leave[level](self.up[level](x))
+        logits: Tensor = self.head(x)
+        return logits.transpose(1, 2).flatten(1, 2)[..., :frames]
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return the gains [B, K, T] for features [B, FEATURES, K, T], by the mean of the code."""
+        latent, passed = self.encode(seen)
+        return self.decode(latent.mean, passed, seen.shape[-1]).sigmoid()
+
+
+def _reach(shape: Shape) -> int:
+    """Return how many frames to each side a gain depends on, at most."""
+    reach, stride = 3, 1  # the stem, the head and the steadiness of the phase
+    for level, count in enumerate(shape.blocks):
+        reach += 2 * stride * count
+        if level < len(shape.strides):
+            reach += stride
+            stride *= shape.strides[level][1]
+    # A gain is decoded from the step of the last level that it lies in, so that up to a step less one comes on top.
+    return reach + stride * sum(shape.dilations) + stride - 1
+
+
+def _stack(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(width) for _ in range(count)))
+
+
+def context(network: MaskNetwork) -> int:
+    """Return how many frames to each side the gain of a frame depends on, a multiple of BLOCK."""
+    return BLOCK * -(-(network.reach + REACH + BLOCK) // BLOCK)
+
+
+def gains(network: MaskNetwork, spectrum: Tensor, place: slice, profile: Tensor | None = None) -> Tensor:
+    """Return the gains of the frames ``place`` of a stretch of a sound, [B, K, length of the place].
+
+    Args:
+        network: in evaluation mode.
+        spectrum: [B, F, T]; its first frame is a multiple of BLOCK in the whole sound, as is the start of ``place``.
+        place: the frames that are wanted; the same to within rounding however the sound is cut, if :func:`context` frames
+            lie to both sides, or the sound ends there.
+        profile: see :func:`features`.
+    """
+    around = BLOCK * -(-network.reach // BLOCK)
+    seen = slice(max(place.start - around, 0), place.stop + around)
+    stats = Statistics(*(part[..., seen] for part in _full(statistics(band_powers(spectrum)), spectrum.shape[-1])))
+    gain = network(features(spectrum[..., seen], stats, profile))
+    result: Tensor = gain[..., place.start - seen.start : place.stop - seen.start]
+    return result
+
+
+def _full(stats: Statistics, frames: int) -> Statistics:
+    return Statistics(*(part.expand(-1, -1, frames) for part in stats))
+
+
+class Agreement(NamedTuple):
+    """What the losses need of a noisy and a clean spectrum, as sums over the bins of each band, [B, K, T].
+
+    The squared error of ``gain * noisy`` is a polynomial in the gain, so that no gradient ever passes through single bins
+    or samples: under the 75 % overlap of the frames it is the error of the waveform but for a factor.
+    """
+
+    noisy: Tensor
+    cross: Tensor
+    clean: Tensor
+
+
+def agreement(noisy: Tensor, clean: Tensor) -> Agreement:
+    """Compare complex spectra [B, F, T] of a mixture and of its clean part."""
+    cross = noisy.real * clean.real + noisy.imag * clean.imag
+    widths = _widths(cross.device)
+    return Agreement(band_powers(noisy) * widths, _to_bands(cross) * widths, band_powers(clean) * widths)
+
+
+def _widths(device: torch.device) -> Tensor:
+    widths = [width for width, count in LAYOUT for _ in range(count)]
+    return torch.tensor(widths, dtype=torch.float32, device=device).unsqueeze(1)
+
+
+def snr_loss(gain: Tensor, against: Agreement, best_db: float = 35.0) -> Tensor:
+    """Return [B], minus the signal-to-noise ratio of each cleaned clip in dB; nothing is gained above ``best_db``."""
+    error = (against.noisy * gain.square() - 2 * against.cross * gain + against.clean).sum((1, 2)).clamp_min(0)
+    signal = against.clean.sum((1, 2))
+    return 10 * (error / (signal + _TINY) + 10 ** (-best_db / 10)).log10()
+
+
+def magnitude_loss(gain: Tensor, against: Agreement, exponent: float = 0.3, range_db: float = 80.0) -> Tensor:
+    """Return [B], the mean distance of compressed magnitudes, which charges the noise that stays between the notes.
+
+    Magnitudes are taken in relation to the clip's mean; what lies ``range_db`` below that counts as silence.
+    """
+    widths = _widths(gain.device)
+    scale = (against.clean / widths).mean((1, 2), keepdim=True) + _TINY
+    quiet = 10 ** (-range_db / 10)
+    want = (against.clean / widths / scale + quiet).pow(exponent / 2)
+    have = (gain.square() * (against.noisy / widths / scale) + quiet).pow(exponent / 2)
+    return (have - want).abs().mean((1, 2))
