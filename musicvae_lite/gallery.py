@@ -176,15 +176,16 @@ def samples(gallery: Gallery) -> bytes:
 
 def interpolations(gallery: Gallery) -> bytes:
     """Draw paths between pictures; of a conditional model, within a class."""
+    from musicvae_lite.latent import interpolate
+
     session = gallery.session
     lines = []
-    for a, b in _pairs(gallery):
-        classes = gallery.condition(np.array([a, b]))
-        images = gallery.split.images[[a, b]]
-        label = None if classes is None else int(classes[0])
-        _, made = session.interpolate(images[0], images[1], _STEPS, condition=label)
-        ends = session.prepare(images)
-        lines.append(Row(f"{gallery.caption(a)} to {gallery.caption(b)}", [ends[0], *made, ends[1]]))
+    for pair in _pairs(gallery):
+        rows = np.array(pair)
+        classes, codes, ends = gallery.condition(rows), gallery.codes(rows), gallery.seen(rows)
+        points = interpolate(codes[0], codes[1], _STEPS, session.path)
+        made = session.decode_windows(points, condition=None if classes is None else np.full(_STEPS, classes[0]))
+        lines.append(Row(" to ".join(map(gallery.caption, pair)), [ends[0], *made, ends[1]]))
     columns = ["input", *(str(step + 1) for step in range(_STEPS)), "input"]
     how = "great circles" if session.path == "slerp" else "straight lines"
     title = f"{gallery.name}: {how} from code to code of held-out pictures ({gallery.source})"

@@ -58,12 +58,13 @@ class Restored:
         """Return the error against the target, and which that is."""
         if self.target is None:
             return {"compared_with": None, "mse": None, "psnr_db": None}
-        same = self.seen.shape == self.target.shape
+        same_size = self.seen.shape == self.target.shape
         mse = mean_squared_error(self.pictures, self.target)
-        facts = {"compared_with": "original" if self.noisy or not same else "input", "mse": mse, "psnr_db": decibels_of(mse)}
-        return (
-            {**facts, "noisy_psnr_db": decibels_of(mean_squared_error(self.seen, self.target))} if self.noisy and same else facts
-        )
+        compared_with = "original" if self.noisy or not same_size else "input"
+        facts = {"compared_with": compared_with, "mse": mse, "psnr_db": decibels_of(mse)}
+        if self.noisy and same_size:
+            facts["noisy_psnr_db"] = decibels_of(mean_squared_error(self.seen, self.target))
+        return facts
 
 
 def restore(session: PictureSession, found: Input, labels: NDArray[np.int64] | None, noise_sd: float | None) -> Restored:
