@@ -19,6 +19,7 @@ from musicvae_lite.config import NoiseSettings
 from musicvae_lite.corpora.pictures import corrupted
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import Latent, interpolate
+from musicvae_lite.media.image import checked
 from musicvae_lite.models import Batch
 from musicvae_lite.models.image import ImageAutoencoder
 from musicvae_lite.noise import Noise
@@ -69,24 +70,37 @@ class PictureSession:
     # Pictures in, pictures out
 
     def prepare(self, pictures: NDArray[Any]) -> Floats:
-        """Bring pictures [N, h, w] or [N, h, w, 3] (bytes, or floats 0..1) to what the encoder sees, floats 0..1.
+        """Return what the encoder sees of pictures, floats 0..1; see :meth:`pair`."""
+        return self.pair(pictures)[0]
 
-        A picture of the output's size that a super-resolver gets is shrunk as in training; others are resized.
+    def pair(self, pictures: NDArray[Any]) -> tuple[Floats, Floats | None]:
+        """Bring pictures to the model's size: what the encoder sees, and what its output is to be compared with.
+
+        Both are the same, but for super-resolution: there the encoder sees a copy that is shrunk as in training. Pictures that
+        are smaller than the output are what it sees themselves; what they should become is not known.
+
+        Args:
+            pictures: [N, h, w] or [N, h, w, 3], bytes or floats 0..1; other sizes than the model's are resized.
+
+        Returns:
+            Two arrays of floats 0..1, [N, H, W] or [N, H, W, 3]; None in place of the second where it is not known.
+
+        Raises:
+            UsageError: another shape.
+            MusaeError: another type, or numbers that are no brightness.
         """
         array = np.asarray(pictures)
         if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] != 3):
             raise UsageError(f"pictures are [N, H, W] or [N, H, W, 3]; these are {list(array.shape)}")
-        codec = self.input_codec
-        if array.shape[1:3] == self.codec.shape[:2] and codec.shape != self.codec.shape:
-            whole = torch.from_numpy(_unit(self._colours(array)))
-            planes = whole.unsqueeze(1) if whole.dim() == 3 else whole.permute(0, 3, 1, 2)
-            return _from_planes(corrupted(planes, self.corrupt, Noise(0)))
-        if array.shape[1:] == codec.shape:
-            return _unit(array)
-        return _unit(codec.encode(array))
-
-    def _colours(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array if array.shape[1:] == self.codec.shape else self.codec.encode(array)
+        array = checked(array, "the array of pictures") if array.size else array
+        seen, whole = self.input_codec, self.codec
+        if seen.shape == whole.shape:
+            resized = _resized(array, whole)
+            return resized, resized
+        if array.shape[1] < whole.height or array.shape[2] < whole.width:
+            return _resized(array, seen), None
+        target = _resized(array, whole)
+        return _from_planes(corrupted(_to_planes(target), self.corrupt, Noise(0))), target
 
     def add_noise(self, pictures: Floats, sd: float, mean: float | None = None, seed: int | None = None) -> Floats:
         """Return pictures [N, H, W] or [N, H, W, 3] with normal noise, cut to 0..1; ``mean`` as in the model's training.
@@ -134,23 +148,27 @@ class PictureSession:
         """
         if steps < 2:
             raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
-        if path is None:
-            path = "slerp" if self.bundle.config.model.latent_size and self._variational else "lerp"
         rows = np.concatenate([self.prepare(np.asarray(a)[None]), self.prepare(np.asarray(b)[None])])
         classes = None if condition is None else np.full(2, condition)
         mean, _ = self.encode_windows(rows, condition=classes)
-        latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
+        latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path or self.path).numpy()
         return latents, self.decode_windows(latents, condition=None if condition is None else np.full(steps, condition))
 
     @property
-    def _variational(self) -> bool:
+    def has_prior(self) -> bool:
+        """Whether codes follow a normal distribution that can be drawn from."""
         model = self.bundle.config.model
         return model.kind == "image" and (model.variational or model.adversary is not None)
+
+    @property
+    def path(self) -> Literal["slerp", "lerp"]:
+        """The way between two codes where none is asked for: a great circle only where codes lie about a sphere."""
+        return "slerp" if self.has_prior else "lerp"
 
     def encode(self, pictures: NDArray[Any], condition: NDArray[Any] | None = None) -> Latent:
         """Return the posterior of pictures, mean [N, Z]."""
         mean, scale = self.encode_windows(self.prepare(pictures), condition=condition)
-        return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log() if self._variational else None)
+        return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log() if self.has_prior else None)
 
     def decode(self, z: Points, condition: NDArray[Any] | None = None) -> Floats:
         """Return points [Z] or [N, Z] as pictures; see :meth:`decode_windows`."""
@@ -164,7 +182,7 @@ class PictureSession:
         """
         if count < 1:
             raise UsageError(f"count is {count}; at least 1 picture can be drawn")
-        if not self._variational:
+        if not self.has_prior:
             raise UsageError(
                 f"{self.name} is a plain autoencoder: its codes follow no prior to draw from; use a variational model"
             )
@@ -205,8 +223,10 @@ class PictureSession:
         ``temperature`` and ``seed`` have no effect: pixels are not drawn.
 
         Raises:
-            UsageError: if a shape or a value does not fit the model.
+            UsageError: if a shape or a value does not fit the model, or its codes alone make no picture.
         """
+        if self.model.residual:
+            raise UsageError(f"{self.name} adds to the picture that it is given; its codes alone make none")
         points = self.blocks.latents(z)
 
         def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
@@ -271,6 +291,11 @@ class PictureSession:
 def _unit(array: NDArray[Any]) -> Floats:
     """Return bytes as floats 0..1, floats as float32."""
     return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32)
+
+
+def _resized(array: NDArray[Any], codec: ImageCodec) -> Floats:
+    """Return pictures as floats of the codec's size; those that have it keep their numbers."""
+    return _unit(array if array.shape[1:] == codec.shape else codec.encode(array))
 
 
 def _to_planes(pictures: Floats) -> Tensor:

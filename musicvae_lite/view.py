@@ -21,6 +21,10 @@ from musicvae_lite.media.midi import Score
 FORMATS = (".png", ".svg", ".pdf")
 MAX_STEPS = 200  # in one picture; they take half a minute, and matplotlib can draw no more than 65,535 pixels in height
 
+MAX_IN_SHEET = 2500
+DPI = 150
+_SHEET_PIXELS, _EACH_PIXELS, _LINE = 4000, 96, 128  # width that is not exceeded, wanted size of one, brightness between
+
 _PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
 _START, _END = "#2f6db5", "#d9622b"  # blue to orange: told apart with every common kind of colour blindness
 _PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
@@ -62,6 +66,35 @@ def tile(rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         lines.append(np.concatenate(list(framed), axis=1))
     picture = np.concatenate(lines)
     return picture[..., 0] if picture.shape[-1] == 1 else picture
+
+
+def sheet(pictures: NDArray[Any], columns: int) -> NDArray[np.uint8]:
+    """Lay pictures out row by row, enlarged by whole pixels to a size that can be looked at, with lines between them.
+
+    Args:
+        pictures: brightness 0..1 [N, H, W] or [N, H, W, 3].
+        columns: pictures in a row.
+
+    Returns:
+        One picture as bytes [h, w] or [h, w, 3].
+
+    Raises:
+        UsageError: more pictures than one can hold.
+    """
+    count, height, width = pictures.shape[:3]
+    if count > MAX_IN_SHEET:
+        raise UsageError(f"one picture shows up to {MAX_IN_SHEET:,}, not {count:,}; write a folder (DIR/) or arrays (.npz)")
+    rows = -(-count // columns)
+    fits = _SHEET_PIXELS // max(columns * width, rows * height)
+    times = max(1, min(-(-_EACH_PIXELS // max(height, width)), fits))
+    gap = max(1, times // 2)
+    large = np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8).repeat(times, axis=1).repeat(times, axis=2)
+    canvas = np.full((rows * (large.shape[1] + gap) + gap, columns * (large.shape[2] + gap) + gap, *pictures.shape[3:]), _LINE)
+    for index, picture_ in enumerate(large):
+        top = gap + index // columns * (large.shape[1] + gap)
+        left = gap + index % columns * (large.shape[2] + gap)
+        canvas[top : top + large.shape[1], left : left + large.shape[2]] = picture_
+    return canvas.astype(np.uint8)
 
 
 def _sounding(windows: NDArray[Any]) -> NDArray[np.int64]:
@@ -109,17 +142,27 @@ def picture(scores: Sequence[Score], path: Path, title: str = "") -> bytes:
         UsageError: see :func:`check_picture`.
     """
     check_picture(path, len(scores))
-    # The same scores give the same bytes: no date, and fixed names inside an SVG.
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+    return figure_bytes(_figure(scores, title), path.suffix)
+
+
+def figure_bytes(figure: Any, suffix: str) -> bytes:
+    """Return a matplotlib figure as the content of a file; the same figure gives the same bytes.
+
+    Args:
+        figure: what was drawn.
+        suffix: one of :data:`FORMATS`.
+    """
+    import matplotlib
+
+    # No date, and fixed names inside an SVG.
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix.lower(), {})
     buffer = io.BytesIO()
-    _figure(scores, title).savefig(buffer, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
+    with matplotlib.rc_context({"svg.hashsalt": "musae"}):
+        figure.savefig(buffer, format=suffix[1:].lower(), dpi=DPI, metadata=metadata)
     return buffer.getvalue()
 
 
 def _figure(scores: Sequence[Score], title: str) -> Any:
-    import matplotlib
-
-    matplotlib.rcParams["svg.hashsalt"] = "musae"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure

@@ -16,14 +16,14 @@ LAYERS = [
     {"config", "latent"},
     {"objective", "devices"},
     {"media", "models", "codecs"},
-    {"corpora", "card", "view"},
+    {"corpora", "card", "view", "picture_view"},
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
     {"blocks", "passages", "results"},
     {"picture_session"},
-    {"session"},
+    {"session", "gallery"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

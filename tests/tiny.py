@@ -1,13 +1,14 @@
 """A model small enough for tests, and pieces to give it."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from musicvae_lite.bundle import save_bundle
-from musicvae_lite.codecs import ScoreCodec, score_codec
-from musicvae_lite.config import load_config
+from musicvae_lite.codecs import ScoreCodec, build_codec, score_codec
+from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.media.midi import METRE, NOTE, Score, Track, write_midi
 from musicvae_lite.models import build_model
 
@@ -16,8 +17,48 @@ SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.siz
 
 def save_tiny_model(folder: Path) -> Path:
     """Write a model of 4 latent numbers with random weights."""
-    config = load_config("mel-2bar", SETTINGS)
-    codec = score_codec(config.codec.model_dump())
+    return _save_random(folder, load_config("mel-2bar", SETTINGS))
+
+
+#: Models of pictures of 8 x 8 pixels, by what is special about them.
+PICTURE_MODELS = {
+    "vae": ("digits-vae", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"),
+    "ae": ("digits-ae", "model.encoder.channels=[2,2]", "model.decoder.channels=[2,2]"),
+    "denoiser": ("digits-ae", "model.encoder.channels=[2]", "model.decoder.channels=[2]", "data.corrupt={kind: noise, sd: 0.3}"),
+    "enlarger": (
+        "digits-ae", "model.encoder.channels=[2]", "model.decoder.channels=[2,2]", "data.corrupt={kind: shrink, factor: 2}"
+    ),
+    "residual": (
+        "digits-ae", "model.encoder.channels=[2]", "model.decoder.channels=[2,2]", "data.corrupt={kind: shrink, factor: 2}",
+        "model.residual=true", "model.likelihood=gaussian",
+    ),
+    "conditional": ("digits-vae", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]", "model.classes=10",
+                    "model.latent_size=3"),
+    "colour": ("digits-ae", "codec.channels=3", "model.encoder.channels=[2,2]", "model.decoder.channels=[2,2]"),
+}  # fmt: skip
+
+
+def save_picture_model(folder: Path, special: str = "vae") -> Path:
+    """Write a model of pictures with random weights; ``special`` is a key of :data:`PICTURE_MODELS`."""
+    preset, *changes = PICTURE_MODELS[special]
+    return _save_random(folder, load_config(preset, changes))
+
+
+def digits(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Return scikit-learn's first digits, uint8 [N, 8, 8], and their classes [N]."""
+    from sklearn.datasets import load_digits
+
+    data, labels = load_digits(return_X_y=True)
+    return np.rint(data[:count].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), labels[:count].astype(np.int64)
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """Return bytes [N, ...] as the content of an IDX file."""
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def _save_random(folder: Path, config: RunConfig) -> Path:
+    codec = build_codec(config.codec.model_dump())
     with torch.random.fork_rng():
         torch.manual_seed(1)
         model = build_model(config, codec)

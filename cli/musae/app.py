@@ -17,14 +17,16 @@ from musicvae_lite.errors import MusaeError, suggest
 
 #: Verb to module and the line that ``musae --help`` shows.
 VERBS = {
-    "interpolate": ("interpolate", "Turn one melody into another in a few steps."),
-    "reconstruct": ("reconstruct", "Write what the model hears in MIDI files."),
-    "sample": ("sample", "Make up new melodies."),
-    "encode": ("latents", "Write the latent vectors of MIDI files as arrays."),
-    "decode": ("latents", "Turn latent vectors back into MIDI files."),
-    "inspect": ("inspect", "Show what a model can use of MIDI files, and why not the rest."),
+    "interpolate": ("interpolate", "Turn one melody or picture into another in a few steps."),
+    "reconstruct": ("reconstruct", "Write what a model makes of MIDI files or pictures."),
+    "denoise": ("denoise", "Clean noisy pictures."),
+    "sample": ("sample", "Make up new melodies or pictures."),
+    "encode": ("latents", "Write the latent vectors of MIDI files or pictures as arrays."),
+    "decode": ("latents", "Turn latent vectors back into MIDI files or pictures."),
+    "inspect": ("inspect", "Show what a model can use of files, and why not the rest."),
+    "plot": ("plot", "Draw what a model of pictures has learned."),
     "prepare": ("prepare", "Make a training corpus from folders of MIDI files."),
-    "train": ("train", "Train a model on a prepared corpus."),
+    "train": ("train", "Train a model on a prepared corpus or on pictures."),
     "evaluate": ("evaluate", "Measure a model on a prepared corpus."),
     "models": ("models", "List models, shipped or in folders."),
     "presets": ("presets", "List the settings to train with, or print one."),
@@ -36,6 +38,7 @@ _EPILOG = """\b
 Examples:
   musae interpolate a.mid b.mid           a.mid becomes b.mid, in a__b.mid
   musae inspect song.mid                  what can be used of song.mid
+  musae reconstruct 3.png -m mnist-ae     what a model of digits makes of a picture
   musae interpolate --help                all options of a verb
 """
 
@@ -70,7 +73,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, epilog=_EPILOG, subcommand_metavar="VERB ...", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="musae", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Autoencoders for music: melodies that turn into one another.
+    """Autoencoders for music and pictures: melodies, or digits, that turn into one another.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to write.
     """

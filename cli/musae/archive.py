@@ -13,7 +13,7 @@ from musae.outputs import shortened
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.media.arrays import read_arrays
 
-_MAX_BAR = 2**32 - 1
+_MAX_BAR = _MAX_INDEX = 2**32 - 1
 _MAX_NAME = 200  # bytes; file systems take 255, and a number and a suffix follow
 
 
@@ -27,6 +27,8 @@ class Table:
         bar: first bar of each window, 1-based [N]; 0 where that is not known.
         qpm: tempo [N].
         program: General MIDI program [N].
+        index: place of each picture in its source [N]; -1 where that is not known.
+        label: class of each picture [N]; -1 where that is not known.
         model: the model that made them, or "".
     """
 
@@ -35,6 +37,8 @@ class Table:
     bar: NDArray[np.int64]
     qpm: NDArray[np.float64]
     program: NDArray[np.int64]
+    index: NDArray[np.int64]
+    label: NDArray[np.int64]
     model: str
 
     def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
@@ -44,7 +48,7 @@ class Table:
         """
         names, first, place = np.unique(self.source, return_index=True, return_inverse=True)
         order = np.argsort(first).tolist()
-        stems = _numbered([safe_stem(str(names[i])) for i in order])
+        stems = numbered([safe_stem(str(names[i])) for i in order])
         return [(stem, np.flatnonzero(place == i)) for stem, i in zip(stems, order, strict=True)]
 
     def bars(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
@@ -60,7 +64,7 @@ def safe_stem(source: str) -> str:
     return shortened(clean, _MAX_NAME).strip(". ") or "latent"
 
 
-def _numbered(stems: list[str]) -> list[str]:
+def numbered(stems: list[str]) -> list[str]:
     """Make names differ, also where upper and lower case are one; a name that occurs once stays as it is."""
     taken = {stem.casefold() for stem in stems}
     seen: set[str] = set()
@@ -101,6 +105,8 @@ def read_latents(path: Path) -> Table:
         column.whole("bar", 0, _MAX_BAR, 0),
         column.real("qpm", 1.0, 1e5, 120.0),
         column.whole("program", 0, 127, 0),
+        column.whole("index", -1, _MAX_INDEX, -1),
+        column.whole("label", -1, _MAX_INDEX, -1),
         str(model) if model.ndim == 0 and model.dtype.kind == "U" else "",
     )
 

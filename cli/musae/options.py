@@ -133,10 +133,10 @@ def console() -> Console:
     return Console(json_, quiet, verbose)
 
 
-def model_option(function: F) -> F:
+def model_option(default: str = DEFAULT_MODEL) -> Callable[[F], F]:
     """Add ``--model``."""
     text = "Shipped model or model folder ('musae models' lists them)."
-    return click.option("--model", "-m", default=DEFAULT_MODEL, show_default=True, metavar="NAME|FOLDER", help=text)(function)
+    return click.option("--model", "-m", default=default, show_default=True, metavar="NAME|FOLDER", help=text)
 
 
 def device_option(function: F) -> F:
@@ -171,7 +171,7 @@ def temperature_option(default: float) -> Callable[[F], F]:
         default=default,
         show_default=True,
         metavar="FLOAT",
-        help="0 takes the likeliest note of every step, 1 draws as the model was trained.",
+        help="Of notes: 0 takes the likeliest of every step, 1 draws as the model was trained.",
     )
 
 
@@ -183,9 +183,15 @@ def output_option(text: str, **more: Any) -> Callable[[F], F]:
     )
 
 
-def model_options(function: F) -> F:
+def model_options(default: str = DEFAULT_MODEL) -> Callable[[F], F]:
     """Add what every verb that runs a model has: ``--model``, ``--device``, ``--seed``."""
-    return _together(model_option, device_option, seed_option)(function)
+    return _together(model_option(default), device_option, seed_option)
+
+
+def label_option(function: F) -> F:
+    """Add ``--label``."""
+    text = "Class of the pictures, for a conditional model. [default: the labels in the file]"
+    return click.option("--label", type=click.IntRange(0), metavar="N", help=text)(function)
 
 
 def one_or_two(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:

@@ -26,6 +26,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _MAX_BYTES = 2**32  # of one IDX file
 _MAX_PIXELS = 80_000_000  # of one picture
 _IDX_UINT8 = 0x08
+_LOSSY, _QUALITY = (".jpg", ".jpeg", ".webp"), 95
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +38,14 @@ class Pictures:
         labels: class of each [N], or None.
         names: name of each, for messages and file names.
         source: where they came from.
+        places: place of each in its source, from 0 [N]; in a folder by the order of the paths, whatever the sizes.
     """
 
     images: NDArray[Any]
     labels: NDArray[np.int64] | None
     names: tuple[str, ...]
     source: str
+    places: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -66,12 +69,15 @@ def read_pictures(path: str | os.PathLike[str]) -> list[Pictures]:
         return [read_archive(place)]
     if name.endswith(PICTURES):
         image = read_picture(place)
-        return [Pictures(image[None], None, (place.stem,), str(place))]
-    if is_idx(place):
+        return [Pictures(image[None], None, (place.stem,), str(place), np.arange(1))]
+    if is_idx(place) or "idx" in name or not os.path.exists(place):
         images = read_idx(place)
         if images.ndim != 3:
             raise MusaeError(f"{place}: holds {images.ndim}-dimensional data; pictures are [N, H, W]")
-        return [Pictures(images, read_labels_beside(place, len(images)), _numbers(len(images)), str(place))]
+        if not images.size:
+            raise NothingUsableError(f"{place}: holds no pictures")
+        labels = read_labels_beside(place, len(images))
+        return [Pictures(images, labels, _numbers(len(images)), str(place), np.arange(len(images)))]
     raise MusaeError(f"{place}: is no picture, no .npz and no IDX file; known are {', '.join(PICTURES[:3])}, .npz, IDX")
 
 
@@ -153,24 +159,23 @@ def read_labels_beside(path: Path, count: int) -> NDArray[np.int64] | None:
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as grey [H, W] or colour [H, W, 3]; transparency is laid on black.
+    """Read a picture as grey [H, W] or colour [H, W, 3], upright; transparency is laid on black, 16 bits are cut to 8.
 
     Raises:
         MusaeError: absent, damaged, or no picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")  # of Pillow, about a file's metadata
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of Pillow, about metadata and size
             if image.width * image.height > _MAX_PIXELS:
                 raise MusaeError(f"{path}: has {image.width} x {image.height} pixels; up to {_MAX_PIXELS:,} are read")
-            if image.mode.startswith("I;16"):  # 16-bit grey: the high byte
-                return np.asarray((np.asarray(image) >> 8).astype(np.uint8))
-            seen: Image.Image = image
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                seen = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-            grey = seen.mode in ("1", "L", "I", "F") or _all_grey(seen)
+            seen: Image.Image = ImageOps.exif_transpose(image)  # as a camera was held
+            if seen.mode.startswith(("I", "F")):
+                return _deep_grey(np.asarray(seen))
+            if seen.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in seen.info:
+                seen = Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen.convert("RGBA"))
+            grey = seen.mode in ("1", "L") or _all_grey(seen)
             return np.asarray(seen.convert("L" if grey else "RGB"))
     except FileNotFoundError:
         raise MusaeError(f"{path}: no such file") from None
@@ -181,9 +186,29 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise MusaeError(f"{path}: is damaged or cannot be read ({why})") from error
 
 
+def _deep_grey(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return grey of more than 8 bits [H, W] as bytes: of 16 bits the high byte, of numbers 0..1 that part of 255.
+
+    Raises:
+        ValueError: numbers that are no brightness.
+    """
+    low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
+    if not 0 <= low <= high <= 65535:  # nor nan
+        raise ValueError(f"its numbers go from {low:g} to {high:g}; brightness is 0..1, or of 8 or 16 bits")
+    if pixels.dtype.kind == "f":
+        return np.rint(pixels * (255 if high <= 1 else 1 if high <= 255 else 1 / 257)).astype(np.uint8)
+    wide = pixels.dtype.itemsize == 2 or high > 255
+    return (pixels >> 8 if wide else pixels).astype(np.uint8)
+
+
 def _all_grey(image: Any) -> bool:
     pixels = np.asarray(image.convert("RGB"))
     return bool((pixels == pixels[..., :1]).all())
+
+
+def picture_paths(folder: Path) -> list[Path]:
+    """Return all pictures below a folder, in the order in which they are read."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
 
 
 def read_folder(folder: Path) -> list[Pictures]:
@@ -196,23 +221,26 @@ def read_folder(folder: Path) -> list[Pictures]:
         MusaeError: a damaged picture.
         NothingUsableError: no picture.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    paths = picture_paths(folder)
     if not paths:
-        raise NothingUsableError(f"{folder}: holds no pictures ({', '.join(PICTURES[:3])} ...) and no IDX files")
+        data = sorted(path.name for path in folder.iterdir() if path.is_file() and looks_like_pictures(path))
+        cure = f"; name one of its files, such as {data[0]}" if data else ""
+        raise NothingUsableError(f"{folder}: holds no pictures ({', '.join(PICTURES[:3])} ...){cure}")
     inner = [path.parent.relative_to(folder).as_posix() for path in paths]
     classes = {name: index for index, name in enumerate(sorted(set(inner)))} if len(set(inner)) > 1 else {}
-    groups: dict[tuple[int, ...], list[tuple[NDArray[np.uint8], Path, str]]] = {}
-    for path, parent in zip(paths, inner, strict=True):
-        image = read_picture(path)
-        groups.setdefault(image.shape, []).append((image, path, parent))
+    images = [read_picture(path) for path in paths]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, image in enumerate(images):
+        groups.setdefault(image.shape, []).append(place)
     return [
         Pictures(
-            np.stack([image for image, _, _ in rows]),
-            np.array([classes[parent] for _, _, parent in rows]) if classes else None,
-            tuple(path.stem for _, path, _ in rows),
+            np.stack([images[place] for place in places]),
+            np.array([classes[inner[place]] for place in places]) if classes else None,
+            tuple(paths[place].stem for place in places),
             str(folder),
+            np.array(places),
         )
-        for rows in groups.values()
+        for places in groups.values()
     ]
 
 
@@ -234,7 +262,8 @@ def read_archive(path: Path, images: str = "images", labels: str = "labels") -> 
     found = arrays.get(labels)
     if found is not None and (found.shape != (len(pictures),) or found.dtype.kind not in "iu"):
         raise MusaeError(f"{path}: {labels!r} is {found.dtype} {list(found.shape)}; there must be one whole number a picture")
-    return Pictures(pictures, None if found is None else found.astype(np.int64), _numbers(len(pictures)), str(path))
+    labels_ = None if found is None else found.astype(np.int64)
+    return Pictures(pictures, labels_, _numbers(len(pictures)), str(path), np.arange(len(pictures)))
 
 
 def checked(array: NDArray[Any], what: str) -> NDArray[Any]:
@@ -280,13 +309,20 @@ def image_bytes(picture: NDArray[np.uint8], path: Path) -> bytes:
 
     Raises:
         UsageError: a suffix that is none of a picture.
+        MusaeError: a kind that cannot hold so large a picture, or that Pillow does not write here.
     """
     from PIL import Image
 
-    if path.suffix.lower() not in PICTURES:
+    suffix = path.suffix.lower()
+    if suffix not in PICTURES:
         raise UsageError(f"{path}: a picture ends in {', '.join(PICTURES[:3])} ...")
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format=Image.registered_extensions()[path.suffix.lower()])
+    settings = {"quality": _QUALITY} if suffix in _LOSSY else {}
+    try:
+        Image.fromarray(picture).save(buffer, format=Image.registered_extensions()[suffix], **settings)
+    except (KeyError, OSError, ValueError, struct.error) as error:
+        height, width = picture.shape[:2]
+        raise MusaeError(f"{path}: {width} x {height} pixels cannot be written as {suffix} ({error}); try .png") from error
     return buffer.getvalue()
 
 

@@ -21,6 +21,9 @@ HEAVY = ("torch", "symusic", "matplotlib", "pyarrow", "pydantic", "rich", "numpy
         (["--version"], 0),
         (["interpolate", "--help"], 0),
         (["train", "--help"], 0),
+        (["denoise", "--help"], 0),
+        (["plot", "--help"], 0),
+        (["plot", "x", "--only", "everything"], 2),
         (["interpolat"], 2),
         (["interpolate", "a.mid", "b.mid", "--steps", "-3"], 2),
         (["prepare", "x", "-o", "y", "--shard", "3/2"], 2),
@@ -70,7 +73,7 @@ def test_every_verb_has_examples_and_the_common_options(musae, verb):
     assert command is not None and command.name == verb
 
 
-@pytest.mark.parametrize("verb", ["interpolate", "reconstruct", "sample", "encode", "decode"])
+@pytest.mark.parametrize("verb", ["interpolate", "reconstruct", "denoise", "sample", "encode", "decode"])
 def test_verbs_that_use_a_model_share_options(musae, verb):
     text = musae(verb, "--help").out
     assert all(option in text for option in ("--model", "--device", "--seed", "--output", "--overwrite"))

@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 _EPILOG = examples(
     "musae inspect song.mid",
     "musae inspect songs/*.mid --json",
+    "musae inspect 3.png t10k-images-idx3-ubyte.gz -m mnist-vae",
 )
 
 
 @click.command(name="inspect", epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@model_option
+@model_option()
 @console_options
 def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
-    """Show tracks, metre and tempo, the windows that the model can use, and why it cannot use the rest.
+    """Show what is in files and what the model can use of it.
 
-    Notes are counted in what is left out; "windows" where whole windows are. A reason here is no error: the exit code is 0.
+    Of music: tracks, metre and tempo, the windows that can be used, and why the rest cannot be. Notes are counted in what is
+    left out; "windows" where whole windows are. A reason here is no error: the exit code is 0.
+
+    Of pictures (with a model of pictures): how many, their sizes and labels, and whether the model would resize them.
     """
+    from musae.kinds import choose_kind
+
+    if choose_kind(model, files) == "pictures":
+        from musae import picture_verbs
+
+        return picture_verbs.inspect(files, model, console)
     from musae.outputs import each
     from musae.reading import codec_of
 

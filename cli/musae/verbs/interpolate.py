@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, one_or_two, output_option, temperature_option
+from musae.options import (
+    FILE,
+    Console,
+    console_options,
+    examples,
+    label_option,
+    model_options,
+    one_or_two,
+    output_option,
+    temperature_option,
+)
 
 if TYPE_CHECKING:
     from musicvae_lite.codecs import ScoreCodec
@@ -20,25 +30,69 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid -o steps/          steps/00.mid to steps/08.mid",
     "musae interpolate a.mid b.mid --bar 5,1          from bar 5 of a.mid to bar 1 of b.mid",
     "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
+    "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
+    "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
 )
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("a", type=FILE, metavar="A.mid")
-@click.argument("b", type=FILE, metavar="B.mid")
-@output_option("File for all steps, or folder (DIR/) for one file a step. [default: A__B.mid]")
+@click.argument("a", type=FILE, metavar="A.mid|A.png")
+@click.argument("b", type=FILE, metavar="B.mid|B.png")
+@output_option(
+    "File for all steps (of pictures a strip, or arrays in X.npz), or folder (DIR/) for one file a step. "
+    "[default: A__B.mid, A__B.png]"
+)
 @click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Both ends included.")
 @click.option(
     "--bar", callback=one_or_two, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
 )
 @click.option("--track", callback=one_or_two, metavar="N[,M]", help="Track of A (and B). [default: first usable]")
-@click.option("--path", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="Great circle or line.")
+@click.option("--path", type=click.Choice(["slerp", "lerp"]),
+              help="Great circle or line. [default: slerp; lerp for a plain autoencoder]")  # fmt: skip
 @temperature_option(0.0)
-@click.option("--plot", metavar="P.png", help="Draw the steps as piano rolls (PNG, SVG or PDF).")
-@click.option("--wav", metavar="W.wav", help="Render the steps as sound.")
-@model_options
+@click.option("--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).")
+@click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound.")
+@label_option
+@model_options()
 @console_options
 def interpolate(
+    a: str,
+    b: str,
+    output: str | None,
+    overwrite: bool,
+    steps: int,
+    bar: tuple[int, int] | None,
+    track: tuple[int, int] | None,
+    path: Literal["slerp", "lerp"] | None,
+    temperature: float,
+    plot: str | None,
+    wav: str | None,
+    label: int | None,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> None:
+    """Turn melody (or picture) A into B, in steps along a path in latent space.
+
+    Step 1 is what the model makes of A, the last step what it makes of B. Of longer pieces the first usable window is taken
+    (of the model's length: two bars for mel-2bar); -v lists the others. One picture of a file with many is FILE#INDEX.
+    """
+    from musae.kinds import choose_kind
+
+    if choose_kind(model, (a, b), music=["bar", "track", "temperature", "wav"], pictures=["label"]) == "pictures":
+        from musae import picture_verbs
+        from musae.pictures import Job
+
+        job = Job(model, device, seed, output, overwrite, console, label)
+        picture_verbs.interpolate(job, (a, b), steps, path, plot)
+    else:
+        _melodies(
+            a, b, output, overwrite, steps, bar, track, path or "slerp", temperature, plot, wav, model, device, seed, console
+        )
+
+
+def _melodies(
     a: str,
     b: str,
     output: str | None,
@@ -55,11 +109,6 @@ def interpolate(
     seed: int,
     console: Console,
 ) -> None:
-    """Turn melody A into melody B, in steps along a path in latent space.
-
-    Step 1 is what the model hears in A, the last step what it hears in B. Of longer pieces the first usable window is taken
-    (of the model's length: two bars for mel-2bar); -v lists the others.
-    """
     from musae.reading import codec_of
     from musicvae_lite.passages import one_window
 

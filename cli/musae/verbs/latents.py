@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, output_option, temperature_option
+from musae.options import FILE, Console, console_options, examples, label_option, model_options, output_option, temperature_option
 
 if TYPE_CHECKING:
     from musicvae_lite.passages import Passage
@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 _ENCODE = examples(
     "musae encode song.mid -o z.npz",
     "musae encode songs/*.mid -o z.npz --every-window",
+    "musae encode t10k-images-idx3-ubyte.gz -m mnist-vae -o z.npz",
     "python -c \"import numpy; print(numpy.load('z.npz')['mean'].shape)\"",
 )
-_DECODE = examples("musae decode z.npz -o decoded/      one file for each source in z.npz")
+_DECODE = examples(
+    "musae decode z.npz -o decoded/              one .mid for each source in z.npz",
+    "musae decode z.npz -m mnist-vae             the pictures on one sheet, z.decoded.png",
+    "musae decode z.npz -m mnist-vae -o r.npz    as arrays",
+)
 
 
 @click.command(epilog=_ENCODE)
@@ -25,11 +30,53 @@ _DECODE = examples("musae decode z.npz -o decoded/      one file for each source
 @output_option("The arrays (NumPy .npz).", required=True)
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
 @click.option("--every-window", is_flag=True, help="Also windows that overlap: one from every bar on that the model can use.")
-@model_options
+@label_option
+@model_options()
 @console_options
 def encode(
     files: tuple[str, ...],
     output: str,
+    overwrite: bool,
+    track: int | None,
+    every_window: bool,
+    label: int | None,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> int:
+    """Write what the model makes of each window of a melody, or of each picture.
+
+    \b
+    mean, scale [N, Z]   mean and standard deviation of the posterior; scale is 0 for a plain code
+    source [N]           the file of each
+    model                name of the model
+    of melodies:
+    track, bar [N]       track and first bar, both counted from 1
+    qpm, program [N]     tempo and General MIDI program there
+    of pictures:
+    index [N]            place in the file, counted from 0
+    label [N]            class, where it is known (-1 where others' is)
+
+    One picture of a file with many is FILE#INDEX.
+    """  # noqa: D301 (click looks for this very character)
+    from musae.kinds import choose_kind
+    from musicvae_lite.errors import UsageError
+
+    kind = choose_kind(model, files, music=["track", "every_window"], pictures=["label"])
+    if Path(output).suffix.lower() != ".npz":
+        raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
+    if kind == "pictures":
+        from musae import picture_verbs
+        from musae.pictures import Job
+
+        return picture_verbs.encode(Job(model, device, seed, output, overwrite, console, label), files)
+    return _encode_melodies(files, Path(output), overwrite, track, every_window, model, device, seed, console)
+
+
+def _encode_melodies(
+    files: tuple[str, ...],
+    path: Path,
     overwrite: bool,
     track: int | None,
     every_window: bool,
@@ -38,23 +85,10 @@ def encode(
     seed: int,
     console: Console,
 ) -> int:
-    """Write what the model makes of each window of a melody.
-
-    \b
-    mean, scale [N, Z]   mean and standard deviation of the posterior
-    source [N]           the file of each window
-    track, bar [N]       track and first bar, both counted from 1
-    qpm, program [N]     tempo and General MIDI program there
-    model                name of the model
-    """  # noqa: D301 (click looks for this very character)
     from musae.outputs import check_files, each
     from musae.reading import codec_of, counted
-    from musicvae_lite.errors import UsageError
     from musicvae_lite.passages import whole_melody
 
-    path = Path(output)
-    if path.suffix.lower() != ".npz":
-        raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
     check_files([path], overwrite, files)
     codec = codec_of(model)
     passages: list[Passage] = []
@@ -68,7 +102,7 @@ def encode(
     console.show(
         f"wrote {path}: {counted(count, 'window')} of {counted(len(passages), 'file')}, {session.latent_size} numbers each"
     )
-    console.document({"model": model, "files": listed, "windows": count, "latent_size": session.latent_size, "output": output})
+    console.document({"model": model, "files": listed, "windows": count, "latent_size": session.latent_size, "output": str(path)})
     return code
 
 
@@ -101,11 +135,44 @@ def _save(path: Path, tables: list[dict[str, Any]], model: str, overwrite: bool)
 
 @click.command(epilog=_DECODE)
 @click.argument("latents", type=FILE, metavar="Z.npz")
-@output_option("Folder for SOURCE.mid each. [default: SOURCE.decoded.mid here]")
+@output_option(
+    "Folder (DIR/) for SOURCE.mid each; of pictures also X.png (a sheet) or X.npz. [default: SOURCE.decoded.mid, Z.decoded.png]"
+)
 @temperature_option(0.0)
-@model_options
+@click.option("--label", type=click.IntRange(0), metavar="N",
+              help="Class of the pictures, for a conditional model. [default: label in Z.npz]")  # fmt: skip
+@model_options()
 @console_options
 def decode(
+    latents: str,
+    output: str | None,
+    overwrite: bool,
+    temperature: float,
+    label: int | None,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> None:
+    """Turn latent vectors back into MIDI files or pictures. Only mean [N, Z] has to be there.
+
+    MIDI: one file a source, its windows at their bars. Without bar (or where bars do not rise) the windows follow one another.
+    All is in the metre of the model: a change of metre in the source is not kept.
+
+    Pictures: all on one sheet (X.png), SOURCE-INDEX.png each (DIR/), or as images [N, H, W] or [N, H, W, 3], float32 (X.npz).
+    """
+    from musae.kinds import choose_kind
+
+    if choose_kind(model, music=["temperature"], pictures=["label"]) == "pictures":
+        from musae import picture_verbs
+        from musae.pictures import Job
+
+        picture_verbs.decode(Job(model, device, seed, output, overwrite, console, label), latents)
+    else:
+        _decode_melodies(latents, output, overwrite, temperature, model, device, seed, console)
+
+
+def _decode_melodies(
     latents: str,
     output: str | None,
     overwrite: bool,
@@ -115,11 +182,6 @@ def decode(
     seed: int,
     console: Console,
 ) -> None:
-    """Turn latent vectors back into MIDI: one file a source, its windows at their bars.
-
-    Only mean [N, Z] has to be there. Without bar (or where bars do not rise) the windows follow one another. All is in the
-    metre of the model: a change of metre in the source is not kept.
-    """
     from musae.archive import read_latents
     from musae.outputs import make_folder, one_each
     from musae.reading import codec_of, counted

@@ -12,7 +12,14 @@ _EPILOG = examples(
     "musae models                what is shipped",
     "musae models runs/*/        what is in your own folders",
 )
-_HEADER_LIMIT = 100_000_000  # bytes; safetensors itself refuses longer headers
+_SHOWN = {
+    "accuracy": "accuracy {:.3f}",
+    "onset_accuracy": "of note starts {:.3f}",
+    "bce_mean": "BCE {:.4f}",
+    "psnr_db": "PSNR {:.2f} dB",
+    "elbo_nats": "ELBO {:.2f} nats",
+    "kl_bits": "{:.1f} bits",
+}
 
 
 @click.command(epilog=_EPILOG)
@@ -30,7 +37,9 @@ def models(folders: tuple[str, ...], more: tuple[str, ...], console: Console) ->
     def look(name: str) -> None:
         model = examine(name)
         found.append(model)
-        size = f"{model['parameters']:,} parameters, {model['bytes'] / 1e6:.1f} MB"
+        large = model["bytes"] >= 100_000
+        stored = f"{model['bytes'] / 1e6:.1f} MB" if large else f"{model['bytes'] / 1e3:.0f} kB"
+        size = f"{model['parameters']:,} parameters, {stored}"
         lines = (f"{name}: {model['description'] or model['preset']}", f"{size}{_quality(model)}", model["folder"])
         console.answer("\n  ".join(lines))
 
@@ -48,6 +57,7 @@ def examine(name: str) -> dict[str, Any]:
         UsageError: no such model.
         MusaeError: the folder is foreign or damaged.
     """
+    from musae.kinds import kind_of
     from musicvae_lite.bundle import WEIGHTS, describe
     from musicvae_lite.errors import MusaeError
     from musicvae_lite.files import reason
@@ -60,6 +70,7 @@ def examine(name: str) -> dict[str, Any]:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     return {
         "name": name,
+        "kind": kind_of(name),
         "folder": str(model.folder),
         "preset": model.config.name,
         "description": model.config.description,
@@ -72,9 +83,11 @@ def examine(name: str) -> dict[str, Any]:
 
 def _quality(model: dict[str, Any]) -> str:
     metrics, parts = model["metrics"], []
-    for key, label in (("accuracy", "accuracy"), ("onset_accuracy", "of note starts"), ("kl_bits", "bits")):
+    for key, text in _SHOWN.items():
         value = metrics.get(key)
-        if isinstance(value, int | float):
-            parts.append(f"{value:.1f} {label}" if key == "kl_bits" else f"{label} {value:.3f}")
-    songs = "held-out songs" if model["provenance"].get("held_out", True) else "training songs (none was held out)"
-    return f"; {songs}: " + ", ".join(parts) if parts else ""
+        # A model of pictures without a posterior has no bits to count.
+        if isinstance(value, int | float) and (key != "kl_bits" or value > 0):
+            parts.append(text.format(value))
+    unit = {"music": "songs", "pictures": "pictures"}[model["kind"]]
+    which = f"held-out {unit}" if model["provenance"].get("held_out", True) else f"training {unit} (none was held out)"
+    return f"; {which}: " + ", ".join(parts) if parts else ""

@@ -7,21 +7,62 @@ from typing import Any
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, output_option
+from musae.options import FILE, Console, Number, console_options, examples, label_option, model_options, output_option
 
 _EPILOG = examples(
     "musae reconstruct song.mid                 song.reconstructed.mid",
     "musae reconstruct songs/*.mid -o heard/    heard/NAME.mid for each",
+    "musae reconstruct 3.png -m mnist-ae        3.reconstructed.png",
+    "musae reconstruct x.npz -m mnist-ae --noise-sd 0.5 -o r.npz",
 )
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@output_option("Folder for FILE.mid each. [default: FILE.reconstructed.mid here]")
+@output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
-@model_options
+@click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
+              help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
+@label_option
+@model_options()
 @console_options
 def reconstruct(
+    files: tuple[str, ...],
+    output: str | None,
+    overwrite: bool,
+    track: int | None,
+    noise_sd: float | None,
+    label: int | None,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> int:
+    """Write what the model makes of melodies or pictures, and how much of it is right.
+
+    \b
+    .mid                       .mid, window by window
+    .png, .jpg ...             .png
+    folder of pictures         .png each, in a folder
+    .npz, IDX (also .gz)       .npz with images [N, H, W] or [N, H, W, 3], float32 in 0..1,
+                               labels where known, and noisy with --noise-sd
+    FILE#7                     picture 7 of a file, counted from 0
+
+    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
+    --noise-sd with the picture before the noise, any other with the input.
+    """  # noqa: D301 (click looks for this very character)
+    from musae.kinds import choose_kind
+
+    if choose_kind(model, files, music=["track"], pictures=["noise_sd", "label"]) == "pictures":
+        from musae import picture_restore
+        from musae.pictures import Job
+
+        job = Job(model, device, seed, output, overwrite, console, label)
+        return picture_restore.reconstruct(job, files, noise_sd)
+    return _melodies(files, output, overwrite, track, model, device, seed, console)
+
+
+def _melodies(
     files: tuple[str, ...],
     output: str | None,
     overwrite: bool,
@@ -31,7 +72,6 @@ def reconstruct(
     seed: int,
     console: Console,
 ) -> int:
-    """Write what the model hears in a melody, window by window, and how much of it is right."""
     from musae.outputs import each, make_folder, one_each
     from musae.reading import codec_of, counted, percent
     from musicvae_lite.media.midi import write_midi

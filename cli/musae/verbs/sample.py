@@ -12,18 +12,50 @@ _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
+    "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
+    "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
 
 
 @click.command(epilog=_EPILOG)
-@output_option("Folder (DIR/) for sample-01.mid and so on, or the file for one sample. [default: here]")
-@click.option("--count", type=click.IntRange(1, 100_000), default=4, show_default=True, metavar="INTEGER", help="How many.")
+@output_option(
+    "Folder (DIR/) for sample-01 and so on, the file for one melody, X.png for a sheet of pictures, or X.npz. "
+    "[default: sample-01.mid ... here; samples.png]"
+)
+@click.option("--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies, 25 pictures]")
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
-@click.option("--qpm", type=Number(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo.")
+@click.option("--qpm", type=Number(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo of melodies.")
 @temperature_option(0.5)
-@model_options
+@click.option("--label", type=click.IntRange(0), metavar="N",
+              help="Class to draw, for a conditional model of pictures. [default: each in turn]")  # fmt: skip
+@model_options()
 @console_options
 def sample(
+    output: str | None,
+    overwrite: bool,
+    count: int | None,
+    length: int | None,
+    qpm: float,
+    temperature: float,
+    label: int | None,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+) -> None:
+    """Make up new melodies or pictures: points drawn from the prior, decoded."""
+    from musae.kinds import choose_kind
+
+    if choose_kind(model, music=["length", "qpm", "temperature"], pictures=["label"]) == "pictures":
+        from musae import picture_verbs
+        from musae.pictures import Job
+
+        picture_verbs.sample(Job(model, device, seed, output, overwrite, console, label), count or 25)
+    else:
+        _melodies(output, overwrite, count or 4, length, qpm, temperature, model, device, seed, console)
+
+
+def _melodies(
     output: str | None,
     overwrite: bool,
     count: int,
@@ -35,7 +67,6 @@ def sample(
     seed: int,
     console: Console,
 ) -> None:
-    """Make up new melodies: points drawn from the prior, decoded."""
     from musae.outputs import make_folder
     from musae.reading import codec_of
     from musicvae_lite.errors import UsageError
