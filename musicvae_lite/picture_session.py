@@ -67,6 +67,11 @@ class PictureSession:
             return self.codec.smaller(self.corrupt.factor)
         return self.codec
 
+    @property
+    def pieces(self) -> bool:
+        """Whether the model was trained on pieces of pictures, and restores pictures of any size piece by piece."""
+        return self.bundle.config.data.pieces
+
     # Pictures in, pictures out
 
     def prepare(self, pictures: NDArray[Any]) -> Floats:
@@ -77,7 +82,8 @@ class PictureSession:
         """Bring pictures to the model's size: what the encoder sees, and what its output is to be compared with.
 
         Both are the same, but for super-resolution: there the encoder sees a copy that is shrunk as in training. Pictures that
-        are smaller than the output are what it sees themselves; what they should become is not known.
+        are smaller than the output are what it sees themselves; what they should become is not known. A model that was trained
+        on pieces of pictures takes any size as it is.
 
         Args:
             pictures: [N, h, w] or [N, h, w, 3], bytes or floats 0..1; other sizes than the model's are resized.
@@ -94,6 +100,8 @@ class PictureSession:
             raise UsageError(f"pictures are [N, H, W] or [N, H, W, 3]; these are {list(array.shape)}")
         array = checked(array, "the array of pictures") if array.size else array
         seen, whole = self.input_codec, self.codec
+        if self.pieces:
+            return _unit(whole.recoloured(array)), None
         if seen.shape == whole.shape:
             resized = _resized(array, whole)
             return resized, resized
@@ -236,7 +244,12 @@ class PictureSession:
         return self._pictures(self.blocks.run(block, len(points), arrays, [self._planes])[0])
 
     def restore_windows(self, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
-        """Return what the model makes of what the encoder sees (see :meth:`encode_windows`), at the posterior mean."""
+        """Return what the model makes of what the encoder sees (see :meth:`encode_windows`), at the posterior mean.
+
+        A model that was trained on pieces takes pictures of any size [N, h, w] or [N, h, w, 3].
+        """
+        if self.pieces and np.asarray(windows).shape[1:] != self.input_codec.shape:
+            return np.stack([self._by_pieces(picture) for picture in np.asarray(windows)])
         x = self._seen(windows)
 
         def block(start: int, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
@@ -245,6 +258,25 @@ class PictureSession:
 
         arrays: dict[str, NDArray[Any] | None] = {"x": x, "condition": self._classes(condition, len(x))}
         return self._pictures(self.blocks.run(block, len(x), arrays, [self._planes])[0])
+
+    def _by_pieces(self, picture: Floats) -> Floats:
+        """Restore one picture [h, w] or [h, w, 3] piece by piece; a quarter of each piece on every side is context alone."""
+        size, factor = self.input_codec, self.codec.height // self.input_codec.height
+        margins = size.height // 4, size.width // 4
+        steps = size.height - 2 * margins[0], size.width - 2 * margins[1]
+        counts = [-(-length // step) for length, step in zip(picture.shape, steps, strict=False)]
+        around = [
+            (margin, margin + count * step - length)
+            for margin, count, step, length in zip(margins, counts, steps, picture.shape, strict=False)
+        ]
+        padded = np.pad(picture, around + [(0, 0)] * (picture.ndim - 2), mode="edge")
+        corners = [(row * steps[0], column * steps[1]) for row in range(counts[0]) for column in range(counts[1])]
+        pieces = np.stack([padded[row : row + size.height, column : column + size.width] for row, column in corners])
+        rows, columns = (slice(factor * margin, factor * (margin + step)) for margin, step in zip(margins, steps, strict=True))
+        inner = self.restore_windows(pieces)[:, rows, columns]
+        grid = inner.reshape(*counts, *inner.shape[1:]).swapaxes(1, 2)
+        whole: Floats = grid.reshape(counts[0] * inner.shape[1], counts[1] * inner.shape[2], *inner.shape[3:])
+        return whole[: factor * picture.shape[0], : factor * picture.shape[1]]
 
     @property
     def _planes(self) -> tuple[int, int, int]:

@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 import musicvae_lite as mv
 from musicvae_lite.blocks import BLOCK
+from musicvae_lite.bundle import save_bundle
+from musicvae_lite.codecs import build_codec
+from musicvae_lite.codecs.image import as_bytes
+from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.models import build_model
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.session import Session, load_as
 from tests.tiny import PICTURE_MODELS, digits, save_picture_model, save_tiny_model
@@ -155,3 +162,17 @@ def test_a_model_of_another_kind(tmp_path, sessions):
     with pytest.raises(UsageError, match="is a model of pictures, not of music"):
         load_as(Session, save_picture_model(tmp_path / "pictures"), "cpu")
     assert "8 x 8" in repr(sessions["vae"])
+
+
+def test_a_super_resolver_of_pieces_takes_a_whole_photo(tmp_path):
+    """An untrained residual model enlarges by interpolation; pieces must leave no seam."""
+    config = load_config("superres-2x")
+    model = build_model(config, build_codec(config.codec.model_dump()))
+    save_bundle(tmp_path / "model", config, model, {}, {})
+    session = mv.load(tmp_path / "model", device="cpu")
+    photo = np.linspace(0, 1, 45 * 70 * 3, dtype=np.float32).reshape(1, 45, 70, 3)
+    large = session.reconstruct(photo)
+    assert large.shape == (1, 90, 140, 3)
+    planes = torch.from_numpy(as_bytes(photo).astype(np.float32) / 255).permute(0, 3, 1, 2)
+    whole = F.interpolate(planes, scale_factor=2, mode="bicubic", align_corners=False).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(large, whole.clip(0, 1), atol=1e-3)

@@ -69,6 +69,8 @@ class Restored:
 
 def restore(session: PictureSession, found: Input, labels: NDArray[np.int64] | None, noise_sd: float | None) -> Restored:
     """Give the pictures of an input to a model, with noise added where that is asked for."""
+    if session.pieces and len(found.groups) > 1:
+        raise UsageError(f"{found.name}: holds pictures of several sizes; give the pictures one by one ({found.path}/*)")
     pairs = [session.pair(group.images) for group in found.groups]
     clean = found.in_order([seen for seen, _ in pairs])
     targets = [target for _, target in pairs if target is not None]

@@ -161,7 +161,8 @@ def stem_of(name: str) -> str:
 def changes(found: Input, model: PictureModel) -> str:
     """Say how pictures are brought to the size and colours of the model, or return "" where they fit as they are."""
     said = []
-    other = [group for group in found.groups if group.images.shape[1:3] not in (model.seen.shape[:2], model.made.shape[:2])]
+    fitting = (model.seen.shape[:2], model.made.shape[:2])
+    other = [] if model.config.data.pieces else [group for group in found.groups if group.images.shape[1:3] not in fitting]
     if other:
         sizes = sorted({group.images.shape[1:3] for group in other})
         were = " and ".join(f"{width} x {height}" for height, width in sizes[:2]) + (" and more" if len(sizes) > 2 else "")

@@ -73,6 +73,10 @@ class ImageCodec(Codec):
             rows.append(np.asarray(image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)))
         return np.stack(rows) if rows else np.zeros((0, *self.shape), np.uint8)
 
+    def recoloured(self, pictures: NDArray[Any]) -> NDArray[np.uint8]:
+        """Bring pictures [N, h, w] or [N, h, w, 3] to the model's grey or colour in their own size, as bytes."""
+        return ImageCodec(pictures.shape[1], pictures.shape[2], self.channels).encode(pictures)
+
     def decode(self, windows: NDArray[Any]) -> NDArray[np.uint8]:
         """Return pictures as bytes, from brightness 0..1 (or bytes)."""
         return as_bytes(windows)
