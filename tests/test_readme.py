@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from musicvae_lite.bundle import describe
+from musicvae_lite.codecs.image import ImageCodec
+from musicvae_lite.corpora.pictures import open_pictures
+from musicvae_lite.media.image import png_bytes
+from tests.idx import mnist_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +45,10 @@ def folder(tmp_path_factory):
     (folder / "my-midi").mkdir()
     for path in midi.glob("*.mid"):
         shutil.copy(path, folder / "my-midi")
+    digits = open_pictures("digits", ImageCodec()).everything()  # 8 x 8 digits enlarged: enough to run on
+    mnist_folder(folder / "mnist", digits.images[:120], digits.labels[:120])
+    for name, row in {"3": 3, "8": 8, "noisy": 5}.items():
+        (folder / f"{name}.png").write_bytes(png_bytes(digits.images[row]))
     return folder
 
 
@@ -55,11 +63,15 @@ def test_every_command_works_as_printed(folder):
     for command in commands():
         extra = []
         if command.startswith("musae train"):
-            extra = ["--set", "training.steps=2", "--set", "training.batch_size=16", "--set", "training.valid_windows=8"]
+            short = {"epochs": "null", "steps": 2, "batch_size": 16, "valid_windows": 8}
+            extra = [word for key, value in short.items() for word in ("--set", f"training.{key}={value}")]
+            extra += ["--data", "mnist"] if command == "musae train mnist-vae" else []  # nothing is fetched here
         elif "--model run" in command:
             extra = ["-o", "mine.mid"]
         run([*shlex.split(command), *extra], folder)
     for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid"):
+        assert (folder / name).is_file(), name
+    for name in ("digits/latent-grid.png", "runs/mnist-vae/config.json", "strip.png", "noisy.denoised.png"):
         assert (folder / name).is_file(), name
 
 

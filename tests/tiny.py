@@ -1,6 +1,5 @@
 """A model small enough for tests, and pieces to give it."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +49,6 @@ def digits(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
 
     data, labels = load_digits(return_X_y=True)
     return np.rint(data[:count].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), labels[:count].astype(np.int64)
-
-
-def idx_bytes(array: np.ndarray) -> bytes:
-    """Return bytes [N, ...] as the content of an IDX file."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
 def _save_random(folder: Path, config: RunConfig) -> Path:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from musicvae_lite.gallery import NAMES
 from musicvae_lite.media.image import png_bytes, read_picture
-from tests.tiny import PICTURE_MODELS, digits, idx_bytes, melody, save, save_picture_model
+from tests.idx import idx_bytes
+from tests.tiny import PICTURE_MODELS, digits, melody, save, save_picture_model
 
 
 @pytest.fixture(scope="session")

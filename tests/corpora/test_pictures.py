@@ -1,8 +1,6 @@
 """Where pictures come from, and how they become batches."""
 
-import gzip
 import hashlib
-import struct
 
 import numpy as np
 import pytest
@@ -16,31 +14,19 @@ from musicvae_lite.corpora.pictures import PictureBatches, Split, corrupted, ope
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.image import png_bytes
 from musicvae_lite.noise import Noise
+from tests.idx import mnist_folder, write_idx
 
 CPU = torch.device("cpu")
+LABELS = np.arange(20) % 10
 
 
 def random_images(count=20, size=28):
     return np.random.default_rng(0).integers(0, 256, (count, size, size), dtype=np.uint8)
 
 
-def write_idx(path, array):
-    data = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-
-
-def mnist_folder(folder, end=".gz"):
-    folder.mkdir(exist_ok=True)
-    images = random_images()
-    for part, rows in (("train", slice(0, 15)), ("t10k", slice(15, 20))):
-        write_idx(folder / f"{part}-images-idx3-ubyte{end}", images[rows])
-        write_idx(folder / f"{part}-labels-idx1-ubyte{end}", np.arange(20)[rows] % 10)
-    return folder
-
-
 @pytest.mark.parametrize("end", [".gz", ""])
 def test_a_folder_of_idx_files_has_the_official_split(tmp_path, end):
-    corpus = open_pictures(mnist_folder(tmp_path / "mnist", end), ImageCodec())
+    corpus = open_pictures(mnist_folder(tmp_path / "mnist", random_images(), LABELS, end), ImageCodec())
     assert (len(corpus.train), len(corpus.test)) == (15, 5)
     np.testing.assert_array_equal(corpus.everything().images, random_images())
     np.testing.assert_array_equal(corpus.everything().labels, np.arange(20) % 10)
@@ -86,7 +72,7 @@ def test_large_pictures_can_be_cut_into_pieces(tmp_path):
 def test_sources_that_cannot_be_used_say_why(tmp_path):
     with pytest.raises(UsageError, match=r"no such file or folder.*mnist or digits"):
         open_pictures(tmp_path / "none", ImageCodec())
-    folder = mnist_folder(tmp_path / "mnist", "")
+    folder = mnist_folder(tmp_path / "mnist", random_images(), LABELS, "")
     path = folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(MusaeError, match="15 x 28 x 28 = 11,760 bytes, but holds 11,759"):
@@ -161,7 +147,7 @@ def test_other_kinds_are_made_from_the_pictures():
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
     """A folder that serves as a mirror, with four small files that are the right ones."""
-    folder = mnist_folder(tmp_path / "mirror")
+    folder = mnist_folder(tmp_path / "mirror", random_images(), LABELS)
     sums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     monkeypatch.setattr(download, "MNIST", sums)
     monkeypatch.setenv("MUSAE_CACHE", str(tmp_path / "cache"))
