@@ -141,12 +141,14 @@ class DenseSettings(Settings):
 class ConvSettings(Settings):
     """Convolutions with ReLU, each followed by pooling (encoder) or enlarging (decoder) by two; see ``models/image.py``.
 
-    ``pool`` false: an encoder that keeps all pixels, for super-resolution.
+    ``pool`` false: an encoder that keeps all pixels, for super-resolution. ``dense``: fully connected layers with ReLU between
+    the feature map and the code.
     """
 
     kind: Literal["conv"] = "conv"
     channels: Sizes = Field((16, 8, 8), min_length=1)
     pool: bool = True
+    dense: Sizes = ()
 
 
 ImagePart = Annotated[Annotated[DenseSettings, Tag("dense")] | Annotated[ConvSettings, Tag("conv")], _kind_or("conv")]
@@ -183,6 +185,8 @@ class ImageModel(Settings):
             raise ValueError("a variational, adversarial or conditional model needs a latent_size")
         if self.latent_size is None and (self.encoder.kind, self.decoder.kind) != ("conv", "conv"):
             raise ValueError("a dense encoder or decoder needs a latent_size")
+        if self.latent_size is None and any(part.kind == "conv" and part.dense for part in (self.encoder, self.decoder)):
+            raise ValueError("dense layers of a convolutional encoder or decoder need a latent_size")
         if self.decoder.kind == "conv" and not self.decoder.pool:
             raise ValueError("pool is a setting of the encoder; a decoder enlarges once a channel")
         if self.variational and self.adversary:

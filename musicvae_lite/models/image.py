@@ -30,13 +30,15 @@ Shape = tuple[int, int, int]  # C, H, W
 class ConvEncoder(nn.Module):
     """3x3 convolutions with ReLU and 2x2 max pooling each (sizes rounded up: 28, 14, 7, 4), or without pooling.
 
-    A class enters as one more plane a class, 1 or 0 all over.
+    A class enters as one more plane a class, 1 or 0 all over. ``dense``: sizes of fully connected layers after them.
 
     Attributes:
         output_shape: (C, H, W) of the feature map.
     """
 
-    def __init__(self, shape: Shape, channels: Sequence[int], classes: int = 0, pool: bool = True) -> None:
+    def __init__(
+        self, shape: Shape, channels: Sequence[int], classes: int = 0, pool: bool = True, dense: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         self.pool = pool
         inputs, height, width = shape
@@ -47,10 +49,11 @@ class ConvEncoder(nn.Module):
         for _ in channels if pool else ():
             height, width = math.ceil(height / 2), math.ceil(width / 2)
         self.output_shape: Shape = (channels[-1], height, width)
-        self.output_size = math.prod(self.output_shape)
+        self.dense = _dense([math.prod(self.output_shape), *dense])
+        self.output_size = dense[-1] if dense else math.prod(self.output_shape)
 
     def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Return the feature map of x [B, C, H, W] as a vector, [B, output_size]."""
+        """Return the feature map of x [B, C, H, W] as a vector (or the last layer after it), [B, output_size]."""
         if condition is not None:
             planes = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])
             x = torch.cat([x, planes.to(x.dtype)], 1)
@@ -58,7 +61,8 @@ class ConvEncoder(nn.Module):
         for layer in self.layers:
             # Pooling before the ReLU gives the same numbers with a quarter of the work for it.
             x = torch.relu(max_pool(layer(x)) if self.pool else layer(x))
-        return x.flatten(1)
+        vector: Tensor = self.dense(x.flatten(1))
+        return vector
 
 
 def max_pool(x: Tensor) -> Tensor:
@@ -103,10 +107,11 @@ class ConvDecoder(nn.Module):
         channels: Sequence[int],
         latent_size: int | None = None,
         classes: int = 0,
+        dense: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.shape, self.code = shape, code
-        self.spread = None if latent_size is None else nn.Linear(latent_size + classes, math.prod(code))
+        self.spread = None if latent_size is None else _dense([latent_size + classes, *dense, math.prod(code)])
         widths = [code[0], *channels, shape[0]]
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths[:-1], widths[1:], strict=True)
@@ -117,7 +122,7 @@ class ConvDecoder(nn.Module):
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return outputs [B, C, H, W] for codes z [B, Z]."""
         if self.spread is not None:
-            z = torch.relu(self.spread(_with(z, condition)))
+            z = self.spread(_with(z, condition))
         first, *rest = self.layers
         x = first(z.view(-1, *self.code).contiguous(memory_format=torch.channels_last))
         for layer, (rows, columns) in zip(rest, self.cuts, strict=True):
@@ -319,7 +324,7 @@ def _shape(codec: ImageCodec) -> Shape:
 
 def _encoder(part: ImagePart, shape: Shape, classes: int) -> ConvEncoder | DenseEncoder:
     if part.kind == "conv":
-        return ConvEncoder(shape, part.channels, classes, part.pool)
+        return ConvEncoder(shape, part.channels, classes, part.pool, part.dense)
     return DenseEncoder(shape, part.sizes, classes)
 
 
@@ -334,4 +339,4 @@ def _decoder(
     else:
         stages = len(part.channels)
         code = (part.channels[0], math.ceil(shape[1] / 2**stages), math.ceil(shape[2] / 2**stages))
-    return ConvDecoder(shape, code, part.channels, latent_size, classes)
+    return ConvDecoder(shape, code, part.channels, latent_size, classes, part.dense)

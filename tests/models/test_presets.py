@@ -33,6 +33,8 @@ def _fewer_pixels(model: ImageModel) -> list[str]:
         part = getattr(model, side)
         key, count = ("channels", len(part.channels)) if part.kind == "conv" else ("sizes", len(part.sizes))
         changes.append(f"model.{side}.{key}={[4 + i for i in range(count)]}")
+        if part.kind == "conv" and part.dense:
+            changes.append(f"model.{side}.dense=[5]")
     if model.adversary is not None:
         changes.append("model.adversary.sizes=[8]")
     return changes
