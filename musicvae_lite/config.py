@@ -98,7 +98,7 @@ class DrumsCodecSettings(Settings):
     steps_per_quarter: int = Field(4, ge=1, le=24)
     numerator: int = Field(4, ge=1, le=32)
     denominator: Literal[1, 2, 4, 8, 16, 32] = 4
-    classes: Literal[9, 61] = 9
+    classes: Literal[9, 61, 63] = 9
     form: Literal["tokens", "roll"] = "tokens"
     gap_bars: float = Field(1.0, ge=1)
     hop_bars: int = Field(1, ge=1)
@@ -109,7 +109,7 @@ class DrumsCodecSettings(Settings):
     @model_validator(mode="after")
     def _form_holds_the_classes(self) -> DrumsCodecSettings:
         if self.form == "tokens" and self.classes != 9:
-            raise ValueError("one token a step holds 9 classes of drums; 61 need form roll")
+            raise ValueError("one token a step holds 9 classes of drums; 61 and 63 need form roll")
         return self
 
 

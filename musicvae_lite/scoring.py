@@ -63,7 +63,7 @@ def evaluate(
     windows = _thin_out((corpus if chosen == "all" else corpus.split(_name(chosen))).windows, limit)
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed))
+    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed, codec=corpus.codec))
 
 
 def _unseen(description: Description, folders: Sequence[Path]) -> Split:

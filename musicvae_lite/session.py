@@ -24,7 +24,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, in_sequence, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, agreement
 
@@ -109,6 +109,7 @@ class Session:
         bars: tuple[int | None, int | None] = (None, None),
         tracks: tuple[int | None, int | None] = (None, None),
         seed: int | None = None,
+        roles: tuple[Roles, Roles] = (None, None),
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
@@ -123,6 +124,7 @@ class Session:
             bars: bar (1-based) at which the window of each starts; default the first usable one.
             tracks: track (1-based) of each; default the first usable one.
             seed: of the draws; default the session's.
+            roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first ones that fit.
 
         Raises:
             UsageError: too few steps, a negative temperature, no such track or bar.
@@ -132,8 +134,8 @@ class Session:
             raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
         if path not in ("slerp", "lerp"):
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
-        start = one_window(a, self.codec, self.name, tracks[0], bars[0])
-        end = one_window(b, self.codec, self.name, tracks[1], bars[1])
+        start = one_window(a, self.codec, self.name, tracks[0], bars[0], roles[0])
+        end = one_window(b, self.codec, self.name, tracks[1], bars[1], roles[1])
         mean, _ = self.encode_windows(np.concatenate([start.windows, end.windows]))
         latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
         windows = self.decode_windows(latents, temperature, seed=seed)
@@ -149,14 +151,14 @@ class Session:
         settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
         return Interpolation(start, end, latents, windows, scores, joined, accuracy, onsets, settings)
 
-    def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False) -> Latent:
+    def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False, roles: Roles = None) -> Latent:
         """Return the posterior of the windows that cover a melody, mean [N, Z]; see :func:`~musicvae_lite.passages.whole_melody`.
 
         Raises:
             UsageError: no such track.
             NothingUsableError: a piece without a usable window.
         """
-        passage = whole_melody(item, self.codec, self.name, track, every_window)
+        passage = whole_melody(item, self.codec, self.name, track, every_window, roles)
         mean, scale = self.encode_windows(passage.windows)
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
 
@@ -165,14 +167,14 @@ class Session:
         windows = self.decode_windows(points(z), temperature, seed=seed)
         return in_sequence(windows, [qpm] * len(windows), self.codec)
 
-    def reconstruct(self, item: Item | Passage, track: int | None = None) -> Reconstruction:
+    def reconstruct(self, item: Item | Passage, track: int | None = None, roles: Roles = None) -> Reconstruction:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
 
         Raises:
             UsageError: no such track.
             NothingUsableError: a piece without a usable window.
         """
-        passage = whole_melody(item, self.codec, self.name, track)
+        passage = whole_melody(item, self.codec, self.name, track, roles=roles)
         mean, _ = self.encode_windows(passage.windows)
         windows = self.decode_windows(mean)
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")

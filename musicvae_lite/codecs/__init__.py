@@ -114,9 +114,11 @@ class ScoreCodec(Codec):
 
     Attributes:
         roles: names of the voices R that a window holds.
+        item: what messages call the content of a window.
     """
 
     roles: ClassVar[tuple[str, ...]]
+    item: ClassVar[str]
 
     @property
     @abstractmethod
@@ -165,8 +167,8 @@ class ScoreCodec(Codec):
         same: NDArray[np.bool_] = (heard == given)[..., None]
         return same
 
-    def advice(self, score: Score) -> str:
-        """Say what a score lacks that a user could name, or ""."""
+    def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
+        """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
         return ""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Drum patterns: which of 9 (or 61) kinds of drums are hit at each step, by the rules of Magenta's MusicVAE.
+"""Drum patterns: which of 9 kinds of drums (or 61 single ones) are hit at each step, by the rules of Magenta's MusicVAE.
 
 Source of the rules: note-seq, ``drums_lib.DrumTrack.from_quantized_sequence`` and ``extract_drum_tracks`` with ``pad_end`` and
 ``min_bars=1``; groups of pitches: ``drums_encoder_decoder``; windows: magenta, ``music_vae/data.py``. All drum tracks of a score
@@ -35,13 +35,17 @@ GROUPS: dict[str, tuple[int, ...]] = {
     "crash": (49, 52, 55, 57, 58),
     "ride": (51, 53, 59, 82),
 }
+#: Of these, those that were added after Magenta's models of single drums were made; its later code counts them.
+_LATER = (22, 26)
 NAME = "drums"
 
 
 def drum_pitches(classes: int) -> list[tuple[int, ...]]:
-    """Return the MIDI pitches of each class: 9 groups, or each of their 61 pitches on its own."""
+    """Return the MIDI pitches of each class: 9 groups, or each of their pitches on its own: 61, or 63 with the later two."""
     groups = list(GROUPS.values())
-    return groups if classes == len(groups) else [(pitch,) for group in groups for pitch in group]
+    if classes == len(groups):
+        return groups
+    return [(pitch,) for group in groups for pitch in group if classes == 63 or pitch not in _LATER]
 
 
 def class_of_pitch(classes: int) -> Ints:
@@ -71,7 +75,7 @@ class DrumsCodec(ScoreCodec):
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre. Segments with as many steps a bar are used, others are left out.
         denominator: of the metre.
-        classes: 9 kinds of drums, or 61 single ones.
+        classes: 9 kinds of drums, or 61 (63) single ones.
         form: ``tokens`` (9 classes alone) or ``roll``.
         gap_bars: a silence of this many bars ends a pattern; at least 1.
         hop_bars: bars from one window to the next.
@@ -82,6 +86,7 @@ class DrumsCodec(ScoreCodec):
 
     kind = "drums"
     roles = (NAME,)
+    item = "drum pattern"
 
     def __init__(
         self,
@@ -103,8 +108,8 @@ class DrumsCodec(ScoreCodec):
             raise UsageError(
                 f"codec 'drums': a bar of {numerator}/{denominator} is no whole number of steps at {steps_per_quarter} a quarter"
             )
-        if classes not in (9, 61) or form not in ("tokens", "roll") or (form == "tokens" and classes != 9):
-            raise UsageError("codec 'drums': classes are 9 (form tokens or roll) or 61 (form roll)")
+        if classes not in (9, 61, 63) or form not in ("tokens", "roll") or (form == "tokens" and classes != 9):
+            raise UsageError("codec 'drums': classes are 9 (form tokens or roll), 61 or 63 (form roll)")
         if gap_bars < 1:
             raise UsageError(f"codec 'drums': gap_bars is {gap_bars}, it must be at least 1")
         self.bars, self.steps_per_quarter = bars, steps_per_quarter
@@ -344,6 +349,12 @@ class DrumsCodec(ScoreCodec):
         if np.any(semitones):
             raise MusaeError("drums cannot be transposed")
         return windows
+
+    def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
+        """Say that there is no drum track, and how another is named; "" where there is one."""
+        if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
+            return ""
+        return "it has no drum track (channel 10); a track of drums on another channel can be named, as in --role drums=1"
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why; all drum tracks share their windows."""

@@ -79,6 +79,7 @@ class MelodyCodec(ScoreCodec):
 
     kind = "melody"
     roles = ("melody",)
+    item = "melody"
 
     def __init__(
         self,

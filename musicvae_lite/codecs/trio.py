@@ -6,7 +6,8 @@ combination of a melody, a bass and a drum track is tried. A voice may rest for 
 
 Where this codec differs on purpose (``magenta: true`` undoes it):
 
-* what is played is judged by the notes that start inside the window, so that each window can be read back;
+* what is played is judged by the notes that start inside the window, and each voice must play in it, so that it can be read
+  back;
 * a note off before the first note of a window becomes no event;
 * a piece shorter than the window is taken as if it went on in silence.
 """
@@ -68,6 +69,7 @@ class TrioCodec(ScoreCodec):
 
     kind = "trio"
     roles = ROLES
+    item = "trio"
 
     def __init__(
         self,
@@ -278,7 +280,8 @@ class TrioCodec(ScoreCodec):
             keep = np.lib.stride_tricks.sliding_window_view(whole, self.bars)[first].all(1)
         else:
             windows = _clean_start(windows)
-            keep = self._together(self._heard(windows)).all(1)
+            heard = self._heard(windows)
+            keep = self._together(heard).all(1) & np.logical_and.reduce(np.logical_or.reduce(heard, axis=1), axis=1)
         origin = np.zeros(len(first), ORIGIN)
         origin["track"], origin["bar"] = group[0], grid.first_bar[segment] + first
         origin["tick"] = grid.start[segment] + first * per_bar * grid.ticks_per_quarter // self.steps_per_quarter
@@ -390,9 +393,9 @@ class TrioCodec(ScoreCodec):
         moved[..., :2] = self.lines.transpose(lines, semitones).reshape(*windows.shape[:2], 2)
         return moved
 
-    def advice(self, score: Score) -> str:
+    def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say which voice no track has the program for, and which tracks could be named for it; "" where none is missing."""
-        players = self._players(score, None, None)
+        players = self._players(score, None, roles)
         missing = [role for role, own in zip(ROLES, players, strict=True) if not own]
         if not missing:
             return ""

@@ -103,9 +103,9 @@ def build_from(config: RunConfig, weights: Weights) -> tuple[RunConfig, Sequence
 
     if config.model.kind != "sequence":
         raise UsageError(f"{config.name} is no preset of music; name one of Magenta's configurations")
-    codec = score_codec(config.codec.model_dump())
-    voices = len(codec.sizes)
+    voices = len(score_codec(config.codec.model_dump()).sizes)
     config = with_sizes(config, weights, voices)
+    codec = score_codec(config.codec.model_dump())
     assert config.model.kind == "sequence"
     plan = layout(config.model, voices)
     with torch.device("meta"), filled_later():  # no memory before all shapes are known to fit

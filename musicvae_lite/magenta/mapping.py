@@ -100,6 +100,7 @@ def with_sizes(config: RunConfig, weights: Weights, voices: int) -> RunConfig:
     model = config.model
     if not isinstance(model, SequenceModel) or not _as_magenta(model):
         raise UsageError(f"{config.name} has parts that Magenta's MusicVAE has not; name one of its configurations as the preset")
+    tree = config.model_dump(mode="json")
     plan = layout(model, voices)
     _check_structure(plan, weights, config.name)
     changes: dict[str, object] = {"latent_size": _bias(weights, "encoder/mu"), "control_size": model.control_size}
@@ -110,7 +111,9 @@ def with_sizes(config: RunConfig, weights: Weights, voices: int) -> RunConfig:
     if plan.nade:
         shape = weights.shapes["decoder/nade/w_enc"]
         changes["likelihood"] = {"kind": "nade", "size": shape[-1] if shape else 0}
-    tree = config.model_dump(mode="json")
+        single = {61, 63}  # later versions of Magenta count two drums more
+        if shape and {tree["codec"].get("classes"), shape[0]} <= single:
+            tree["codec"]["classes"] = shape[0]
     tree["model"] |= changes
     tree["model"]["encoder"] |= encoder
     tree["model"]["decoder"] |= decoder

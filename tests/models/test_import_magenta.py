@@ -110,6 +110,12 @@ def same(path, v, tmp_path, preset="cat-mel_2bar_small"):
     return session
 
 
+def test_single_drums_are_61_or_63(tmp_path, monkeypatch):
+    monkeypatch.setitem(CASES, "nade-drums_2bar_full", (64, [63], 0, False, False, 5))
+    write_checkpoint(tmp_path / PREFIX, variables("nade-drums_2bar_full"))
+    assert mv.import_magenta(tmp_path / PREFIX, "nade-drums_2bar_full", tmp_path / "out").config.codec.classes == 63
+
+
 def test_checksum():
     assert crc32c(b"123456789") == 0xE3069283 and crc32c(b"") == 0
     data = np.random.default_rng(0).integers(0, 256, 100_001, dtype=np.uint8).tobytes()

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, one_or_two, output_option, temperature_option
+from musae.options import (
+    FILE,
+    Console,
+    console_options,
+    examples,
+    model_options,
+    one_or_two,
+    output_option,
+    role_option,
+    temperature_option,
+)
 
 if TYPE_CHECKING:
     from musicvae_lite.codecs import ScoreCodec
@@ -32,6 +42,7 @@ _EPILOG = examples(
     "--bar", callback=one_or_two, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
 )
 @click.option("--track", callback=one_or_two, metavar="N[,M]", help="Track of A (and B). [default: first usable]")
+@role_option
 @click.option("--path", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="Great circle or line.")
 @temperature_option(0.0)
 @click.option("--plot", metavar="P.png", help="Draw the steps as piano rolls (PNG, SVG or PDF).")
@@ -46,6 +57,7 @@ def interpolate(
     steps: int,
     bar: tuple[int, int] | None,
     track: tuple[int, int] | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     path: Literal["slerp", "lerp"],
     temperature: float,
     plot: str | None,
@@ -67,7 +79,7 @@ def interpolate(
     outputs = _outputs(a, b, output, steps, extra, overwrite)
     codec = codec_of(model)
     bars, tracks = bar or (None, None), track or (None, None)
-    ends = [one_window(item, codec, model, t, n) for item, t, n in zip((a, b), tracks, bars, strict=True)]
+    ends = [one_window(item, codec, model, t, n, r) for item, t, n, r in zip((a, b), tracks, bars, roles, strict=True)]
     for end in ends:
         console.detail("\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates))
     if wav:

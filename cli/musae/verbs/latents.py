@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, output_option, temperature_option
+from musae.options import FILE, Console, console_options, examples, model_options, output_option, role_option, temperature_option
 
 if TYPE_CHECKING:
     from musicvae_lite.passages import Passage
@@ -24,6 +24,7 @@ _DECODE = examples("musae decode z.npz -o decoded/      one file for each source
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("The arrays (NumPy .npz).", required=True)
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@role_option
 @click.option("--every-window", is_flag=True, help="Also windows that overlap: one from every bar on that the model can use.")
 @model_options
 @console_options
@@ -32,6 +33,7 @@ def encode(
     output: str,
     overwrite: bool,
     track: int | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     every_window: bool,
     model: str,
     device: str,
@@ -58,7 +60,9 @@ def encode(
     check_files([path], overwrite, files)
     codec = codec_of(model)
     passages: list[Passage] = []
-    code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window)), console.error)
+    code = each(
+        files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window, roles[0])), console.error
+    )
     from musicvae_lite.session import Session, load_as
 
     session = load_as(Session, model, device, seed)

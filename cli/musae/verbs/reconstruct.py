@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, output_option
+from musae.options import FILE, Console, console_options, examples, model_options, output_option, role_option
 
 _EPILOG = examples(
     "musae reconstruct song.mid                 song.reconstructed.mid",
@@ -19,6 +19,7 @@ _EPILOG = examples(
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("Folder for FILE.mid each. [default: FILE.reconstructed.mid here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@role_option
 @model_options
 @console_options
 def reconstruct(
@@ -26,6 +27,7 @@ def reconstruct(
     output: str | None,
     overwrite: bool,
     track: int | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     model: str,
     device: str,
     seed: int,
@@ -43,7 +45,7 @@ def reconstruct(
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
-        usable[name] = whole_melody(name, codec, model, track)
+        usable[name] = whole_melody(name, codec, model, track, roles=roles[0])
 
     code = each(files, read, console.error)
     from musicvae_lite.session import Session, load_as
@@ -57,8 +59,7 @@ def reconstruct(
         write_midi(result.score, places[name], overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
         passage, (first, last) = result.passage, result.bars
-        track = f"track {passage.track}" + (f" ({passage.track_name})" if passage.track_name else "")
-        what = f"{track}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
+        what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
         console.show(f"{places[name]}: {what}; notes heard right: {percent(result.onset_accuracy)}")
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
