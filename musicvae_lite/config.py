@@ -175,13 +175,17 @@ class HierarchicalEncoderSettings(Settings):
 
 
 class DecoderSettings(Settings):
-    """LSTM decoder; z is part of the input of every step. ``split``: one decoder for each number of a step."""
+    """LSTM decoder; z is part of the input of every step, unless ``latent_input`` is off (a plan then takes its place).
+
+    ``split``: one decoder for each number of a step.
+    """
 
     kind: Literal["lstm"] = "lstm"
     sizes: Sizes = Field((256, 256), min_length=1)
     token_size: int | None = Field(None, ge=1)
     plan_size: int = Field(0, ge=0)
     position_size: int = Field(0, ge=0)
+    latent_input: bool = True
     split: bool = False
 
 
@@ -201,6 +205,7 @@ class HierarchicalDecoderSettings(Settings):
     token_size: int | None = Field(None, ge=1)
     plan_size: int = Field(0, ge=0)
     position_size: int = Field(0, ge=0)
+    latent_input: bool = True
     split: bool = False
 
 

@@ -383,13 +383,13 @@ class TrioCodec(ScoreCodec):
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far melody and bass can move together, int8 [N] each."""
-        lines = windows[..., :2].reshape(len(windows), -1).astype(np.uint8)
+        lines = windows[..., :2].reshape(len(windows), 2 * windows.shape[1]).astype(np.uint8)
         return self.lines.transposition_limits(lines)
 
     def transpose(self, windows: NDArray[Any], semitones: NDArray[Any]) -> NDArray[np.uint16]:
         """Move melody and bass of each window [N, T, 3] by its number of semitones [N]; drums stay."""
         moved = windows.astype(np.uint16)
-        lines = windows[..., :2].reshape(len(windows), -1).astype(np.uint8)
+        lines = windows[..., :2].reshape(len(windows), 2 * windows.shape[1]).astype(np.uint8)
         moved[..., :2] = self.lines.transpose(lines, semitones).reshape(*windows.shape[:2], 2)
         return moved
 

@@ -127,7 +127,12 @@ def with_sizes(config: RunConfig, weights: Weights, voices: int) -> RunConfig:
 def _as_magenta(model: SequenceModel) -> bool:
     """Say whether a model has no part that Magenta's models have not."""
     plain = all(part.token_size is None for part in (model.encoder, model.decoder))
-    plain &= model.encoder.readout == "final" and not model.decoder.plan_size and not model.decoder.position_size
+    plain &= (
+        model.decoder.latent_input
+        and model.encoder.readout == "final"
+        and not model.decoder.plan_size
+        and not model.decoder.position_size
+    )
     if model.decoder.kind == "hierarchical":
         plain &= model.decoder.carry and not model.decoder.conductor_plan
     return plain

@@ -180,6 +180,7 @@ class LstmDecoder(nn.Module):
         position_size: size of a learned embedding of the step's number; 0 for none.
         length: number of steps that plan and position know.
         control_size: numbers a step of the control input C.
+        latent_input: whether z is part of the input of every step; without, a plan can say what a step needs at less cost.
     """
 
     def __init__(
@@ -193,14 +194,16 @@ class LstmDecoder(nn.Module):
         length: int = 0,
         control_size: int = 0,
         dropout: float = 0.0,
+        latent_input: bool = True,
     ) -> None:
         super().__init__()
+        self.latent_input = latent_input
         self.likelihood = likelihood
         self.tokens = events
         self.length = length
         self.plan = nn.Linear(latent_size, length * plan_size) if plan_size else None
         self.position = nn.Parameter(torch.randn(length, position_size) * 0.1) if position_size else None
-        inputs = events.size + latent_size + plan_size + position_size + control_size
+        inputs = events.size + latent_size * latent_input + plan_size + position_size + control_size
         self.stack = LstmStack(inputs, sizes, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(sizes))
         self.output = nn.Linear(self.stack.output_size, likelihood.size)
@@ -271,7 +274,7 @@ class LstmDecoder(nn.Module):
     def _fixed(self, z: Tensor, steps: int, control: Tensor | None) -> list[Tensor]:
         """Return the inputs that do not depend on the events: z, plan, position, control; [B, steps, ...]."""
         batch = z.shape[0]
-        parts = [z.unsqueeze(1).expand(batch, steps, -1)]
+        parts = [z.unsqueeze(1).expand(batch, steps, -1)] if self.latent_input else [z.new_zeros(batch, steps, 0)]
         if self.plan is not None:
             parts.append(self.plan(z).view(batch, self.length, -1)[:, :steps])
         if self.position is not None:

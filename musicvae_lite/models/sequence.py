@@ -175,4 +175,5 @@ def _lstm_decoder(
         length=length,
         control_size=config.control_size,
         dropout=config.dropout,
+        latent_input=settings.latent_input,
     )

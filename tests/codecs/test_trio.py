@@ -183,6 +183,7 @@ def test_decode_join_and_transposition(tmp_path: Path) -> None:
     assert moved[0, 0].tolist() == [56, 24, 1] and moved[0, 1].tolist() == [0, 0, 0]
     with pytest.raises(MusaeError, match="trio window"):
         codec.decode(window[:, 0])
+    assert codec.transposition_limits(window[None][:0])[0].shape == (0,)
     assert codec.onsets(window[None])[0, 0].tolist() == [True] * 3 and codec.right(window, window).all()
 
 
