@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from musicvae_lite.corpora.prepare import prepare_corpus as prepare
     from musicvae_lite.latent import Latent, interpolate
+    from musicvae_lite.magenta import import_magenta
     from musicvae_lite.media.midi import Score, read_midi, write_midi
     from musicvae_lite.scoring import evaluate
     from musicvae_lite.session import Session, load
@@ -24,6 +25,7 @@ __all__ = [
     "Session",
     "__version__",
     "evaluate",
+    "import_magenta",
     "interpolate",
     "load",
     "prepare",
@@ -37,6 +39,7 @@ _PLACES = {
     "Score": ("media.midi", "Score"),
     "Session": ("session", "Session"),
     "evaluate": ("scoring", "evaluate"),
+    "import_magenta": ("magenta", "import_magenta"),
     "interpolate": ("latent", "interpolate"),
     "load": ("session", "load"),
     "prepare": ("corpora.prepare", "prepare_corpus"),

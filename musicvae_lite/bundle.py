@@ -28,6 +28,8 @@ FORMAT = "musae-model"
 VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 DEFAULT_MODEL = "mel-2bar"
+#: Settings of a model that are no dimension of a weight.
+_NOT_SIZES: dict[str, Any] = {"classes": True, "encoder": {"levels"}, "decoder": {"levels"}}
 
 
 @dataclass(frozen=True)
@@ -124,17 +126,19 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
     """
     from musicvae_lite.codecs import build_codec
     from musicvae_lite.models import build_model
+    from musicvae_lite.models.lstm import filled_later
 
     description = describe(name)
     codec = build_codec(description.config.codec.model_dump())
     tensors = _read_weights(description)
     # Before memory is taken: settings of a damaged or hostile folder may ask for any size.
     largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
-    asked = max(_numbers(description.config.model.model_dump(exclude={"classes"})))
+    asked = max(_numbers(description.config.model.model_dump(exclude=_NOT_SIZES)))
     if asked > largest:
         path = description.folder / WEIGHTS
         raise MusaeError(f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is {largest})")
-    model = build_model(description.config, codec)
+    with filled_later():
+        model = build_model(description.config, codec)
     _fill(model, tensors, description)
     return Bundle(description, model.to(device).eval(), codec)
 

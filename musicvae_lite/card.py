@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from musicvae_lite.config import ImageCodecSettings, ImagePart, RunConfig, SequenceModel
+from musicvae_lite.config import ImageCodecSettings, ImagePart, RunConfig, SequenceDecoder, SequenceEncoder, SequenceModel
 
 _MEASURES = {
     "nll_nats": ("negative log-likelihood, nats {one} ({drawn})", "{:.2f}"),
@@ -65,14 +65,11 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         "",
         "## Training",
         "",
-        f"    {provenance.get('command', '(not recorded)')}",
-        "",
-        *_start(provenance),
-        f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps of "
-        f"{config.training.batch_size}, musae {provenance.get('musae', '?')}.",
+        *_training(config, provenance),
         "",
         "## Measured on " + (kind.held_out if provenance.get("held_out", True) else kind.seen),
         "",
+        *([] if metrics else ["Not measured here ('musae evaluate').", ""]),
         "| measure | value | meaning |",
         "|---|---|---|",
         *(
@@ -100,15 +97,18 @@ class _Kind:
     seen: str
 
 
+_MUSIC = _Kind(
+    "windows",
+    "a window",
+    "teacher-forced, z sampled",
+    "musae interpolate a.mid b.mid --model FOLDER",
+    "held-out songs",
+    "the training songs (none was held out)",
+)
 _KINDS = {
-    "melody": _Kind(
-        "windows",
-        "a window",
-        "teacher-forced, z sampled",
-        "musae interpolate a.mid b.mid --model FOLDER",
-        "held-out songs",
-        "the training songs (none was held out)",
-    ),
+    "melody": _MUSIC,
+    "drums": _MUSIC,
+    "trio": _MUSIC,
     "image": _Kind(
         "pictures",
         "a picture",
@@ -124,13 +124,17 @@ def _model(config: RunConfig) -> str:
     model = config.model
     if isinstance(model, SequenceModel):
         return (
-            f"latent size {model.latent_size}; encoder BiLSTM {list(model.encoder.sizes)} "
-            f"(readout: {model.encoder.readout}), decoder LSTM {list(model.decoder.sizes)}"
+            f"latent size {model.latent_size}; encoder {_levels(model.encoder)}BiLSTM {list(model.encoder.sizes)} "
+            f"(readout: {model.encoder.readout}), decoder {_levels(model.decoder)}LSTM {list(model.decoder.sizes)}"
         )
     size = "the feature map is the code" if model.latent_size is None else f"latent size {model.latent_size}"
     form = "variational" if model.variational else "adversarial" if model.adversary else "deterministic"
     told = f", told one of {model.classes} classes" if model.classes else ""
     return f"{form}{told}; {size}; encoder {_part(model.encoder)}, decoder {_part(model.decoder)}; {model.likelihood} likelihood"
+
+
+def _levels(part: SequenceEncoder | SequenceDecoder) -> str:
+    return f"in levels {list(part.levels)}, " if part.kind == "hierarchical" else ""
 
 
 def _part(part: ImagePart) -> str:
@@ -147,10 +151,10 @@ def _codec(config: RunConfig) -> str:
         if corrupt.kind == "shrink":
             return f"{size}, shrunk by {corrupt.factor}"
         return f"{size}, with noise of mean {corrupt.mean:g} and standard deviation {corrupt.sd:g}, cut to 0..1"
-    return (
-        f"{codec.kind}, {codec.bars} bars of {codec.numerator}/{codec.denominator}, "
-        f"{codec.steps_per_quarter} steps a quarter, MIDI pitches {codec.min_pitch} to {codec.max_pitch}"
-    )
+    grid = f"{codec.bars} bars of {codec.numerator}/{codec.denominator}, {codec.steps_per_quarter} steps a quarter"
+    if codec.kind == "drums":
+        return f"drums, {grid}, {codec.classes} classes of drums"
+    return f"{codec.kind}, {grid}, MIDI pitches {codec.min_pitch} to {codec.max_pitch}"
 
 
 def _data(provenance: Mapping[str, Any], unit: str) -> list[str]:
@@ -161,9 +165,29 @@ def _data(provenance: Mapping[str, Any], unit: str) -> list[str]:
     return [f"| corpus | {unit} | rights |", "|---|---|---|", *rows]
 
 
+def _training(config: RunConfig, provenance: Mapping[str, Any]) -> list[str]:
+    program = provenance.get("musae", "?")
+    if provenance.get("imported"):
+        return [f"Imported from {provenance['imported']} with musae {program}; how it was trained is not recorded here."]
+    return [
+        f"    {provenance.get('command', '(not recorded)')}",
+        "",
+        *_start(provenance),
+        f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps of "
+        f"{config.training.batch_size}, musae {program}.",
+    ]
+
+
 def _start(provenance: Mapping[str, Any]) -> list[str]:
     origin = provenance.get("init_from")
     return [f"Started from the weights of {origin}.", ""] if origin else []
+
+
+_HEARS = {
+    "melody": "one note at a time: of notes that start together the highest",
+    "drums": "which drums are hit at each step of the grid, not how hard",
+    "trio": "one note at a time in melody and bass: of notes that start together the highest",
+}
 
 
 def _limits(config: RunConfig) -> list[str]:
@@ -174,6 +198,6 @@ def _limits(config: RunConfig) -> list[str]:
             "What the code has no room for is lost: fine detail first.",
         ]
     return [
-        f"It hears {codec.numerator}/{codec.denominator} only, and one note at a time: of notes that start together the highest.",
+        f"It hears {codec.numerator}/{codec.denominator} only, and {_HEARS[codec.kind]}.",
         "Velocities, tempo and instruments are not part of the model; timing is on the grid.",
     ]

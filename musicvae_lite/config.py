@@ -6,6 +6,7 @@ A run file names codec, model, objective, optimiser and training. ``extends: NAM
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -89,6 +90,47 @@ class MelodyCodecSettings(Settings):
     require_onset: bool = True
 
 
+class DrumsCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.drums.DrumsCodec`."""
+
+    kind: Literal["drums"] = "drums"
+    bars: int = Field(2, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    classes: Literal[9, 61, 63] = 9
+    form: Literal["tokens", "roll"] = "tokens"
+    gap_bars: float = Field(1.0, ge=1)
+    hop_bars: int = Field(1, ge=1)
+    max_bars: int | None = Field(None, ge=1)
+    pad_short: bool = True
+    require_onset: bool = True
+
+    @model_validator(mode="after")
+    def _form_holds_the_classes(self) -> DrumsCodecSettings:
+        if self.form == "tokens" and self.classes != 9:
+            raise ValueError("one token a step holds 9 classes of drums; 61 and 63 need form roll")
+        return self
+
+
+class TrioCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.trio.TrioCodec`."""
+
+    kind: Literal["trio"] = "trio"
+    bars: int = Field(16, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    min_pitch: int = Field(21, ge=0, le=127)
+    max_pitch: int = Field(108, ge=0, le=127)
+    melody_programs: tuple[int, int] = (0, 31)
+    bass_programs: tuple[int, int] = (32, 39)
+    gap_bars: int = Field(2, ge=1)
+    hop_bars: int = Field(1, ge=1)
+    max_bars: int = Field(1024, ge=1)
+    magenta: bool = False
+
+
 class ImageCodecSettings(Settings):
     """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
 
@@ -98,14 +140,34 @@ class ImageCodecSettings(Settings):
     channels: Literal[1, 3] = 1
 
 
+MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings
 CodecSettings = Annotated[
-    Annotated[MelodyCodecSettings, Tag("melody")] | Annotated[ImageCodecSettings, Tag("image")], _kind_or("melody")
+    Annotated[MelodyCodecSettings, Tag("melody")]
+    | Annotated[DrumsCodecSettings, Tag("drums")]
+    | Annotated[TrioCodecSettings, Tag("trio")]
+    | Annotated[ImageCodecSettings, Tag("image")],
+    _kind_or("melody"),
 ]
 
 
 class EncoderSettings(Settings):
     """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`."""
 
+    kind: Literal["lstm"] = "lstm"
+    sizes: Sizes = Field((256,), min_length=1)
+    token_size: int | None = Field(None, ge=1)
+    readout: Literal["final", "steps"] = "final"
+    readout_size: int = Field(32, ge=1)
+
+
+class HierarchicalEncoderSettings(Settings):
+    """Bidirectional LSTMs, one a level; see :class:`musicvae_lite.models.hierarchy.HierarchicalEncoder`.
+
+    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window.
+    """
+
+    kind: Literal["hierarchical"] = "hierarchical"
+    levels: Sizes = Field((16, 16), min_length=2)
     sizes: Sizes = Field((256,), min_length=1)
     token_size: int | None = Field(None, ge=1)
     readout: Literal["final", "steps"] = "final"
@@ -113,21 +175,76 @@ class EncoderSettings(Settings):
 
 
 class DecoderSettings(Settings):
-    """LSTM decoder; z is part of the input of every step."""
+    """LSTM decoder; z is part of the input of every step, unless ``latent_input`` is off (a plan then takes its place).
 
+    ``split``: one decoder for each number of a step.
+    """
+
+    kind: Literal["lstm"] = "lstm"
     sizes: Sizes = Field((256, 256), min_length=1)
     token_size: int | None = Field(None, ge=1)
     plan_size: int = Field(0, ge=0)
     position_size: int = Field(0, ge=0)
+    latent_input: bool = True
+    split: bool = False
+
+
+class HierarchicalDecoderSettings(Settings):
+    """A conductor over segments and an LSTM decoder in each; see :class:`musicvae_lite.models.hierarchy.HierarchicalDecoder`.
+
+    ``levels``: segments, then steps of a segment. ``sizes`` and what follows are of the decoder of a segment, which has the
+    conductor's output in place of z.
+    """
+
+    kind: Literal["hierarchical"] = "hierarchical"
+    levels: Sizes = Field((16, 16), min_length=2, max_length=2)
+    conductor: Sizes = Field((256,), min_length=1)
+    conductor_plan: int = Field(0, ge=0)
+    carry: bool = True
+    sizes: Sizes = Field((256, 256), min_length=1)
+    token_size: int | None = Field(None, ge=1)
+    plan_size: int = Field(0, ge=0)
+    position_size: int = Field(0, ge=0)
+    latent_input: bool = True
+    split: bool = False
+
+
+class CategoricalSettings(Settings):
+    """One class of several a step, for each number of a step."""
+
+    kind: Literal["categorical"] = "categorical"
+
+
+class NadeSettings(Settings):
+    """Several bits a step, each told of those before it (Larochelle & Murray 2011); ``size`` hidden units."""
+
+    kind: Literal["nade"] = "nade"
+    size: int = Field(128, ge=1)
+
+
+SequenceEncoder = Annotated[
+    Annotated[EncoderSettings, Tag("lstm")] | Annotated[HierarchicalEncoderSettings, Tag("hierarchical")], _kind_or("lstm")
+]
+SequenceDecoder = Annotated[
+    Annotated[DecoderSettings, Tag("lstm")] | Annotated[HierarchicalDecoderSettings, Tag("hierarchical")], _kind_or("lstm")
+]
+StepLikelihood = Annotated[
+    Annotated[CategoricalSettings, Tag("categorical")] | Annotated[NadeSettings, Tag("nade")], _kind_or("categorical")
+]
 
 
 class SequenceModel(Settings):
-    """A MusicVAE: sequence encoder, normal posterior, sequence decoder."""
+    """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
+
+    ``control_size``: numbers a step that encoder and decoder are told of beside the music (49 for a chord).
+    """
 
     kind: Literal["sequence"] = "sequence"
     latent_size: int = Field(256, ge=1)
-    encoder: EncoderSettings = EncoderSettings()
-    decoder: DecoderSettings = DecoderSettings()
+    encoder: SequenceEncoder = EncoderSettings()
+    decoder: SequenceDecoder = DecoderSettings()
+    likelihood: StepLikelihood = CategoricalSettings()
+    control_size: int = Field(0, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
@@ -293,11 +410,32 @@ class RunConfig(Settings):
         wanted = MODEL_OF_CODEC[self.codec.kind]
         if self.model.kind != wanted:
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {wanted!r}, not {self.model.kind!r}")
+        if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings):
+            _check_sequence(self.model, self.codec)
         return self
 
 
+def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
+    """Refuse a sequence model whose parts do not fit the windows of its codec.
+
+    Raises:
+        ValueError: saying which part.
+    """
+    steps = codec.bars * codec.steps_per_quarter * 4 * codec.numerator // codec.denominator
+    for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
+        if part.kind == "hierarchical" and math.prod(part.levels) != steps:
+            raise ValueError(f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a window")
+    roll = codec.kind == "drums" and codec.form == "roll"
+    if roll != (model.likelihood.kind == "nade"):
+        raise ValueError("a codec of form roll and the likelihood nade go together, and with no other")
+    if model.decoder.split and codec.kind != "trio":
+        raise ValueError("model.decoder.split needs a codec with several numbers a step (trio)")
+    if roll and (model.encoder.token_size or model.decoder.token_size):
+        raise ValueError("a roll has bits, no tokens: leave out token_size")
+
+
 #: The kind of model that reads what a kind of codec makes.
-MODEL_OF_CODEC = {"melody": "sequence", "image": "image"}
+MODEL_OF_CODEC = {"melody": "sequence", "drums": "sequence", "trio": "sequence", "image": "image"}
 
 
 def preset_names() -> list[str]:

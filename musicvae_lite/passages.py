@@ -6,8 +6,8 @@ Imports no torch, so that a file that cannot be used is told of at once. Letters
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
 #: What a user hands in: a file or a score.
 Item = str | os.PathLike[str] | Score
 
+#: Number of the track (1-based) of each voice that a user names.
+Roles = Mapping[str, int] | None
+
 Ints = NDArray[np.int64]
 
 _REASONS_SHOWN = 3
@@ -30,17 +33,18 @@ _MAX_TICK = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Windows of one track of a piece, in order of time.
+    """Windows of one track of a piece (or of one track for each voice), in order of time.
 
     Attributes:
         score: the piece.
-        track: number of the track, 1-based.
-        windows: tokens [N, T].
+        track: number of the track, 1-based; of several voices the first one's.
+        windows: tokens [N, T], or [N, T, K] where a step has several numbers.
         bars: first bar of each window, 1-based [N].
         ticks: where each window starts, in ticks of the piece [N].
         skip: bars at the start of each window that the window before it covers already [N].
         available: how many windows the piece has, over all tracks.
         candidates: the choice that there was, one line a track.
+        parts: number of the track of each voice, 1-based, where there are several.
     """
 
     score: Score
@@ -51,6 +55,7 @@ class Passage:
     skip: Ints
     available: int
     candidates: tuple[str, ...]
+    parts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -68,6 +73,13 @@ class Passage:
         return self.score.tracks[self.track - 1].name
 
     @property
+    def place(self) -> str:
+        """What messages call the track or the tracks: ``track 1 (Melody)``, ``melody 1, bass 3, drums 2``."""
+        if self.parts:
+            return ", ".join(f"{role} {track}" for role, track in self.parts.items())
+        return f"track {self.track}" + (f" ({self.track_name})" if self.track_name else "")
+
+    @property
     def program(self) -> int:
         """General MIDI program of the track, 0-127."""
         return self.score.tracks[self.track - 1].program
@@ -83,6 +95,7 @@ class Passage:
             "file": self.source,
             "track": self.track,
             "track_name": self.track_name,
+            **({"roles": dict(self.parts)} if self.parts else {}),
             "bar": int(self.bars[0]),
             "windows_available": self.available,
         }
@@ -96,7 +109,14 @@ def qpm_at(score: Score, ticks: Ints) -> NDArray[np.float64]:
     return np.where(row < 0, 120.0, score.tempos["qpm"][np.maximum(row, 0)])
 
 
-def one_window(item: Item | Passage, codec: ScoreCodec, model: str, track: int | None = None, bar: int | None = None) -> Passage:
+def one_window(
+    item: Item | Passage,
+    codec: ScoreCodec,
+    model: str,
+    track: int | None = None,
+    bar: int | None = None,
+    roles: Roles = None,
+) -> Passage:
     """Choose one window: the first usable one, or the first in ``track``, or the one that starts at ``bar`` (both 1-based).
 
     Args:
@@ -105,28 +125,34 @@ def one_window(item: Item | Passage, codec: ScoreCodec, model: str, track: int |
         model: what messages call the model.
         track: number of the track; default the first one with a usable window (at ``bar``).
         bar: bar at which the window starts.
+        roles: number of the track of a voice, such as bass 3; default the first ones that fit.
 
     Raises:
         MidiError: the file cannot be read.
-        UsageError: no such track, or no usable window at that bar.
+        UsageError: no such track or role, or no usable window at that bar.
         NothingUsableError: no usable window at all; the reasons are named.
     """
     if isinstance(item, Passage):
         return _rows(item, np.array([0]))
-    score, encoded = _encode(item, codec, model, track)
+    score, encoded = _encode(item, codec, model, track, roles)
     rows = np.arange(len(encoded.windows))
     if bar is not None:
         rows = np.flatnonzero(encoded.origin["bar"] == bar - 1)
         if not len(rows):
-            where = "; ".join(_candidates(score, encoded))
+            where = "; ".join(_candidates(score, encoded, codec))
             raise UsageError(f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}")
-    return _passage(score, encoded, rows[:1], np.zeros(1, np.int64))
+    return _passage(score, encoded, codec, rows[:1], np.zeros(1, np.int64))
 
 
 def whole_melody(
-    item: Item | Passage, codec: ScoreCodec, model: str, track: int | None = None, every_window: bool = False
+    item: Item | Passage,
+    codec: ScoreCodec,
+    model: str,
+    track: int | None = None,
+    every_window: bool = False,
+    roles: Roles = None,
 ) -> Passage:
-    """Choose the windows that cover the melody of one track, as few as possible.
+    """Choose the windows that cover the melody of one track (or what one track for each voice plays), as few as possible.
 
     They overlap only where the number of bars is no multiple of the window's.
 
@@ -136,6 +162,7 @@ def whole_melody(
         model: what messages call the model.
         track: number of the track, 1-based; default the first one with a usable window.
         every_window: take all windows of the track, also those that overlap.
+        roles: number of the track of a voice, such as bass 3; default the first ones that fit.
 
     Raises:
         MidiError: the file cannot be read.
@@ -144,12 +171,12 @@ def whole_melody(
     """
     if isinstance(item, Passage):
         return item
-    score, encoded = _encode(item, codec, model, track)
-    rows = np.flatnonzero(encoded.origin["track"] == encoded.origin["track"][0])
+    score, encoded = _encode(item, codec, model, track, roles)
+    rows = np.flatnonzero((encoded.parts == encoded.parts[0]).all(1))
     bars = encoded.origin["bar"][rows].astype(np.int64)
     size = codec.steps // codec.steps_per_bar
     chosen = np.arange(len(rows)) if every_window else cover(bars, size)
-    return _passage(score, encoded, rows[chosen], overlap(bars[chosen], size))
+    return _passage(score, encoded, codec, rows[chosen], overlap(bars[chosen], size))
 
 
 def cover(bars: Ints, size: int) -> Ints:
@@ -173,14 +200,19 @@ def overlap(bars: Ints, size: int) -> Ints:
     return np.clip(before - bars, 0, size)
 
 
-def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None) -> tuple[Score, Encoded]:
+def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles) -> tuple[Score, Encoded]:
+    if track is not None and len(codec.roles) > 1:
+        raise UsageError(
+            f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role {codec.roles[0]}={track}"
+        )
     score = item if isinstance(item, Score) else read_midi(item)
     tracks = None if track is None else [track - 1]
-    encoded = codec.encode(score, tracks)
+    named = {role: number - 1 for role, number in (roles or {}).items()}
+    encoded = codec.encode(score, tracks, named)
     if not len(encoded.windows):
-        wider = _any_instrument(codec).encode(score, tracks)
+        wider = _any_instrument(codec).encode(score, tracks, named)
         if not len(wider.windows):
-            raise NothingUsableError(_why_nothing(score, wider, model, track))
+            raise NothingUsableError(_why_nothing(score, wider, codec, model, track, named))
         encoded = wider
     return score, encoded
 
@@ -195,7 +227,9 @@ def _any_instrument(codec: ScoreCodec) -> ScoreCodec:
     return score_codec(settings | {"programs": None}) if settings.get("programs") is not None else codec
 
 
-def _why_nothing(score: Score, encoded: Encoded, model: str, track: int | None) -> str:
+def _why_nothing(
+    score: Score, encoded: Encoded, codec: ScoreCodec, model: str, track: int | None, roles: Mapping[str, int]
+) -> str:
     """Say in one line why no window of a piece can be used."""
     counts = encoded.dropped
     if track is not None:
@@ -207,19 +241,21 @@ def _why_nothing(score: Score, encoded: Encoded, model: str, track: int | None) 
     for reason, count in counts.most_common(_REASONS_SHOWN):
         unit = "window" if reason.startswith("window") else "note"
         parts.append(f"{reason} ({count:,} {unit}{'' if count == 1 else 's'})")
-    why = ": " + ", ".join(parts) if parts else ""
+    advice = "" if track is not None else codec.advice(score, roles)
+    why = f": {advice}" if advice else ": " + ", ".join(parts) if parts else ""
     name = _name(score)
     option = "" if model == DEFAULT_MODEL else f" -m {model}"
     place = name if track is None else f"{name}, track {track}"
-    return f"{place}: no melody that {model} can use{why}; see 'musae inspect {name}{option}'"
+    return f"{place}: no {codec.item} that {model} can use{why}; see 'musae inspect {name}{option}'"
 
 
 def _name(score: Score) -> str:
     return score.source or "score"
 
 
-def _passage(score: Score, encoded: Encoded, rows: Ints, skip: Ints) -> Passage:
+def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, skip: Ints) -> Passage:
     origin = encoded.origin[rows]
+    several = len(codec.roles) > 1
     return Passage(
         score=score,
         track=int(origin["track"][0]) + 1,
@@ -228,7 +264,8 @@ def _passage(score: Score, encoded: Encoded, rows: Ints, skip: Ints) -> Passage:
         ticks=origin["tick"].astype(np.int64),
         skip=skip,
         available=len(encoded.windows),
-        candidates=tuple(_candidates(score, encoded)),
+        candidates=tuple(_candidates(score, encoded, codec)),
+        parts=dict(zip(codec.roles, (encoded.parts[rows[0]].astype(int) + 1).tolist(), strict=True)) if several else {},
     )
 
 
@@ -237,13 +274,17 @@ def _rows(passage: Passage, rows: Ints) -> Passage:
     return replace(passage, **columns)
 
 
-def _candidates(score: Score, encoded: Encoded) -> list[str]:
-    """Describe the usable windows, one line a track."""
+def _candidates(score: Score, encoded: Encoded, codec: ScoreCodec) -> list[str]:
+    """Describe the usable windows, one line a track, or one for each choice of tracks."""
     lines = []
-    for track in np.unique(encoded.origin["track"]).tolist():
-        bars = encoded.origin["bar"][encoded.origin["track"] == track].astype(np.int64) + 1
-        name = score.tracks[track].name
-        label = f"track {track + 1}" + (f" ({name})" if name else "")
+    for parts in np.unique(encoded.parts, axis=0):
+        bars = encoded.origin["bar"][(encoded.parts == parts).all(1)].astype(np.int64) + 1
+        numbers = (parts.astype(int) + 1).tolist()
+        if len(numbers) > 1:
+            label = ", ".join(f"{role} {number}" for role, number in zip(codec.roles, numbers, strict=True))
+        else:
+            name = score.tracks[parts[0]].name
+            label = f"track {numbers[0]}" + (f" ({name})" if name else "")
         lines.append(f"{label}: bars {spans(bars)}")
     return lines
 

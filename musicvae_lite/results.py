@@ -12,8 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.media.midi import Score
 from musicvae_lite.passages import Passage
+
+
+def agreement(codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any]) -> tuple[float, float]:
+    """Return which part of the steps of windows agree, and which part of those at which something of ``given`` starts.
+
+    Where a step has several voices, each counts; 1 where there is nothing to compare.
+    """
+    right, onsets = codec.right(heard, given), codec.onsets(given)
+    started = right[onsets]
+    return float(right.mean()) if right.size else 1.0, float(started.mean()) if started.size else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +103,7 @@ class Reconstruction:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
+            **({"roles": dict(self.passage.parts)} if self.passage.parts else {}),
             "bars": list(self.bars),
             "windows": len(self.windows),
             "accuracy": self.accuracy,

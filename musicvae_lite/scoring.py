@@ -86,7 +86,7 @@ def evaluate(
     windows = windows[_spread(len(windows), limit)]
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed))
+    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed, codec=corpus.codec))
 
 
 def _evaluate_pictures(

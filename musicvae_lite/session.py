@@ -17,7 +17,6 @@ from torch import Tensor
 from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
-from musicvae_lite.codecs.melody import FIRST_NOTE
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import Latent, interpolate
@@ -25,9 +24,9 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, in_sequence, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
-from musicvae_lite.results import Interpolation, Reconstruction
+from musicvae_lite.results import Interpolation, Reconstruction, agreement
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
@@ -110,6 +109,7 @@ class Session:
         bars: tuple[int | None, int | None] = (None, None),
         tracks: tuple[int | None, int | None] = (None, None),
         seed: int | None = None,
+        roles: tuple[Roles, Roles] = (None, None),
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
@@ -124,6 +124,7 @@ class Session:
             bars: bar (1-based) at which the window of each starts; default the first usable one.
             tracks: track (1-based) of each; default the first usable one.
             seed: of the draws; default the session's.
+            roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first ones that fit.
 
         Raises:
             UsageError: too few steps, a negative temperature, no such track or bar.
@@ -133,8 +134,8 @@ class Session:
             raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
         if path not in ("slerp", "lerp"):
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
-        start = one_window(a, self.codec, self.name, tracks[0], bars[0])
-        end = one_window(b, self.codec, self.name, tracks[1], bars[1])
+        start = one_window(a, self.codec, self.name, tracks[0], bars[0], roles[0])
+        end = one_window(b, self.codec, self.name, tracks[1], bars[1], roles[1])
         mean, _ = self.encode_windows(np.concatenate([start.windows, end.windows]))
         latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
         windows = self.decode_windows(latents, temperature, seed=seed)
@@ -146,18 +147,18 @@ class Session:
         title = f"interpolate {start.stem} to {end.stem}"
         joined = in_sequence(windows, qpm, self.codec, program=program, name=title)
         ends = ((windows[0], start.windows[0]), (windows[-1], end.windows[0]))
-        accuracy, onsets = zip(*((_agreement(*pair), _agreement_of_onsets(*pair)) for pair in ends), strict=True)
+        accuracy, onsets = zip(*(agreement(self.codec, *(row[None] for row in pair)) for pair in ends), strict=True)
         settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
         return Interpolation(start, end, latents, windows, scores, joined, accuracy, onsets, settings)
 
-    def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False) -> Latent:
+    def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False, roles: Roles = None) -> Latent:
         """Return the posterior of the windows that cover a melody, mean [N, Z]; see :func:`~musicvae_lite.passages.whole_melody`.
 
         Raises:
             UsageError: no such track.
             NothingUsableError: a piece without a usable window.
         """
-        passage = whole_melody(item, self.codec, self.name, track, every_window)
+        passage = whole_melody(item, self.codec, self.name, track, every_window, roles)
         mean, scale = self.encode_windows(passage.windows)
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
 
@@ -166,25 +167,20 @@ class Session:
         windows = self.decode_windows(points(z), temperature, seed=seed)
         return in_sequence(windows, [qpm] * len(windows), self.codec)
 
-    def reconstruct(self, item: Item | Passage, track: int | None = None) -> Reconstruction:
+    def reconstruct(self, item: Item | Passage, track: int | None = None, roles: Roles = None) -> Reconstruction:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
 
         Raises:
             UsageError: no such track.
             NothingUsableError: a piece without a usable window.
         """
-        passage = whole_melody(item, self.codec, self.name, track)
+        passage = whole_melody(item, self.codec, self.name, track, roles=roles)
         mean, _ = self.encode_windows(passage.windows)
         windows = self.decode_windows(mean)
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
         last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
         return Reconstruction(
-            passage,
-            (int(passage.bars[0]), last),
-            windows,
-            score,
-            _agreement(windows, passage.windows),
-            _agreement_of_onsets(windows, passage.windows),
+            passage, (int(passage.bars[0]), last), windows, score, *agreement(self.codec, windows, passage.windows)
         )
 
     def sample(
@@ -215,7 +211,7 @@ class Session:
         noise = Noise(seed, _PRIOR)
         ends = [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
         z = torch.cat([interpolate(start, end, length) for start, end in ends]).numpy()
-        windows = self.decode_windows(z, temperature, seed=seed).reshape(count, length, -1)
+        windows = self.decode_windows(z, temperature, seed=seed).reshape(count, length, *self.codec.shape)
         names = [f"sample {number}" for number in range(1, count + 1)]
         return [in_sequence(rows, [qpm] * length, self.codec, name=name) for rows, name in zip(windows, names, strict=True)]
 
@@ -227,7 +223,7 @@ class Session:
         """Return mean and standard deviation of each window's posterior.
 
         Args:
-            windows: token classes [N, T].
+            windows: classes [N, T], or [N, T, K] where a step has several.
             lengths: valid steps of each window, 1 to T [N]; default all.
             condition: control input [N, T, C].
 
@@ -238,7 +234,8 @@ class Session:
             UsageError: if a shape or a value does not fit the model.
         """
         tokens = self._tokens(windows)
-        arrays = {"x": tokens, "target": tokens, "length": _lengths(lengths, tokens), "condition": _condition(condition, tokens)}
+        told = self._condition(condition, tokens)
+        arrays = {"x": tokens, "target": tokens, "length": _lengths(lengths, tokens), "condition": told}
 
         def block(start: int, **rows: Tensor) -> tuple[Tensor, Tensor]:
             latent = self.model.encode(Batch(**rows))
@@ -259,7 +256,7 @@ class Session:
             seed: of the draws; default the session's.
 
         Returns:
-            Token classes [N, T], uint8 where they fit.
+            Classes [N, T] or [N, T, K], in the codec's type of numbers.
 
         Raises:
             UsageError: if a shape or a value does not fit the model, or the temperature is negative.
@@ -267,17 +264,20 @@ class Session:
         points = self.blocks.latents(z)
         if not 0 <= temperature < np.inf:
             raise UsageError(f"temperature is {temperature}; it is 0 (the likeliest) or above")
-        arrays = {"z": points, "condition": _condition(condition, points)}
+        arrays = {"z": points, "condition": self._condition(condition, points)}
         draws = self.seed if seed is None else seed
 
         def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
             return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition),)
 
-        (tokens,) = self.blocks.run(block, len(points), arrays, [(self.codec.steps,)])
-        return tokens.astype(np.uint8 if self.codec.vocabulary <= 256 else np.uint16)
+        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape])
+        return tokens.astype(self.codec.dtype)
 
     def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
-        """Return logits [N, T, V] of each step, given z [N, Z] and the true steps of ``windows`` [N, T] before it.
+        """Return logits [N, T, V] of each step, given z [N, Z] and the true steps of ``windows`` before it.
+
+        Windows are [N, T], or [N, T, K]: then V is the sum of the classes of all K. A model with the likelihood ``nade`` has
+        other outputs, see :meth:`musicvae_lite.models.sequence.SequenceAutoencoder.logits`.
 
         Raises:
             UsageError: if a shape or a value does not fit the model, or the model has no logits.
@@ -288,22 +288,42 @@ class Session:
         model = self.model
         if not isinstance(model, SequenceAutoencoder):
             raise UsageError(f"{self.name} is no sequence model; it has no logits")
-        arrays: dict[str, NDArray[Any] | None] = {"z": points, "x": tokens, "condition": _condition(condition, points)}
+        arrays: dict[str, NDArray[Any] | None] = {"z": points, "x": tokens, "condition": self._condition(condition, points)}
 
         def block(start: int, z: Tensor, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
             return (model.logits(z, Batch(x, x, condition=condition)).float(),)
 
-        (logits,) = self.blocks.run(block, len(points), arrays, [(tokens.shape[1], self.codec.vocabulary)])
+        (logits,) = self.blocks.run(block, len(points), arrays, [(tokens.shape[1], model.decoder.likelihood.size)])
         return logits
 
     def _tokens(self, windows: NDArray[Any]) -> NDArray[np.int64]:
-        array = np.asarray(windows)
-        shape = f"[N, {self.codec.steps}]"
-        if array.ndim != 2 or array.shape[1] != self.codec.steps or not np.issubdtype(array.dtype, np.integer):
-            raise UsageError(f"{self.name} reads integer windows {shape}; these are {array.dtype} {list(array.shape)}")
-        if array.size and not 0 <= int(array.min()) <= int(array.max()) < self.codec.vocabulary:
-            raise UsageError(f"classes run from 0 to {self.codec.vocabulary - 1}; these go from {array.min()} to {array.max()}")
+        array, sizes = np.asarray(windows), np.array(self.codec.sizes)
+        shape = list(self.codec.shape)
+        if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.integer):
+            wanted = ", ".join(["N", *map(str, shape)])
+            raise UsageError(f"{self.name} reads integer windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
+        last = sizes - 1 if len(shape) > 1 else sizes[0] - 1
+        if ((array < 0) | (array > last)).any():
+            raise UsageError(f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} to {array.max()}")
         return array.astype(np.int64)
+
+    def _condition(self, condition: NDArray[Any] | None, rows: NDArray[Any]) -> Floats | None:
+        """Check the control input, which a model has or has not.
+
+        Raises:
+            UsageError: it is missing, not wanted, or of another shape.
+        """
+        size = self.model.control_size if isinstance(self.model, SequenceAutoencoder) else 0
+        if condition is None:
+            if size:
+                raise UsageError(f"{self.name} is told of {size} control numbers a step; give condition [N, T, {size}]")
+            return None
+        array = np.asarray(condition, np.float32)
+        wanted = (len(rows), self.codec.steps, size)
+        if not size or array.shape != wanted:
+            takes = f"takes a condition {list(wanted)}" if size else "takes no condition"
+            raise UsageError(f"{self.name} {takes}; this is {list(array.shape)}")
+        return array
 
 
 def _lengths(lengths: NDArray[Any] | None, tokens: NDArray[Any]) -> NDArray[np.int64] | None:
@@ -315,23 +335,3 @@ def _lengths(lengths: NDArray[Any] | None, tokens: NDArray[Any]) -> NDArray[np.i
     if array.size and not 1 <= int(array.min()) <= int(array.max()) <= tokens.shape[1]:
         raise UsageError(f"lengths run from 1 to {tokens.shape[1]}; these go from {array.min()} to {array.max()}")
     return array.astype(np.int64)
-
-
-def _condition(condition: NDArray[Any] | None, rows: NDArray[Any]) -> Floats | None:
-    if condition is None:
-        return None
-    array = np.asarray(condition, np.float32)
-    if array.ndim != 3 or len(array) != len(rows):
-        raise UsageError(f"condition is [N, T, C] with N {len(rows)}; it is {list(array.shape)}")
-    return array
-
-
-def _agreement(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Return the fraction of equal entries; 1 where there are none."""
-    return float((a == b).mean()) if a.size else 1.0
-
-
-def _agreement_of_onsets(heard: NDArray[Any], given: NDArray[Any]) -> float:
-    """Return the fraction of the steps at which a note of ``given`` starts that ``heard`` has right."""
-    onsets = given >= FIRST_NOTE
-    return _agreement(heard[onsets], given[onsets])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.melody import FIRST_NOTE, NOTE_OFF
 from musicvae_lite.errors import UsageError
 from musicvae_lite.files import atomic_output
@@ -30,13 +31,34 @@ _START, _END = "#2f6db5", "#d9622b"  # blue to orange: told apart with every com
 _PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
 
 
-def roll_image(windows: NDArray[Any]) -> NDArray[np.float64]:
-    """Draw melody windows [N, T] side by side, all 88 keys, low notes at the bottom.
+def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArray[np.float64]:
+    """Draw windows [N, T] or [N, T, K] side by side: melodies on 88 keys, low notes at the bottom; of a trio voice over voice.
+
+    Args:
+        windows: of melodies, drums or trios.
+        codec: that made them; default: of melodies.
 
     Returns:
         Brightness 0 to 1 [H, W]: 1 where a note starts, 0.6 where it goes on, 0.3 between windows.
     """
     windows = np.asarray(windows)
+    kind = "melody" if codec is None else codec.kind
+    if kind == "melody":
+        return _framed(_melody_rolls(windows))
+    if kind == "trio":
+        lines = [_melody_rolls(windows[..., voice]) for voice in (0, 1)]
+        return _framed(np.concatenate([*lines, _drum_rolls(windows[..., 2])], axis=1))
+    return _framed(_drum_rolls(windows))
+
+
+def _drum_rolls(windows: NDArray[Any]) -> NDArray[np.float64]:
+    """Return drum windows as pictures [N, classes, T], the first class at the bottom: tokens of 9 bits [N, T], or bits."""
+    bits = (windows[..., None].astype(np.int64) >> np.arange(9)) & 1 if windows.ndim == 2 else windows
+    return bits.astype(np.float64).transpose(0, 2, 1)[:, ::-1]
+
+
+def _melody_rolls(windows: NDArray[Any]) -> NDArray[np.float64]:
+    """Return melody windows [N, T] as pictures [N, 88, T]."""
     count, steps = windows.shape
     keys = 88
     sounding = _sounding(windows)
@@ -44,8 +66,13 @@ def roll_image(windows: NDArray[Any]) -> NDArray[np.float64]:
     window, step = np.nonzero((sounding >= 0) & (sounding < keys))
     key = sounding[window, step]
     rolls[window, keys - 1 - key, step] = np.where(windows[window, step] >= FIRST_NOTE, 1.0, 0.6)
+    return rolls
+
+
+def _framed(rolls: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lay pictures [N, H, W] side by side, enlarged, with a line after each."""
     large = rolls.repeat(_PIXELS, axis=1).repeat(_PIXELS, axis=2)
-    line = np.full((count, keys * _PIXELS, 1), 0.3)
+    line = np.full((*large.shape[:2], 1), 0.3)
     return np.concatenate(list(np.concatenate([large, line], axis=2)), axis=1)
 
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
-    {"blocks", "passages", "results"},
+    {"blocks", "magenta", "passages", "results"},
     {"picture_session"},
     {"session", "gallery"},
 ]

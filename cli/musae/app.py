@@ -28,6 +28,7 @@ VERBS = {
     "prepare": ("prepare", "Make a training corpus from folders of MIDI files."),
     "train": ("train", "Train a model on a prepared corpus or on pictures."),
     "evaluate": ("evaluate", "Measure a model on a prepared corpus."),
+    "import-magenta": ("import_magenta", "Make a model of a checkpoint of Magenta's MusicVAE."),
     "models": ("models", "List models, shipped or in folders."),
     "presets": ("presets", "List the settings to train with, or print one."),
 }
@@ -55,7 +56,7 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"musae.verbs.{VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name if cmd_name != "inspect" else "inspect_")
+        command: click.Command = getattr(module, "inspect_" if cmd_name == "inspect" else cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

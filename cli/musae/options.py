@@ -204,6 +204,24 @@ def one_or_two(ctx: click.Context, parameter: click.Parameter, value: str | None
     return int(parts[0]), int(parts[-1])
 
 
+def role_option(function: F) -> F:
+    """Add ``--role ROLE=N`` (``ROLE=N,M`` for two inputs); the verb gets ``roles``, one mapping for each of two inputs."""
+
+    def parse(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[dict[str, int], dict[str, int]]:
+        roles: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        for value in values:
+            role, sign, numbers = value.partition("=")
+            pair = one_or_two(ctx, parameter, numbers) if sign and role.strip() else None
+            if pair is None:
+                raise click.BadParameter(f"{value!r} is not ROLE=N, such as bass=3", ctx, parameter)
+            for own, number in zip(roles, pair, strict=True):
+                own[role.strip()] = number
+        return roles
+
+    text = "Track of a voice (melody, bass, drums), whatever its program; may be repeated."
+    return click.option("--role", "roles", multiple=True, callback=parse, metavar="ROLE=N", help=text)(function)
+
+
 def examples(*lines: str) -> str:
     """Return the end of a verb's help."""
     return "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines)

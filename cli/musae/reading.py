@@ -24,10 +24,9 @@ def codec_of(model: str) -> ScoreCodec:
 
 def place(passage: Passage, bars: int) -> str:
     """Say where a window of ``bars`` bars is: ``track 1 (Melody), bars 5-6``."""
-    name = f" ({passage.track_name})" if passage.track_name else ""
     first = int(passage.bars[0])
     where = f"bar {first}" if bars == 1 else f"bars {first}-{first + bars - 1}"
-    return f"track {passage.track}{name}, {where}"
+    return f"{passage.place}, {where}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -46,12 +46,19 @@ class Encoded:
         origin: array of :data:`ORIGIN` [N].
         dropped: what was left out, notes per reason; a reason that begins with ``window`` counts windows.
         drops: the same per track, with bars.
+        tracks: for a codec of several voices, the index of each one's track [N, R]; its first column is ``origin["track"]``.
     """
 
     windows: NDArray[Any]
     origin: NDArray[np.void]
     dropped: Counter[str]
     drops: tuple[Drop, ...] = ()
+    tracks: NDArray[np.uint16] | None = None
+
+    @property
+    def parts(self) -> NDArray[np.uint16]:
+        """Index of the track of each voice [N, R]."""
+        return self.origin["track"][:, None] if self.tracks is None else self.tracks
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,14 @@ class ScoreCodec(Codec):
     """Turns scores into windows of steps (small integers) and windows into scores.
 
     Law: ``encode(decode(w)).windows[0] == w`` for every window ``w`` that the codec made.
+
+    Attributes:
+        roles: names of the voices R that a window holds.
+        item: what messages call the content of a window.
     """
+
+    roles: ClassVar[tuple[str, ...]]
+    item: ClassVar[str]
 
     @property
     @abstractmethod
@@ -119,16 +133,43 @@ class ScoreCodec(Codec):
     @property
     @abstractmethod
     def vocabulary(self) -> int:
-        """Number of classes V of a step."""
+        """Number of classes V of a step; of several numbers a step the sum."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of classes of each number of a step."""
+        return (self.vocabulary,)
+
+    @property
+    def table(self) -> list[list[float]] | None:
+        """Vectors [V, D] that stand for the classes where an encoder learns none; None for one-hot ones."""
+        return None
 
     @abstractmethod
-    def encode(self, score: Score, tracks: Sequence[int] | None = None) -> Encoded:
+    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
         """Cut a score into windows.
 
         Args:
             score: the piece.
             tracks: indices into ``score.tracks`` to use; default all.
+            roles: index of the track to use for each voice that is named; default all that fit.
+
+        Raises:
+            UsageError: no such track or role.
         """
+
+    @abstractmethod
+    def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something starts, [N, T, R]."""
+
+    def right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say for each step and voice whether two windows agree, [N, T, R]."""
+        same: NDArray[np.bool_] = (heard == given)[..., None]
+        return same
+
+    def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
+        """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
+        return ""
 
     @abstractmethod
     def decode(
@@ -158,6 +199,36 @@ class ScoreCodec(Codec):
     @abstractmethod
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why."""
+
+
+def chosen_tracks(
+    tracks: Sequence[int] | None, roles: Mapping[str, int] | None, known: tuple[str, ...], score: Score
+) -> list[int] | None:
+    """Return the tracks to use of a codec of one voice, named as tracks or by their role; None for all.
+
+    Raises:
+        UsageError: no such track or role.
+    """
+    check_roles(roles, known, score)
+    named = list(roles.values()) if roles else None
+    chosen = named if tracks is None else [*tracks, *(named or [])]
+    for track in chosen or []:
+        if not 0 <= track < len(score.tracks):
+            raise UsageError(f"{score.source}: there is no track {track + 1}; the tracks are 1 to {len(score.tracks)}")
+    return chosen
+
+
+def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: Score) -> None:
+    """Refuse a role that the codec does not have, or a track that the score does not have.
+
+    Raises:
+        UsageError: naming it.
+    """
+    for role, track in (roles or {}).items():
+        if role not in known:
+            raise UsageError(f"there is no role {role!r} here; {suggest(role, known)}")
+        if not 0 <= track < len(score.tracks):
+            raise UsageError(f"{score.source}: there is no track {track + 1} for {role}; the tracks are 1 to {len(score.tracks)}")
 
 
 @cache

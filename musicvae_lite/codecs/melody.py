@@ -15,13 +15,13 @@ Where this codec differs on purpose:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport
+from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, chosen_tracks
 from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -78,6 +78,8 @@ class MelodyCodec(ScoreCodec):
     """
 
     kind = "melody"
+    roles = ("melody",)
+    item = "melody"
 
     def __init__(
         self,
@@ -156,16 +158,9 @@ class MelodyCodec(ScoreCodec):
             "require_onset": self.require_onset,
         }
 
-    def encode(self, score: Score, tracks: Sequence[int] | None = None) -> Encoded:
-        """Cut the melodies of a score into windows, uint8 [N, T].
-
-        Args:
-            score: the piece.
-            tracks: indices into ``score.tracks`` to use; default all.
-
-        Raises:
-            UsageError: if a track does not exist.
-        """
+    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
+        """Cut the melodies of a score into windows, uint8 [N, T]; see :meth:`ScoreCodec.encode`."""
+        tracks = chosen_tracks(tracks, roles, self.roles, score)
         grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
         refused = Refused(score, grid)
         lines = self._lines(score, grid, refused, tracks)
@@ -177,7 +172,7 @@ class MelodyCodec(ScoreCodec):
         windows, origin, silent = self._render(lines, spans, grid)
         drops = [drop for drop in refused.drops() if tracks is None or drop.track in tracks]
         if self.require_onset and silent.any():
-            drops += _silent_drops(origin[silent])
+            drops += silent_drops(origin[silent])
             windows, origin = windows[~silent], origin[~silent]
         dropped: Counter[str] = Counter()
         for drop in drops:
@@ -227,7 +222,7 @@ class MelodyCodec(ScoreCodec):
             refused.mark(outside, f"pitch outside {self.min_pitch}-{self.max_pitch}")
         usable = refused.code == 0
         if tracks is not None:
-            usable &= np.isin(notes["track"], _valid_tracks(tracks, score))
+            usable &= np.isin(notes["track"], tracks)
         return np.flatnonzero(usable)
 
     def _melody_numbers(self, lines: _Lines) -> Ints:
@@ -380,6 +375,11 @@ class MelodyCodec(ScoreCodec):
         on = tokens[events] >= FIRST_NOTE
         return events[on], ends[on], tokens[events][on].astype(np.int64) + (self.min_pitch - FIRST_NOTE)
 
+    def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say at which steps of windows [N, T] a note starts, [N, T, 1]."""
+        starts: NDArray[np.bool_] = (windows >= FIRST_NOTE)[..., None]
+        return starts
+
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how many semitones each window [N, T] can move down (<= 0) and up (>= 0), int8 [N] each; 0, 0 for no notes."""
         highest = windows.max(axis=1, initial=0).astype(np.int16)
@@ -403,17 +403,10 @@ class MelodyCodec(ScoreCodec):
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why."""
         encoded = self.encode(score)
-        return [_track_report(index, score, encoded, self.bars) for index in range(len(score.tracks))]
+        return [track_report(index, score, encoded, self.bars) for index in range(len(score.tracks))]
 
 
-def _valid_tracks(tracks: Sequence[int], score: Score) -> list[int]:
-    for track in tracks:
-        if not 0 <= track < len(score.tracks):
-            raise UsageError(f"{score.source}: there is no track {track + 1}; the tracks are 1 to {len(score.tracks)}")
-    return list(tracks)
-
-
-def _silent_drops(origin: NDArray[np.void]) -> list[Drop]:
+def silent_drops(origin: NDArray[np.void]) -> list[Drop]:
     """Report windows without an onset, by track."""
     drops = []
     for track in np.unique(origin["track"]).tolist():
@@ -422,17 +415,18 @@ def _silent_drops(origin: NDArray[np.void]) -> list[Drop]:
     return drops
 
 
-def _track_report(index: int, score: Score, encoded: Encoded, bars: int) -> TrackReport:
+def track_report(index: int, score: Score, encoded: Encoded, bars: int) -> TrackReport:
+    """Say what a track (by index) gives: the windows of ``bars`` bars that come from it, and what was left out."""
     track = score.tracks[index]
     notes = score.notes[score.notes["track"] == index]
     at = encoded.origin["bar"][encoded.origin["track"] == index]
     covered = (int(at.min()) + 1, int(at.max()) + bars) if len(at) else None
     refused = Counter({drop.reason: drop.count for drop in encoded.drops if drop.track == index})
-    role = _role(track, notes)
+    role = guess_role(track, notes)
     return TrackReport(index + 1, track.name, track.program, track.is_drum, len(notes), role, len(at), covered, refused)
 
 
-def _role(track: Track, notes: NDArray[np.void]) -> str:
+def guess_role(track: Track, notes: NDArray[np.void]) -> str:
     """Guess what a track does: by channel and program as Magenta's trio does, by polyphony between melody and chords."""
     if track.is_drum:
         return "drums"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.codecs.melody import FIRST_NOTE
+from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.codecs.melody import MelodyCodec
 from musicvae_lite.latent import active_units
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.noise import Noise
@@ -30,6 +32,7 @@ class Measures:
         accuracy_forced: right steps when the true past is given (teacher forcing), z the posterior mean.
         active_units: latent dimensions whose mean varies over the windows (variance above 0.01; Burda et al. 2016).
         n: windows measured.
+        voices: accuracy and onset accuracy of each voice, where there are several; the figures above are over all of them.
     """
 
     nll_nats: float
@@ -41,60 +44,82 @@ class Measures:
     accuracy_forced: float
     active_units: int
     n: int
+    voices: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, float]:
-        """Return the measures by name."""
-        return asdict(self)
+        """Return the measures by name; those of a voice as ``accuracy_bass`` and ``onset_accuracy_bass``."""
+        values = {key: value for key, value in asdict(self).items() if key != "voices"}
+        for voice, (accuracy, onsets) in self.voices.items():
+            values |= {f"accuracy_{voice}": accuracy, f"onset_accuracy_{voice}": onsets}
+        return values
 
 
 @torch.inference_mode()
-def evaluate_windows(model: Autoencoder, windows: NDArray[np.uint8], seed: int = 0, batch_size: int = 256) -> Measures:
-    """Measure ``model`` on token windows [N, T]; the draws depend on ``seed`` and the order of the windows alone.
+def evaluate_windows(
+    model: Autoencoder, windows: NDArray[Any], seed: int = 0, batch_size: int = 256, codec: ScoreCodec | None = None
+) -> Measures:
+    """Measure ``model`` on windows [N, T] or [N, T, K]; the draws depend on ``seed`` and the order of the windows alone.
+
+    ``codec`` says what starts where; default: melodies.
 
     Raises:
         ValueError: if there is no window.
     """
     if len(windows) == 0:
         raise ValueError("there is no window to measure")
+    codec = MelodyCodec() if codec is None else codec
     training = model.training
     model.eval()
     device = next(model.parameters()).device
-    sums: dict[str, float] = {}
+    sums: dict[str, NDArray[np.float64]] = {}
     means: list[Tensor] = []
     for start in range(0, len(windows), batch_size):
-        tokens = torch.from_numpy(windows[start : start + batch_size].astype(np.int64)).to(device)
-        mean, terms = _measure_batch(model, Batch(tokens, tokens), Noise(seed, start))
+        rows = windows[start : start + batch_size].astype(np.int64)
+        tokens = torch.from_numpy(rows).to(device)
+        mean, terms = _measure_batch(model, Batch(tokens, tokens), rows, codec, Noise(seed, start))
         means.append(mean)
         for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + value.item()
+            sums[key] = sums.get(key, 0.0) + np.asarray(value, np.float64)
     model.train(training)
-    n, steps, onsets = len(windows), windows.size, max(1, int((windows >= FIRST_NOTE).sum()))
+    n, steps, onsets = len(windows), sums["steps"], np.maximum(sums["onsets"], 1)
+    total, starts = steps.sum(), max(1.0, float(sums["onsets"].sum()))
+    each = zip(codec.roles, sums["right"] / steps, sums["right_onsets"] / onsets, strict=True)
     return Measures(
-        nll_nats=sums["nll"] / n,
-        kl_bits=sums["kl"] / NATS_PER_BIT / n,
-        accuracy=sums["right"] / steps,
-        onset_accuracy=sums["right_onsets"] / onsets,
-        exact=sums["exact"] / n,
-        accuracy_sampled=sums["right_sampled"] / steps,
-        accuracy_forced=sums["right_forced"] / steps,
+        nll_nats=float(sums["nll"]) / n,
+        kl_bits=float(sums["kl"]) / NATS_PER_BIT / n,
+        accuracy=float(sums["right"].sum() / total),
+        onset_accuracy=float(sums["right_onsets"].sum() / starts),
+        exact=float(sums["exact"]) / n,
+        accuracy_sampled=float(sums["right_sampled"].sum() / total),
+        accuracy_forced=float(sums["right_forced"].sum() / total),
         active_units=active_units(torch.cat(means)),
         n=n,
+        voices={role: (float(right), float(started)) for role, right, started in each} if len(codec.roles) > 1 else {},
     )
 
 
-def _measure_batch(model: Autoencoder, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the posterior means [B, Z] and sums over the batch of each measure."""
+def _measure_batch(
+    model: Autoencoder, batch: Batch, rows: NDArray[np.int64], codec: ScoreCodec, noise: Noise
+) -> tuple[Tensor, dict[str, Any]]:
+    """Return the posterior means [B, Z] and sums over the batch of each measure, those of steps for each voice."""
     latent = model.encode(batch)
-    target, length = batch.target, batch.target.shape[1]
+    length = batch.target.shape[1]
     sampled = latent.sample(noise)
-    greedy = model.decode(latent.mean, length) == target
-    drawn = model.decode(sampled, length, temperature=1.0, noise=noise) == target
+
+    def right(heard: Tensor) -> NDArray[np.bool_]:
+        return codec.right(heard.cpu().numpy(), rows)
+
+    greedy = right(model.decode(latent.mean, length))
+    drawn = right(model.decode(sampled, length, temperature=1.0, noise=noise))
+    starts = codec.onsets(rows)
     return latent.mean.float(), {
-        "nll": model.nll(sampled, batch).sum(),
-        "kl": latent.kl().sum(),
-        "right": greedy.sum(),
-        "right_onsets": (greedy & (target >= FIRST_NOTE)).sum(),
-        "exact": greedy.all(1).sum(),
-        "right_sampled": drawn.sum(),
-        "right_forced": (model.predict(latent.mean, batch) == target).sum(),
+        "nll": model.nll(sampled, batch).sum().item(),
+        "kl": latent.kl().sum().item(),
+        "steps": np.full(greedy.shape[-1], greedy[..., 0].size),
+        "onsets": starts.sum((0, 1)),
+        "right": greedy.sum((0, 1)),
+        "right_onsets": (greedy & starts).sum((0, 1)),
+        "exact": greedy.all((1, 2)).sum(),
+        "right_sampled": drawn.sum((0, 1)),
+        "right_forced": right(model.predict(latent.mean, batch)).sum((0, 1)),
     }

@@ -32,6 +32,7 @@ class MusicMaterial(Material):
 
     def __init__(self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
+        self.codec = corpus.codec
         self.transpose = config.data.transpose
         self.held_out = bool(len(valid))
         self.notice = "" if self.held_out else _NO_SONG_HELD_OUT
@@ -53,6 +54,10 @@ class MusicMaterial(Material):
         """
         if not sources:
             raise UsageError(f"{config.name} learns from a prepared corpus; name it with --data ('musae prepare' makes one)")
+        if config.model.kind == "sequence" and config.model.control_size:
+            raise UsageError(
+                f"{config.name} is told of {config.model.control_size} control numbers a step; no corpus has them yet"
+            )
         corpus = Corpus.open(sources)
         if corpus.codec.config() != config.codec.model_dump(mode="json"):
             raise UsageError(_difference(config, corpus))
@@ -69,7 +74,7 @@ class MusicMaterial(Material):
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on held-out windows; see :class:`musicvae_lite.evaluation.sequences.Measures`."""
-        measures = evaluate_windows(model, self.valid, seed=seed)
+        measures = evaluate_windows(model, self.valid, seed=seed, codec=self.codec)
         return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
 
     @torch.inference_mode()
@@ -78,13 +83,13 @@ class MusicMaterial(Material):
         windows = self.valid[:_SHOWN]
         tokens = torch.from_numpy(windows.astype(np.int64)).to(next(model.parameters()).device)
         heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
-        return np.concatenate([roll_image(windows), roll_image(heard.cpu().numpy())])
+        return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])
 
 
-def _choose(held_out: Corpus, count: int) -> NDArray[np.uint8]:
+def _choose(held_out: Corpus, count: int) -> NDArray[Any]:
     """Return the windows to validate on, the same ones throughout the run."""
     order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0)).numpy()
-    windows: NDArray[np.uint8] = held_out.windows[order[:count]]
+    windows: NDArray[Any] = held_out.windows[order[:count]]
     return windows
 
 

@@ -101,7 +101,7 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
     from musicvae_lite.models import image, sequence
 
     if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
-        return sequence.build(config.model, codec.vocabulary, codec.steps)
+        return sequence.build(config.model, codec.sizes, codec.steps, codec.table)
     if config.model.kind == "image" and isinstance(codec, ImageCodec):
         return image.build(config.model, codec, config.data.corrupt)
     raise ValueError(f"a {config.model.kind} model does not go with codec {codec.kind!r}")

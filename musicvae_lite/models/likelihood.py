@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,85 @@ class Categorical(nn.Module):
         # Gumbel-max: the argmax of logits plus Gumbel noise is a draw from the softmax.
         uniform = noise.uniform(logits.shape, logits.device).clamp(1e-20, 1 - 1e-7)
         return (logits.float() / temperature - torch.log(-torch.log(uniform))).argmax(-1)
+
+
+class Joint(nn.Module):
+    """Several classes a step, independent given the decoder's state: the three voices of a trio.
+
+    Attributes:
+        size: number of decoder outputs per step, the logits of all one after another.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.parts = [Categorical(classes) for classes in sizes]
+        self.sizes = list(sizes)
+        self.size = sum(sizes)
+
+    def nll(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return [B, T] nats for logits [B, T, V] and classes [B, T, K], summed over K."""
+        pieces = zip(self.parts, torch.split(logits, self.sizes, -1), target.unbind(-1), strict=True)
+        return torch.stack([part.nll(own, classes) for part, own, classes in pieces]).sum(0)
+
+    def sample(self, logits: Tensor, temperature: float, noise: Noise | None) -> Tensor:
+        """Draw [B, K] classes, logits [B, V]; temperature 0 takes the likeliest of each."""
+        pieces = zip(self.parts, torch.split(logits, self.sizes, -1), strict=True)
+        return torch.stack([part.sample(own, temperature, noise) for part, own in pieces], -1)
+
+
+class Nade(nn.Module):
+    """Bits of a step, each told of those before it (neural autoregressive distribution estimator, Larochelle & Murray 2011).
+
+    With outputs (b, c) of the decoder: ``a = b``; bit i is 1 with probability ``sigmoid(c_i + decode_i . sigmoid(a))``, and
+    then ``a`` grows by ``encode_i`` if it is.
+
+    Args:
+        bits: number of bits K.
+        hidden: size of ``a``.
+
+    Attributes:
+        size: number of decoder outputs per step, hidden + K.
+    """
+
+    def __init__(self, bits: int, hidden: int) -> None:
+        super().__init__()
+        self.bits, self.hidden = bits, hidden
+        self.size = hidden + bits
+        self.encode = nn.Parameter(torch.randn(bits, hidden) / math.sqrt(bits))
+        self.decode = nn.Parameter(torch.randn(bits, hidden) / math.sqrt(bits))
+
+    def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return [B, T] nats for outputs [B, T, hidden + K] and bits [B, T, K]; computed in float32, with Magenta's 1e-6."""
+        bits = target.float()
+        start, bias = torch.split(outputs.float(), [self.hidden, self.bits], -1)
+        # What the bits before each one add to a: sums over the bits, for all at once.
+        added = torch.cumsum(bits.unsqueeze(-1) * self.encode, -2) - bits.unsqueeze(-1) * self.encode
+        lit = torch.sigmoid(bias + (torch.sigmoid(start.unsqueeze(-2) + added) * self.decode).sum(-1))
+        return -torch.where(bits > 0, torch.log(1e-6 + lit), torch.log(1e-6 + 1 - lit)).sum(-1)
+
+    def sample(self, outputs: Tensor, temperature: float, noise: Noise | None) -> Tensor:
+        """Draw [B, K] bits, outputs [B, hidden + K]; temperature 0 takes the likelier value of each.
+
+        Raises:
+            ValueError: if there is a temperature but no noise to draw with.
+        """
+        if temperature > 0 and noise is None:
+            raise ValueError("drawing at a temperature above 0 needs noise")
+        a, bias = torch.split(outputs.float(), [self.hidden, self.bits], -1)
+        bits = []
+        for index in range(self.bits):
+            logit = bias[..., index] + torch.sigmoid(a) @ self.decode[index].float()
+            if temperature > 0 and noise is not None:
+                bit = noise.uniform(logit.shape, logit.device) < torch.sigmoid(logit / temperature)
+            else:
+                bit = logit >= 0
+            a = a + bit.unsqueeze(-1) * self.encode[index].float()
+            bits.append(bit)
+        return torch.stack(bits, -1).long()
+
+
+#: What may stand at the end of a sequence decoder.
+StepLikelihood = Categorical | Joint | Nade
 
 
 class Bernoulli(nn.Module):

@@ -7,6 +7,8 @@ checkpoint of another program can be copied in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 import torch
@@ -15,35 +17,12 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from musicvae_lite.models import FORCED, Teacher
-from musicvae_lite.models.likelihood import Categorical
+from musicvae_lite.models.inputs import EventInput
+from musicvae_lite.models.likelihood import StepLikelihood
 from musicvae_lite.noise import Noise
 
 State = list[tuple[Tensor, Tensor]]
 Readout = Literal["final", "steps"]
-
-
-class TokenInput(nn.Module):
-    """Token classes to vectors: an embedding, or one-hot vectors where ``size`` is None (Magenta's form).
-
-    The class ``tokens`` (one past the last) stands for "nothing": the start of a piece or a hidden input. It is a zero
-    vector.
-    """
-
-    one_hot: Tensor
-
-    def __init__(self, tokens: int, size: int | None) -> None:
-        super().__init__()
-        self.tokens = tokens
-        self.size = tokens if size is None else size
-        self.embedding = None if size is None else nn.Embedding(tokens + 1, size, padding_idx=tokens)
-        self.register_buffer("one_hot", torch.eye(tokens + 1, tokens) if size is None else None, persistent=False)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return [B, T, size] for classes [B, T]."""
-        if self.embedding is not None:
-            vectors: Tensor = self.embedding(tokens)
-            return vectors
-        return F.embedding(tokens, self.one_hot)
 
 
 class LstmStack(nn.Module):
@@ -103,8 +82,25 @@ class LstmStack(nn.Module):
         return x, after
 
 
+_filled_later: ContextVar[bool] = ContextVar("filled_later", default=False)
+
+
+@contextmanager
+def filled_later() -> Iterator[None]:
+    """Build layers without their start values, which take seconds at 2048 units; for weights that are read from a file."""
+    token = _filled_later.set(True)
+    try:
+        yield
+    finally:
+        _filled_later.reset(token)
+
+
 def _start_weights(layer: nn.Module) -> None:
     """Start input weights at Glorot's scale, recurrent ones orthogonal, forget gates open (Jozefowicz et al. 2015)."""
+    if _filled_later.get():
+        for name, parameter in layer.named_parameters():
+            parameter.requires_grad_("bias_hh" not in name)
+        return
     for name, parameter in layer.named_parameters():
         if "weight_ih" in name:
             nn.init.xavier_uniform_(parameter)
@@ -119,92 +115,105 @@ def _start_weights(layer: nn.Module) -> None:
                 parameter.requires_grad_(False)
 
 
+def summary(stack: LstmStack, project: nn.Linear | None, x: Tensor, length: Tensor | None, steps: int) -> Tensor:
+    """Return one vector for each sequence x [B, T, D], T up to ``steps``.
+
+    It is the last state of each direction, or, with ``project``, what the map makes of the outputs of all ``steps`` steps.
+    """
+    outputs, state = stack(x, length=length)
+    if project is None:
+        top: Tensor = state[-1][0]
+        return top
+    read: Tensor = project(outputs)
+    return F.pad(read, (0, 0, 0, steps - read.shape[1])).flatten(1)
+
+
 class LstmEncoder(nn.Module):
-    """Bidirectional LSTM over token classes (or vectors) to one vector per example.
+    """Bidirectional LSTM over the events of a sequence to one vector.
 
     Args:
-        tokens: number of token classes.
+        events: makes vectors of events.
         sizes: hidden size of each layer, per direction.
-        token_size: size of the token embedding; None for one-hot vectors.
         readout: ``final``: last hidden state of each direction (MusicVAE); ``steps``: the outputs of all ``length`` steps,
             each mapped to ``readout_size`` numbers, so that no step's content has to survive the recurrence.
         readout_size: numbers a step, for ``steps``.
         length: number of steps; ``steps`` needs it.
+        control_size: numbers a step of the control input C.
     """
 
     def __init__(
         self,
-        tokens: int,
+        events: EventInput,
         sizes: Sequence[int],
-        token_size: int | None = None,
         readout: Readout = "final",
         readout_size: int = 32,
-        length: int = 0,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.tokens = TokenInput(tokens, token_size)
-        self.stack = LstmStack(self.tokens.size, sizes, bidirectional=True, dropout=dropout)
-        self.length = length
-        self.project = nn.Linear(self.stack.output_size, readout_size) if readout == "steps" else None
-        self.output_size = self.stack.output_size if self.project is None else length * readout_size
-
-    def forward(self, tokens: Tensor, length: Tensor | None = None) -> Tensor:
-        """Return [B, output_size] for token classes [B, T]."""
-        outputs, state = self.stack(self.tokens(tokens.long()), length=length)
-        if self.project is None:
-            top: Tensor = state[-1][0]
-            return top
-        steps: Tensor = self.project(outputs)
-        return F.pad(steps, (0, 0, 0, self.length - steps.shape[1])).flatten(1)
-
-
-class LstmDecoder(nn.Module):
-    """LSTM decoder: starts from tanh(W z) and sees [previous event, z, position, control] at every step.
-
-    Args:
-        likelihood: distribution of one event.
-        latent_size: Z.
-        sizes: hidden size of each layer.
-        token_size: size of the embedding of the previous event; None for one-hot vectors.
-        plan_size: size of a vector that each step gets of its own by a linear map of z; 0 for none.
-        position_size: size of a learned embedding of the step's number; 0 for none.
-        length: number of steps that plan and position know.
-    """
-
-    def __init__(
-        self,
-        likelihood: Categorical,
-        latent_size: int,
-        sizes: Sequence[int],
-        token_size: int | None = None,
-        plan_size: int = 0,
-        position_size: int = 0,
         length: int = 0,
         control_size: int = 0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.tokens = events
+        self.stack = LstmStack(events.size + control_size, sizes, bidirectional=True, dropout=dropout)
+        self.length = length
+        self.project = nn.Linear(self.stack.output_size, readout_size) if readout == "steps" else None
+        self.output_size = self.stack.output_size if self.project is None else length * readout_size
+
+    def forward(self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None) -> Tensor:
+        """Return [B, output_size] for events [B, T] (or [B, T, K]), with control [B, T, C]."""
+        return summary(self.stack, self.project, with_control(self.tokens(events), control), length, self.length)
+
+
+def with_control(x: Tensor, control: Tensor | None) -> Tensor:
+    """Return x [B, T, D] followed by control [B, T, C], where there is one."""
+    return x if control is None else torch.cat([x, control.to(x.dtype)], -1)
+
+
+class LstmDecoder(nn.Module):
+    """LSTM decoder: starts from tanh(W z) and sees [previous event, z, plan, position, control] at every step.
+
+    Args:
+        events: makes vectors of events.
+        likelihood: distribution of one event.
+        latent_size: Z.
+        sizes: hidden size of each layer.
+        plan_size: size of a vector that each step gets of its own by a linear map of z; 0 for none.
+        position_size: size of a learned embedding of the step's number; 0 for none.
+        length: number of steps that plan and position know.
+        control_size: numbers a step of the control input C.
+        latent_input: whether z is part of the input of every step; without, a plan can say what a step needs at less cost.
+    """
+
+    def __init__(
+        self,
+        events: EventInput,
+        likelihood: StepLikelihood,
+        latent_size: int,
+        sizes: Sequence[int],
+        plan_size: int = 0,
+        position_size: int = 0,
+        length: int = 0,
+        control_size: int = 0,
+        dropout: float = 0.0,
+        latent_input: bool = True,
+    ) -> None:
+        super().__init__()
+        self.latent_input = latent_input
         self.likelihood = likelihood
-        self.tokens = TokenInput(likelihood.classes, token_size)
+        self.tokens = events
         self.length = length
         self.plan = nn.Linear(latent_size, length * plan_size) if plan_size else None
         self.position = nn.Parameter(torch.randn(length, position_size) * 0.1) if position_size else None
-        inputs = self.tokens.size + latent_size + plan_size + position_size + control_size
+        inputs = events.size + latent_size * latent_input + plan_size + position_size + control_size
         self.stack = LstmStack(inputs, sizes, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(sizes))
         self.output = nn.Linear(self.stack.output_size, likelihood.size)
 
-    def initial_state(self, z: Tensor) -> State:
-        """Return (h, c) of each layer from z [B, Z]; the linear map holds c, h of layer 0, then of layer 1 and so on."""
-        parts = torch.split(torch.tanh(self.start(z)), [size for size in self.stack.sizes for _ in "ch"], dim=1)
-        return [(h.contiguous(), c.contiguous()) for c, h in zip(parts[::2], parts[1::2], strict=True)]
-
     def forced(self, z: Tensor, previous: Tensor, control: Tensor | None = None) -> Tensor:
-        """Return logits [B, T, V] where the event before each step is given: previous [B, T], V for "none"."""
-        steps = previous.shape[1]
-        fixed = self._fixed(z, 0, steps, control)
-        outputs, _ = self.stack(torch.cat([self.tokens(previous), *fixed], dim=-1), self.initial_state(z))
+        """Return outputs [B, T, V] where the event before each step is given: previous [B, T] (or [B, T, K])."""
+        fixed = self._fixed(z, previous.shape[1], control)
+        outputs, _ = self.stack(
+            torch.cat([self.tokens(previous), *fixed], dim=-1), initial_state(self.start, z, self.stack.sizes)
+        )
         logits: Tensor = self.output(outputs)
         return logits
 
@@ -215,25 +224,29 @@ class LstmDecoder(nn.Module):
         teacher: Teacher = FORCED,
         noise: Noise | None = None,
         control: Tensor | None = None,
+        first: Tensor | None = None,
     ) -> Tensor:
-        """Return logits [B, T, V] over target [B, T] with inputs as ``teacher`` says."""
-        target = target.long()
-        previous = F.pad(target, (1, 0), value=self.tokens.tokens)[:, :-1]
+        """Return outputs [B, T, V] over target [B, T] (or [B, T, K]) with inputs as ``teacher`` says.
+
+        ``first`` [B] (or [B, K]) is the event before the first step; nothing where None.
+        """
+        previous = shifted(target, self.tokens.none if first is None else first)
         if teacher.dropout > 0:
-            hidden = _bernoulli(teacher.dropout, previous.shape, noise, z.device)
-            previous = torch.where(hidden, self.tokens.tokens, previous)
+            hidden = _bernoulli(teacher.dropout, previous.shape[:2], noise, z.device)
+            previous = _choose(hidden, self.tokens.none.to(previous.dtype), previous)
         if teacher.sampling <= 0:
             return self.forced(z, previous, control)
-        replaced = _bernoulli(teacher.sampling, previous.shape, noise, z.device)
-        state, logits = self.initial_state(z), []
+        replaced = _bernoulli(teacher.sampling, previous.shape[:2], noise, z.device)
+        fixed = torch.cat(self._fixed(z, target.shape[1], control), -1)
+        state, outputs = initial_state(self.start, z, self.stack.sizes), []
         event = previous[:, 0]
         for t in range(target.shape[1]):
             if t:
-                event = torch.where(replaced[:, t], event, previous[:, t])
-            step_logits, state = self._step(event, z, state, t, control)
-            logits.append(step_logits)
-            event = self.likelihood.sample(step_logits.detach(), 1.0, noise)
-        return torch.stack(logits, dim=1)
+                event = _choose(replaced[:, t], event, previous[:, t])
+            output, state = self._step(event, fixed[:, t], state)
+            outputs.append(output)
+            event = self.likelihood.sample(output.detach(), 1.0, noise)
+        return torch.stack(outputs, dim=1)
 
     def sample(
         self,
@@ -242,35 +255,53 @@ class LstmDecoder(nn.Module):
         temperature: float = 0.0,
         noise: Noise | None = None,
         control: Tensor | None = None,
+        first: Tensor | None = None,
     ) -> Tensor:
-        """Decode z [B, Z] step by step, each event fed to the next step: classes [B, length]."""
-        state, events = self.initial_state(z), []
-        event = torch.full((z.shape[0],), self.tokens.tokens, dtype=torch.long, device=z.device)
+        """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B, length, K])."""
+        fixed = torch.cat(self._fixed(z, length, control), -1)
+        state, events = initial_state(self.start, z, self.stack.sizes), []
+        event = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape) if first is None else first
         for t in range(length):
-            logits, state = self._step(event, z, state, t, control)
-            event = self.likelihood.sample(logits, temperature, noise)
+            output, state = self._step(event, fixed[:, t], state)
+            event = self.likelihood.sample(output, temperature, noise)
             events.append(event)
         return torch.stack(events, dim=1)
 
-    def _step(self, event: Tensor, z: Tensor, state: State, t: int, control: Tensor | None) -> tuple[Tensor, State]:
-        fixed = [part[:, 0] for part in self._fixed(z, t, 1, None if control is None else control[:, t : t + 1])]
-        output, state = self.stack.step(torch.cat([self.tokens(event), *fixed], dim=-1), state)
+    def _step(self, event: Tensor, fixed: Tensor, state: State) -> tuple[Tensor, State]:
+        output, state = self.stack.step(torch.cat([self.tokens(event), fixed], dim=-1), state)
         return self.output(output), state
 
-    def _fixed(self, z: Tensor, first: int, steps: int, control: Tensor | None) -> list[Tensor]:
-        """Return the inputs of ``steps`` steps that do not depend on the events: z, position, control; [B, steps, ...]."""
+    def _fixed(self, z: Tensor, steps: int, control: Tensor | None) -> list[Tensor]:
+        """Return the inputs that do not depend on the events: z, plan, position, control; [B, steps, ...]."""
         batch = z.shape[0]
-        parts = [z.unsqueeze(1).expand(batch, steps, -1)]
+        parts = [z.unsqueeze(1).expand(batch, steps, -1)] if self.latent_input else [z.new_zeros(batch, steps, 0)]
         if self.plan is not None:
-            parts.append(self.plan(z).view(batch, self.length, -1)[:, first : first + steps])
+            parts.append(self.plan(z).view(batch, self.length, -1)[:, :steps])
         if self.position is not None:
-            parts.append(self.position[first : first + steps].unsqueeze(0).expand(batch, -1, -1))
+            parts.append(self.position[:steps].unsqueeze(0).expand(batch, -1, -1))
         if control is not None:
-            parts.append(control)
+            parts.append(control[:, :steps].to(z.dtype))
         return parts
 
 
-def _bernoulli(p: float, shape: torch.Size, noise: Noise | None, device: torch.device) -> Tensor:
+def initial_state(start: nn.Module, z: Tensor, sizes: Sequence[int]) -> State:
+    """Return (h, c) of each layer from z [B, Z]; the linear map ``start`` holds c, h of layer 0, then of layer 1 and so on."""
+    parts = torch.split(torch.tanh(start(z)), [size for size in sizes for _ in "ch"], dim=1)
+    return [(h.contiguous(), c.contiguous()) for c, h in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def shifted(target: Tensor, first: Tensor) -> Tensor:
+    """Return the event before each step of target [B, T] (or [B, T, K]); before the first: ``first``, [B] or one for all."""
+    begin = first.to(target.dtype).expand(target.shape[0], *target.shape[2:])
+    return torch.cat([begin.unsqueeze(1), target[:, :-1]], 1)
+
+
+def _choose(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """Return ``yes`` or ``no``, step by step; ``where`` lacks the dimension K that they may have."""
+    return torch.where(where.view(*where.shape, *[1] * (no.dim() - where.dim())), yes, no)
+
+
+def _bernoulli(p: float, shape: Sequence[int], noise: Noise | None, device: torch.device) -> Tensor:
     if noise is None:
         raise ValueError("a teacher that samples or hides events needs noise to draw from")
     return noise.uniform(shape, device) < p

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,20 +11,32 @@ from torch import Tensor
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.models.head import PosteriorHead
-from musicvae_lite.models.likelihood import Categorical
+from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
+from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
+from musicvae_lite.models.likelihood import Categorical, Joint, Nade, StepLikelihood
 from musicvae_lite.models.lstm import LstmDecoder, LstmEncoder
 from musicvae_lite.noise import Noise
 
 if TYPE_CHECKING:
-    from musicvae_lite.config import SequenceModel
+    from musicvae_lite.config import SequenceDecoder, SequenceEncoder, SequenceModel
+
+Encoder = LstmEncoder | HierarchicalEncoder
+Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
 
 
 class SequenceAutoencoder(Autoencoder):
-    """Encoder, posterior head and decoder of token sequences."""
+    """Encoder, posterior head and decoder of sequences of events.
 
-    def __init__(self, encoder: LstmEncoder, decoder: LstmDecoder, latent_size: int) -> None:
+    An event is one class, or K of them; sequences are [B, T] or [B, T, K] accordingly.
+
+    Attributes:
+        control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, latent_size: int, control_size: int = 0) -> None:
         super().__init__()
         self.latent_size = latent_size
+        self.control_size = control_size
         self.adversary = None
         self.encoder = encoder
         self.head = PosteriorHead(encoder.output_size, latent_size)
@@ -31,15 +44,19 @@ class SequenceAutoencoder(Autoencoder):
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each sequence, mean [B, Z]."""
-        latent: Latent = self.head(self.encoder(batch.x, batch.length))
+        latent: Latent = self.head(self.encoder(batch.x, batch.length, self._control(batch.condition)))
         return latent
 
     def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
-        """Return logits [B, T, V] over the targets."""
-        return self.decoder.run(z, batch.target, teacher, noise, batch.condition)
+        """Return the decoder's outputs [B, T, V] over the targets: the logits of each class.
+
+        Those of several classes a step stand one after another. For the likelihood ``nade`` they are what it computes the
+        probabilities of the bits from.
+        """
+        return self.decoder.run(z, batch.target, teacher, noise, self._control(batch.condition))
 
     def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
-        """Return [B] nats, summed over the valid steps."""
+        """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
         nats = self.decoder.likelihood.nll(self.logits(z, batch, teacher, noise), batch.target)
         if batch.length is not None:
             steps = torch.arange(nats.shape[1], device=nats.device)
@@ -47,8 +64,10 @@ class SequenceAutoencoder(Autoencoder):
         return nats.sum(1)
 
     def predict(self, z: Tensor, batch: Batch) -> Tensor:
-        """Return the likeliest class of each step under teacher forcing, [B, T]."""
-        return self.logits(z, batch).argmax(-1)
+        """Return the likeliest event of each step under teacher forcing, shape of the target."""
+        outputs = self.logits(z, batch)
+        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None)
+        return events.view(batch.target.shape)
 
     def decode(
         self,
@@ -58,29 +77,103 @@ class SequenceAutoencoder(Autoencoder):
         noise: Noise | None = None,
         condition: Tensor | None = None,
     ) -> Tensor:
-        """Return token classes [B, length]."""
-        return self.decoder.sample(z, length, temperature, noise, condition)
+        """Return events [B, length] (or [B, length, K])."""
+        return self.decoder.sample(z, length, temperature, noise, self._control(condition))
+
+    def _control(self, condition: Tensor | None) -> Tensor | None:
+        """Check the control input.
+
+        Raises:
+            ValueError: the model needs one and there is none, or the other way round, or it has another size.
+        """
+        size = 0 if condition is None else condition.shape[-1]
+        if size != self.control_size:
+            raise ValueError(f"the model is told of {self.control_size} control numbers a step, not of {size}")
+        return condition
 
 
-def build(config: SequenceModel, classes: int, steps: int) -> SequenceAutoencoder:
-    """Build the model of a preset for a codec of ``classes`` token classes and ``steps`` steps a window."""
-    encoder = LstmEncoder(
-        classes,
-        config.encoder.sizes,
-        token_size=config.encoder.token_size,
-        readout=config.encoder.readout,
-        readout_size=config.encoder.readout_size,
-        length=steps,
-        dropout=config.dropout,
-    )
-    decoder = LstmDecoder(
-        Categorical(classes),
+def build(
+    config: SequenceModel, classes: int | Sequence[int], steps: int, table: Sequence[Sequence[float]] | None = None
+) -> SequenceAutoencoder:
+    """Build the model of a preset.
+
+    Args:
+        config: the settings.
+        classes: number of classes of a step, or of each number of a step.
+        steps: steps of a window.
+        table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
+    """
+    sizes = (classes,) if isinstance(classes, int) else tuple(classes)
+    fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
+    encoder = _encoder(config.encoder, _Events(config, sizes, fixed), steps, config)
+    decoder = _decoder(config.decoder, _Events(config, sizes, None), steps, config)
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size)
+
+
+class _Events:
+    """Makes the inputs and the likelihoods for events of some sizes."""
+
+    def __init__(self, config: SequenceModel, sizes: Sequence[int], table: Tensor | None) -> None:
+        self.likelihood, self.sizes, self.table = config.likelihood, tuple(sizes), table
+
+    def input(self, token_size: int | None, silence: bool = False) -> EventInput:
+        if self.likelihood.kind == "nade":
+            return RollInput(len(self.sizes), silence)
+        parts = [TokenInput(size, token_size, self.table) for size in self.sizes]
+        return parts[0] if len(parts) == 1 else JointInput(parts)
+
+    def output(self) -> StepLikelihood:
+        if self.likelihood.kind == "nade":
+            return Nade(len(self.sizes), self.likelihood.size)
+        return Categorical(self.sizes[0]) if len(self.sizes) == 1 else Joint(self.sizes)
+
+
+def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel) -> Encoder:
+    inputs = events.input(settings.token_size, silence=True)
+    more = config.control_size, config.dropout
+    if settings.kind == "hierarchical":
+        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, settings.readout, settings.readout_size, *more)
+    return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
+
+
+def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: SequenceModel) -> Decoder:
+    if settings.kind == "lstm":
+        return _core(settings, events, config.latent_size, steps, config)
+    segments, length = settings.levels
+    return HierarchicalDecoder(
+        _core(settings, events, settings.conductor[-1], length, config),
         config.latent_size,
-        config.decoder.sizes,
-        token_size=config.decoder.token_size,
-        plan_size=config.decoder.plan_size,
-        position_size=config.decoder.position_size,
-        length=steps,
+        segments,
+        length,
+        settings.conductor,
+        plan_size=settings.conductor_plan,
+        carry=settings.carry,
         dropout=config.dropout,
     )
-    return SequenceAutoencoder(encoder, decoder, config.latent_size)
+
+
+def _core(
+    settings: SequenceDecoder, events: _Events, latent_size: int, length: int, config: SequenceModel
+) -> LstmDecoder | SplitDecoder:
+    """Build the decoder of a sequence, or one for each number of its events."""
+    if settings.split:
+        each = (_Events(config, [size], None) for size in events.sizes)
+        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in each])
+    return _lstm_decoder(settings, events, latent_size, length, config)
+
+
+def _lstm_decoder(
+    settings: SequenceDecoder, events: _Events, latent_size: int, length: int, config: SequenceModel
+) -> LstmDecoder:
+    return LstmDecoder(
+        events.input(settings.token_size),
+        events.output(),
+        latent_size,
+        settings.sizes,
+        plan_size=settings.plan_size,
+        position_size=settings.position_size,
+        length=length,
+        control_size=config.control_size,
+        dropout=config.dropout,
+        latent_input=settings.latent_input,
+    )

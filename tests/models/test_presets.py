@@ -24,6 +24,10 @@ def reduced(name: str) -> RunConfig:
         f"model.encoder.sizes={[5 + i for i in range(len(full.model.encoder.sizes))]}",
         f"model.decoder.sizes={[7 + i for i in range(len(full.model.decoder.sizes))]}",
     ]
+    if full.model.decoder.kind == "hierarchical":
+        changes.append(f"model.decoder.conductor={[8 + i for i in range(len(full.model.decoder.conductor))]}")
+    if full.model.likelihood.kind == "nade":
+        changes.append("model.likelihood.size=4")
     return load_config(name, changes)
 
 
@@ -52,8 +56,11 @@ def parts(config):
     model = build_model(config, codec)
     generator = torch.Generator().manual_seed(1)
     if isinstance(codec, ScoreCodec):
-        tokens = torch.randint(0, codec.vocabulary, (4, codec.steps), generator=generator)
-        return codec, model, Batch(tokens, tokens)
+        drawn = [torch.randint(0, size, (4, codec.steps), generator=generator) for size in codec.sizes]
+        tokens = torch.stack(drawn, -1).view(4, *codec.shape)
+        size = config.model.control_size
+        control = torch.rand((4, codec.steps, size), generator=generator) if size else None
+        return codec, model, Batch(tokens, tokens, condition=control)
     target = torch.rand((4, codec.channels, codec.height, codec.width), generator=generator)
     condition = torch.eye(config.model.classes)[:4] if config.model.classes else None
     return codec, model, Batch(corrupted(target, config.data.corrupt, Noise(5)), target, condition=condition)
@@ -104,39 +111,38 @@ class TestSequences:
     def config(self, request):
         return reduced(request.param)
 
-    def test_logits_have_one_number_a_class(self, parts):
+    def test_logits_have_one_number_a_class(self, parts, config):
         codec, model, batch = parts
-        assert model.logits(model.encode(batch).mean, batch).shape == (4, codec.steps, codec.vocabulary)
+        size = codec.vocabulary if config.model.likelihood.kind == "categorical" else 4 + len(codec.sizes)
+        assert model.logits(model.encode(batch).mean, batch).shape == (4, codec.steps, size)
 
     def test_draws_are_repeatable_and_temperature_zero_needs_none(self, parts):
         codec, model, batch = parts
         z = model.encode(batch).mean
-        drawn = [model.decode(z, codec.steps, 1.0, Noise(3)) for _ in range(2)]
+        drawn = [decode(codec, model, z, batch, 1.0, Noise(3)) for _ in range(2)]
         assert torch.equal(*drawn)
-        assert not torch.equal(drawn[0], model.decode(z, codec.steps, 1.0, Noise(4)))
-        assert torch.equal(model.decode(z, codec.steps), model.decode(z, codec.steps))
+        assert not torch.equal(drawn[0], decode(codec, model, z, batch, 1.0, Noise(4)))
+        assert torch.equal(decode(codec, model, z, batch), decode(codec, model, z, batch))
         with pytest.raises(ValueError, match="noise"):
-            model.decode(z, codec.steps, 1.0)
+            decode(codec, model, z, batch, 1.0)
 
     def test_decoding_step_by_step_sees_what_teacher_forcing_sees(self, parts):
         """The likeliest event of each step, fed back, is the likeliest one of the same past given as a whole."""
         codec, model, batch = parts
         z = model.encode(batch).mean
-        heard = model.decode(z, codec.steps)
-        assert torch.equal(model.predict(z, Batch(heard, heard)), heard)
+        heard = decode(codec, model, z, batch)
+        assert torch.equal(model.predict(z, Batch(heard, heard, condition=batch.condition)), heard)
 
     def test_a_sequence_does_not_hear_what_comes_after_its_length(self, parts):
         codec, model, batch = parts
         length = torch.tensor([codec.steps, codec.steps // 2, 3, 1])
-        past = torch.arange(codec.steps) >= length.unsqueeze(1)
-        changed = torch.where(past, 5, batch.target)
-        torch.testing.assert_close(
-            model.encode(Batch(batch.x, batch.target, length)).mean, model.encode(Batch(changed, changed, length)).mean
-        )
+        past = (torch.arange(codec.steps) >= length.unsqueeze(1)).view(4, codec.steps, *[1] * (batch.x.dim() - 2))
+        changed = torch.where(past, 1, batch.target)
+        whole = Batch(batch.x, batch.target, length, batch.condition)
+        cut = Batch(changed, changed, length, batch.condition)
+        torch.testing.assert_close(model.encode(whole).mean, model.encode(cut).mean)
         z = torch.zeros(4, 6)
-        torch.testing.assert_close(
-            model.nll(z, Batch(batch.x, batch.target, length)), model.nll(z, Batch(changed, changed, length))
-        )
+        torch.testing.assert_close(model.nll(z, whole), model.nll(z, cut))
 
     def test_scheduled_sampling_is_repeatable(self, parts):
         _, model, batch = parts
@@ -150,6 +156,17 @@ class TestSequences:
     [
         ("cat-mel_2bar_small", "4.42 M"),  # musicvae.md, table C
         ("cat-mel_2bar_big", "134.6 M"),
+        ("cat-mel_2bar_med_chords", "17.5 M"),
+        ("cat-drums_2bar_small", "4.64 M"),
+        ("cat-drums_2bar_big", "137.6 M"),
+        ("nade-drums_2bar_reduced", "13.8 M"),
+        ("nade-drums_2bar_full", "14.4 M"),
+        ("flat-trio_16bar", "251.3 M"),
+        ("hierdec-trio_16bar", "231.0 M"),
+        ("hier-trio_16bar", "122.5 M"),
+        ("flat-mel_16bar", "235.3 M"),
+        ("hierdec-mel_16bar", "176.1 M"),
+        ("hier-mel_16bar", "72.5 M"),
         ("mnist-ae", "4385"),  # lesson.md, A1
         ("mnist-denoise", "4385"),
         ("mnist-superres", "3801"),

@@ -70,7 +70,8 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
         "ticks_per_quarter": score.ticks_per_quarter,
         "metres": [f"{segment.numerator}/{segment.denominator}" for segment in segments],
         "qpm": {"first": round(score.qpm, 3), "lowest": min(tempos), "highest": max(tempos), "changes": len(tempos) - 1},
-        "windows": sum(track.windows for track in tracks),
+        "windows": len(codec.encode(score).windows),
+        "advice": codec.advice(score),
         "tracks": [
             {
                 "track": track.number,
@@ -95,6 +96,8 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
     tempo = f"{qpm['first']:g} bpm" + (f" ({qpm['lowest']:g} to {qpm['highest']:g})" if qpm["changes"] > 0 else "")
     shown = ", ".join(metres[:6]) + (", ..." if len(metres) > 6 else "")
     yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}"
+    if report["advice"]:
+        yield f"  {report['advice']}"
     for track in report["tracks"]:
         name = f" {track['name']!r}" if track["name"] else ""
         kind = f"{track['role']}, program {track['program']}, {counted(track['notes'], 'note')}"

@@ -17,6 +17,7 @@ from musae.options import (
     model_options,
     one_or_two,
     output_option,
+    role_option,
     temperature_option,
 )
 
@@ -47,6 +48,7 @@ _EPILOG = examples(
     "--bar", callback=one_or_two, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
 )
 @click.option("--track", callback=one_or_two, metavar="N[,M]", help="Track of A (and B). [default: first usable]")
+@role_option
 @click.option("--path", type=click.Choice(["slerp", "lerp"]),
               help="Great circle or line. [default: slerp; lerp for a plain autoencoder]")  # fmt: skip
 @temperature_option(0.0)
@@ -63,6 +65,7 @@ def interpolate(
     steps: int,
     bar: tuple[int, int] | None,
     track: tuple[int, int] | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     path: Literal["slerp", "lerp"] | None,
     temperature: float,
     plot: str | None,
@@ -80,7 +83,7 @@ def interpolate(
     """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, (a, b), music=["bar", "track", "temperature", "wav"], pictures=["label"]) == "pictures":
+    if choose_kind(model, (a, b), music=["bar", "track", "roles", "temperature", "wav"], pictures=["label"]) == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
@@ -88,7 +91,22 @@ def interpolate(
         picture_verbs.interpolate(job, (a, b), steps, path, plot)
     else:
         _melodies(
-            a, b, output, overwrite, steps, bar, track, path or "slerp", temperature, plot, wav, model, device, seed, console
+            a,
+            b,
+            output,
+            overwrite,
+            steps,
+            bar,
+            track,
+            roles,
+            path or "slerp",
+            temperature,
+            plot,
+            wav,
+            model,
+            device,
+            seed,
+            console,
         )
 
 
@@ -100,6 +118,7 @@ def _melodies(
     steps: int,
     bar: tuple[int, int] | None,
     track: tuple[int, int] | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     path: Literal["slerp", "lerp"],
     temperature: float,
     plot: str | None,
@@ -116,7 +135,7 @@ def _melodies(
     outputs = _outputs(a, b, output, steps, extra, overwrite)
     codec = codec_of(model)
     bars, tracks = bar or (None, None), track or (None, None)
-    ends = [one_window(item, codec, model, t, n) for item, t, n in zip((a, b), tracks, bars, strict=True)]
+    ends = [one_window(item, codec, model, t, n, r) for item, t, n, r in zip((a, b), tracks, bars, roles, strict=True)]
     for end in ends:
         console.detail("\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates))
     if wav:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, label_option, model_options, output_option, temperature_option
+from musae.options import (
+    FILE,
+    Console,
+    console_options,
+    examples,
+    label_option,
+    model_options,
+    output_option,
+    role_option,
+    temperature_option,
+)
 
 if TYPE_CHECKING:
     from musicvae_lite.passages import Passage
@@ -29,6 +39,7 @@ _DECODE = examples(
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("The arrays (NumPy .npz).", required=True)
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@role_option
 @click.option("--every-window", is_flag=True, help="Also windows that overlap: one from every bar on that the model can use.")
 @label_option
 @model_options()
@@ -38,6 +49,7 @@ def encode(
     output: str,
     overwrite: bool,
     track: int | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     every_window: bool,
     label: int | None,
     model: str,
@@ -63,7 +75,7 @@ def encode(
     from musae.kinds import choose_kind
     from musicvae_lite.errors import UsageError
 
-    kind = choose_kind(model, files, music=["track", "every_window"], pictures=["label"])
+    kind = choose_kind(model, files, music=["track", "roles", "every_window"], pictures=["label"])
     if Path(output).suffix.lower() != ".npz":
         raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
     if kind == "pictures":
@@ -71,14 +83,15 @@ def encode(
         from musae.pictures import Job
 
         return picture_verbs.encode(Job(model, device, seed, output, overwrite, console, label), files)
-    return _encode_melodies(files, Path(output), overwrite, track, every_window, model, device, seed, console)
+    return _encode_music(files, Path(output), overwrite, track, roles[0], every_window, model, device, seed, console)
 
 
-def _encode_melodies(
+def _encode_music(
     files: tuple[str, ...],
     path: Path,
     overwrite: bool,
     track: int | None,
+    roles: dict[str, int],
     every_window: bool,
     model: str,
     device: str,
@@ -92,7 +105,7 @@ def _encode_melodies(
     check_files([path], overwrite, files)
     codec = codec_of(model)
     passages: list[Passage] = []
-    code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window)), console.error)
+    code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window, roles)), console.error)
     from musicvae_lite.session import Session, load_as
 
     session = load_as(Session, model, device, seed)

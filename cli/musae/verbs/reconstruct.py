@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from musae.options import FILE, Console, Number, console_options, examples, label_option, model_options, output_option
+from musae.options import (
+    FILE,
+    Console,
+    Number,
+    console_options,
+    examples,
+    label_option,
+    model_options,
+    output_option,
+    role_option,
+)
 
 _EPILOG = examples(
     "musae reconstruct song.mid                 song.reconstructed.mid",
@@ -21,6 +31,7 @@ _EPILOG = examples(
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@role_option
 @click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
               help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
 @label_option
@@ -31,6 +42,7 @@ def reconstruct(
     output: str | None,
     overwrite: bool,
     track: int | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     noise_sd: float | None,
     label: int | None,
     model: str,
@@ -53,13 +65,13 @@ def reconstruct(
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
 
-    if choose_kind(model, files, music=["track"], pictures=["noise_sd", "label"]) == "pictures":
+    if choose_kind(model, files, music=["track", "roles"], pictures=["noise_sd", "label"]) == "pictures":
         from musae import picture_restore
         from musae.pictures import Job
 
         job = Job(model, device, seed, output, overwrite, console, label)
         return picture_restore.reconstruct(job, files, noise_sd)
-    return _melodies(files, output, overwrite, track, model, device, seed, console)
+    return _melodies(files, output, overwrite, track, roles, model, device, seed, console)
 
 
 def _melodies(
@@ -67,6 +79,7 @@ def _melodies(
     output: str | None,
     overwrite: bool,
     track: int | None,
+    roles: tuple[dict[str, int], dict[str, int]],
     model: str,
     device: str,
     seed: int,
@@ -83,7 +96,7 @@ def _melodies(
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
-        usable[name] = whole_melody(name, codec, model, track)
+        usable[name] = whole_melody(name, codec, model, track, roles=roles[0])
 
     code = each(files, read, console.error)
     from musicvae_lite.session import Session, load_as
@@ -97,8 +110,7 @@ def _melodies(
         write_midi(result.score, places[name], overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
         passage, (first, last) = result.passage, result.bars
-        track = f"track {passage.track}" + (f" ({passage.track_name})" if passage.track_name else "")
-        what = f"{track}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
+        what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
         console.show(f"{places[name]}: {what}; notes heard right: {percent(result.onset_accuracy)}")
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")

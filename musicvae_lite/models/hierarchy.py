@@ -1,0 +1,217 @@
+"""Sequences in segments: an encoder and a decoder of two levels (MusicVAE's bars), and a decoder for each voice.
+
+Letters in shapes: S segments, L steps of a segment, K numbers of an event.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from musicvae_lite.models import FORCED, Teacher
+from musicvae_lite.models.inputs import EventInput
+from musicvae_lite.models.likelihood import Categorical, Joint
+from musicvae_lite.models.lstm import LstmDecoder, LstmStack, Readout, initial_state, shifted, summary, with_control
+from musicvae_lite.noise import Noise
+
+
+class HierarchicalEncoder(nn.Module):
+    """Bidirectional LSTMs, one a level: each reads the segments of the level below as one sequence.
+
+    Args:
+        events: makes vectors of events.
+        levels: steps of a segment, then segments (of segments ...).
+        sizes: hidden size of each layer, per direction; the same at every level.
+        readout: of each level, as at :class:`~musicvae_lite.models.lstm.LstmEncoder`.
+        readout_size: numbers a step, for ``steps``.
+        control_size: numbers a step of the control input C.
+    """
+
+    def __init__(
+        self,
+        events: EventInput,
+        levels: Sequence[int],
+        sizes: Sequence[int],
+        readout: Readout = "final",
+        readout_size: int = 32,
+        control_size: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.tokens = events
+        self.lengths = tuple(levels)
+        self.levels, self.projects = nn.ModuleList(), nn.ModuleList()
+        inputs = events.size + control_size
+        for length in levels:
+            stack = LstmStack(inputs, sizes, bidirectional=True, dropout=dropout)
+            self.levels.append(stack)
+            if readout == "steps":
+                self.projects.append(nn.Linear(stack.output_size, readout_size))
+            inputs = length * readout_size if readout == "steps" else stack.output_size
+        self.output_size = inputs
+
+    def forward(self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None) -> Tensor:
+        """Return [B, output_size] for events [B, T] (or [B, T, K]), T the product of the levels, with control [B, T, C]."""
+        x = with_control(self.tokens(events), control)
+        batch = len(x)
+        for index, (stack, steps) in enumerate(zip(self._stacks(), self.lengths, strict=True)):
+            project = self.projects[index] if len(self.projects) else None
+            assert project is None or isinstance(project, nn.Linear)
+            segments = x.shape[1] // steps
+            inside = None
+            if length is not None:
+                begin = torch.arange(segments, device=length.device) * steps
+                # A segment after the end is read as one step; the level above does not look at it.
+                inside = (length.unsqueeze(1) - begin).clamp(1, steps).flatten()
+                length = -(-length // steps)
+            x = summary(stack, project, x.reshape(batch * segments, steps, -1), inside, steps).view(batch, segments, -1)
+        return x.flatten(1)
+
+    def _stacks(self) -> list[LstmStack]:
+        return [stack for stack in self.levels if isinstance(stack, LstmStack)]
+
+
+class SplitDecoder(nn.Module):
+    """A decoder for each number of an event; none sees the others' events (MusicVAE's trio)."""
+
+    def __init__(self, cores: Sequence[LstmDecoder]) -> None:
+        super().__init__()
+        self.cores = nn.ModuleList(cores)
+        self.likelihood = Joint([core.likelihood.classes for core in cores if isinstance(core.likelihood, Categorical)])
+
+    def run(
+        self,
+        z: Tensor,
+        target: Tensor,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        control: Tensor | None = None,
+        first: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits [B, T, V] over target [B, T, K]; see :meth:`LstmDecoder.run`."""
+        parts = [
+            core.run(z, target[..., index], teacher, noise, control, None if first is None else first[..., index])
+            for index, core in enumerate(self._cores())
+        ]
+        return torch.cat(parts, -1)
+
+    def sample(
+        self,
+        z: Tensor,
+        length: int,
+        temperature: float = 0.0,
+        noise: Noise | None = None,
+        control: Tensor | None = None,
+        first: Tensor | None = None,
+    ) -> Tensor:
+        """Decode z [B, Z]: events [B, length, K]; see :meth:`LstmDecoder.sample`."""
+        parts = [
+            core.sample(z, length, temperature, noise, control, None if first is None else first[..., index])
+            for index, core in enumerate(self._cores())
+        ]
+        return torch.stack(parts, -1)
+
+    def _cores(self) -> list[LstmDecoder]:
+        return [core for core in self.cores if isinstance(core, LstmDecoder)]
+
+
+class HierarchicalDecoder(nn.Module):
+    """A conductor makes a vector of each segment from z; a decoder makes the segment from it as if it were z.
+
+    The conductor does not hear what the segments become. So with the past given (teacher forcing) all segments are computed
+    as one batch, and drawing does so too unless ``carry``.
+
+    Args:
+        core: decoder of one segment; its latent size is the last of ``conductor``.
+        latent_size: Z.
+        segments: S.
+        steps: L.
+        conductor: hidden sizes of the conductor's LSTM layers.
+        plan_size: size of a vector that the conductor gets for each segment by a linear map of z; 0: it gets zeros (MusicVAE).
+        carry: the first step of a segment sees the last event of the one before it (MusicVAE); otherwise it sees nothing.
+    """
+
+    def __init__(
+        self,
+        core: LstmDecoder | SplitDecoder,
+        latent_size: int,
+        segments: int,
+        steps: int,
+        conductor: Sequence[int],
+        plan_size: int = 0,
+        carry: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.segments, self.steps, self.carry = segments, steps, carry
+        self.plan = nn.Linear(latent_size, segments * plan_size) if plan_size else None
+        self.conductor = LstmStack(plan_size or 1, conductor, dropout=dropout)
+        self.start = nn.Linear(latent_size, 2 * sum(conductor))
+        self.core = core
+        self.likelihood = core.likelihood
+
+    def conduct(self, z: Tensor) -> Tensor:
+        """Return a vector for each segment, [B, S, H], from z [B, Z]."""
+        batch = len(z)
+        inputs = z.new_zeros(batch, self.segments, 1) if self.plan is None else self.plan(z).view(batch, self.segments, -1)
+        outputs, _ = self.conductor(inputs, initial_state(self.start, z, self.conductor.sizes))
+        embeddings: Tensor = outputs
+        return embeddings
+
+    def run(
+        self,
+        z: Tensor,
+        target: Tensor,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        control: Tensor | None = None,
+    ) -> Tensor:
+        """Return outputs [B, T, V] over target [B, T] (or [B, T, K]), T = S * L; see :meth:`LstmDecoder.run`.
+
+        The first step of a segment sees the true event before it, also where the teacher samples (as in Magenta).
+        """
+        first = None
+        if self.carry:
+            none = self._none().to(target.device)
+            first = shifted(target, none)[:, :: self.steps].flatten(0, 1)
+        embeddings = self.conduct(z).flatten(0, 1)
+        outputs = self.core.run(embeddings, self._cut(target), teacher, noise, self._cut_control(control), first)
+        return outputs.reshape(len(z), self.segments * self.steps, -1)
+
+    def sample(
+        self,
+        z: Tensor,
+        length: int,
+        temperature: float = 0.0,
+        noise: Noise | None = None,
+        control: Tensor | None = None,
+    ) -> Tensor:
+        """Decode z [B, Z]: events [B, length] (or [B, length, K]), length up to S * L."""
+        count = math.ceil(length / self.steps)
+        embeddings = self.conduct(z)[:, :count]
+        if not self.carry:
+            cut = None if control is None else self._cut_control(control[:, : count * self.steps])
+            events = self.core.sample(embeddings.flatten(0, 1), self.steps, temperature, noise, cut)
+            return events.view(len(z), count * self.steps, *events.shape[2:])[:, :length]
+        parts: list[Tensor] = []
+        for index in range(count):
+            part = None if control is None else control[:, index * self.steps : (index + 1) * self.steps]
+            first = parts[-1][:, -1] if parts else None
+            parts.append(self.core.sample(embeddings[:, index], self.steps, temperature, noise, part, first))
+        return torch.cat(parts, 1)[:, :length]
+
+    def _none(self) -> Tensor:
+        core = self.core
+        if isinstance(core, LstmDecoder):
+            return core.tokens.none
+        return torch.stack([part.tokens.none for part in core._cores()])
+
+    def _cut(self, rows: Tensor) -> Tensor:
+        """Return [B * S, L, ...] for [B, S * L, ...]."""
+        return rows.reshape(-1, self.steps, *rows.shape[2:])
+
+    def _cut_control(self, control: Tensor | None) -> Tensor | None:
+        return None if control is None else self._cut(control)
