@@ -3,8 +3,12 @@ import math
 import numpy as np
 import pytest
 
+from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.evaluation.pairs import find_pairs, read_pair
 from musicvae_lite.evaluation.sound import (
     ClipMeasures,
+    Example,
+    evaluate_examples,
     group_means,
     log_spectral_distance_db,
     measure_clip,
@@ -13,6 +17,7 @@ from musicvae_lite.evaluation.sound import (
     si_sdr_db,
     summarise,
 )
+from tests.sounds import save, tone
 
 
 def test_ratios_by_hand() -> None:
@@ -79,3 +84,31 @@ def test_one_clip_is_measured_against_its_clean_self() -> None:
     found = measure_clip(clean, clean + noise, clean + 0.1 * noise, "a", "white", 0.0)
     assert found.input_si_sdr_db == pytest.approx(0, abs=0.3) and found.si_sdr_db == pytest.approx(20, abs=0.3)
     assert found.improvement_db == pytest.approx(20, abs=0.5) and found.lsd_db < 2 < found.input_lsd_db
+
+
+def test_examples_are_measured_with_a_clean_one_now_and_then() -> None:
+    generator = np.random.default_rng(1)
+    clean, noise = generator.normal(size=(2, 1, 8000))
+    examples = [Example(str(size), "white", 8000, clean, clean + size * noise) for size in (0.1, 1.0)]
+    silent = Example("silent", "white", 8000, np.zeros((1, 8000)), noise)
+    found = evaluate_examples([silent, *examples], lambda samples, rate: samples + 0.001 * clean[:, ::-1])
+    assert found.n == 2 and found.by_snr.keys() == {"0", "20"} and abs(found.si_sdr_improvement_db) < 0.1
+    assert found.clean_worst_db == found.clean_si_sdr_db == pytest.approx(60, abs=1)
+    assert found.real_time_factor is not None and found.real_time_factor > 0
+
+
+def test_pairs_are_found_in_both_ways(tmp_path) -> None:
+    assert find_pairs(tmp_path) == find_pairs(tmp_path / "none") == []
+    for name in ("a.noisy.wav", "a.clean.wav", "x.wav"):
+        save(tone(440), tmp_path / name)
+    assert [pair.name for pair in find_pairs(tmp_path)] == ["a"]
+    save(tone(440, 1.0), tmp_path / "a.clean.wav")
+    with pytest.raises(UsageError, match="differs from a.clean.wav"):
+        read_pair(find_pairs(tmp_path)[0])
+    for side in ("noisy", "clean"):
+        (tmp_path / side).mkdir()
+        save(tone(440), tmp_path / side / "b.wav")
+    assert [pair.clean.name for pair in find_pairs(tmp_path)] == ["b.wav"]
+    (tmp_path / "clean" / "b.wav").unlink()
+    with pytest.raises(MusaeError, match="has no clean recording"):
+        find_pairs(tmp_path)

@@ -19,6 +19,7 @@ from musicvae_lite.errors import MusaeError, suggest
 VERBS = {
     "interpolate": ("interpolate", "Turn one melody into another in a few steps."),
     "reconstruct": ("reconstruct", "Write what the model hears in MIDI files."),
+    "denoise": ("denoise", "Clean noisy recordings."),
     "sample": ("sample", "Make up new melodies."),
     "encode": ("latents", "Write the latent vectors of MIDI files as arrays."),
     "decode": ("latents", "Turn latent vectors back into MIDI files."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,8 @@ class SoundMeasures:
         by_noise: mean improvement by kind of noise.
         by_snr: mean improvement by SNR in dB.
         real_time_factor: seconds of sound for each second of computing; None where it was not timed.
+        clean_si_sdr_db: mean SI-SDR of clean clips that were cleaned; None where that was not tried.
+        clean_worst_db: the smallest of them.
     """
 
     n: int
@@ -176,6 +178,8 @@ class SoundMeasures:
     by_noise: dict[str, float]
     by_snr: dict[str, float]
     real_time_factor: float | None = None
+    clean_si_sdr_db: float | None = None
+    clean_worst_db: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the measures that apply, by name."""
@@ -226,6 +230,43 @@ def group_means(
 def real_time_factor(audio_seconds: float, computing_seconds: float) -> float:
     """Return how many seconds of sound are worked through in a second."""
     return audio_seconds / max(computing_seconds, 1e-9)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip to clean and what it should become, [C, N] each, with its name, kind of noise and rate."""
+
+    name: str
+    noise: str
+    rate: int
+    clean: Signal
+    noisy: Signal
+
+
+def evaluate_examples(
+    examples: Iterable[Example], denoise: Callable[[Signal, int], Signal], clean_every: int = 4
+) -> SoundMeasures:
+    """Measure ``denoise(samples [C, N], rate)``; every ``clean_every``-th clean clip goes through it, too.
+
+    Raises:
+        ValueError: if there is no clip, or all are silent.
+    """
+    clips: list[ClipMeasures] = []
+    passed: list[float] = []
+    seconds = computing = 0.0
+    for example in examples:
+        if not np.any(example.clean):
+            continue
+        begun = time.perf_counter()
+        output = denoise(example.noisy, example.rate)
+        computing += time.perf_counter() - begun
+        seconds += example.noisy.shape[-1] / example.rate
+        if len(clips) % clean_every == 0:
+            passed.append(si_sdr_db(denoise(example.clean, example.rate), example.clean))
+        snr = near_snr_db(example.clean, example.noisy)
+        clips.append(measure_clip(example.clean, example.noisy, output, example.name, example.noise, snr))
+    found = summarise(clips, real_time_factor(seconds, computing))
+    return replace(found, clean_si_sdr_db=sum(passed) / len(passed), clean_worst_db=min(passed))
 
 
 @torch.inference_mode()

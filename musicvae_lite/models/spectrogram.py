@@ -385,13 +385,14 @@ class Agreement(NamedTuple):
 def agreement(noisy: Tensor, clean: Tensor) -> Agreement:
     """Compare complex spectra [B, F, T] of a mixture and of its clean part."""
     cross = noisy.real * clean.real + noisy.imag * clean.imag
-    widths = _widths(cross.device)
-    return Agreement(band_powers(noisy) * widths, _to_bands(cross) * widths, band_powers(clean) * widths)
+    sizes = widths(cross.device)
+    return Agreement(band_powers(noisy) * sizes, _to_bands(cross) * sizes, band_powers(clean) * sizes)
 
 
-def _widths(device: torch.device) -> Tensor:
-    widths = [width for width, count in LAYOUT for _ in range(count)]
-    return torch.tensor(widths, dtype=torch.float32, device=device).unsqueeze(1)
+def widths(device: torch.device) -> Tensor:
+    """Return how many bins each band stands for, [K, 1]."""
+    sizes = [width for width, count in LAYOUT for _ in range(count)]
+    return torch.tensor(sizes, dtype=torch.float32, device=device).unsqueeze(1)
 
 
 def snr_loss(gain: Tensor, against: Agreement, best_db: float = 35.0) -> Tensor:
@@ -406,9 +407,9 @@ def magnitude_loss(gain: Tensor, against: Agreement, exponent: float = 0.3, rang
 
     Magnitudes are taken in relation to the clip's mean; what lies ``range_db`` below that counts as silence.
     """
-    widths = _widths(gain.device)
-    scale = (against.clean / widths).mean((1, 2), keepdim=True) + _TINY
+    sizes = widths(gain.device)
+    scale = (against.clean / sizes).mean((1, 2), keepdim=True) + _TINY
     quiet = 10 ** (-range_db / 10)
-    want = (against.clean / widths / scale + quiet).pow(exponent / 2)
-    have = (gain.square() * (against.noisy / widths / scale) + quiet).pow(exponent / 2)
+    want = (against.clean / sizes / scale + quiet).pow(exponent / 2)
+    have = (gain.square() * (against.noisy / sizes / scale) + quiet).pow(exponent / 2)
     return (have - want).abs().mean((1, 2))

@@ -33,7 +33,7 @@ def test_bands_hold_all_the_power_below_22_khz(bins: int) -> None:
     power = noise(2, bins, 3).square()
     bands = spectrogram.band_powers(power)
     assert bands.shape == (2, BANDS, 3)
-    widths = spectrogram._widths(power.device)
+    widths = spectrogram.widths(power.device)
     torch.testing.assert_close((bands * widths).sum(1), power[:, :2048].sum(1))
 
 

@@ -76,5 +76,8 @@ def _quality(model: dict[str, Any]) -> str:
         value = metrics.get(key)
         if isinstance(value, int | float):
             parts.append(f"{value:.1f} {label}" if key == "kl_bits" else f"{label} {value:.3f}")
+    gain = metrics.get("si_sdr_improvement_db")
+    if isinstance(gain, int | float):
+        return f"; {metrics.get('n', 0):,} noisy clips of what it did not learn from: {gain:+.1f} dB SI-SDR"
     songs = "held-out songs" if model["provenance"].get("held_out", True) else "training songs (none was held out)"
     return f"; {songs}: " + ", ".join(parts) if parts else ""
