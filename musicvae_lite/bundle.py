@@ -202,7 +202,8 @@ def save_bundle(
 ) -> None:
     """Write a model folder; all files are written under other names first, then moved into place together.
 
-    Weights are stored as ``config.training.stored`` says; float16 halves the file.
+    Weights are stored as ``config.training.stored`` says; float16 halves the file. Buffers (running means, counts) are few and
+    stay as they are.
 
     Raises:
         MusaeError: if the file system refuses; the folder keeps what it had.
@@ -213,7 +214,11 @@ def save_bundle(
     from musicvae_lite.card import write_card
 
     stored = {"float32": torch.float32, "float16": torch.float16}[config.training.stored]
-    tensors = {key: value.detach().to("cpu", stored).contiguous() for key, value in model.state_dict().items()}
+    weights = {name for name, _ in model.named_parameters()}
+    tensors = {
+        key: value.detach().to("cpu", stored if key in weights else value.dtype).contiguous()
+        for key, value in model.state_dict().items()
+    }
     data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})  # one entry: their order is not fixed
     parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
     tree = {

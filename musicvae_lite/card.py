@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from musicvae_lite.config import ImageCodecSettings, ImagePart, RunConfig, SequenceDecoder, SequenceEncoder, SequenceModel
+from musicvae_lite.config import (
+    ImageCodecSettings,
+    ImagePart,
+    RunConfig,
+    SequenceDecoder,
+    SequenceEncoder,
+    SequenceModel,
+    SoundCodecSettings,
+    SpectrogramModel,
+)
 
 _MEASURES = {
     "nll_nats": ("negative log-likelihood, nats {one} ({drawn})", "{:.2f}"),
@@ -30,6 +39,16 @@ _MEASURES = {
     "bicubic_ssim": ("structural similarity of bicubic interpolation", "{:.4f}"),
     "discriminator_accuracy": ("codes and draws from the prior told apart; 0.5 is chance", "{:.3f}"),
     "prior_mmd": ("maximum mean discrepancy between codes and prior, squared", "{:.4f}"),
+    "si_sdr_improvement_db": ("SI-SDR of the cleaned clip less that of the noisy one, dB, mean", "{:.2f}"),
+    "si_sdr_db": ("scale-invariant signal-to-distortion ratio of the cleaned clip, dB", "{:.2f}"),
+    "sdr_db": ("signal-to-distortion ratio of the cleaned clip, dB", "{:.2f}"),
+    "lsd_db": ("log-spectral distance of the cleaned clip, dB", "{:.2f}"),
+    "input_lsd_db": ("log-spectral distance of the noisy clip, dB", "{:.2f}"),
+    "worst_db": ("smallest SI-SDR improvement of a clip, dB", "{:.2f}"),
+    "worse_share": ("share of clips that came out worse than they went in", "{:.3f}"),
+    "clean_si_sdr_db": ("SI-SDR of clean clips that went through, dB, mean", "{:.1f}"),
+    "clean_worst_db": ("the same of the worst clean clip, dB", "{:.1f}"),
+    "real_time_factor": ("seconds of sound a second of computing", "{:.0f}"),
     "active_units": ("active latent units (variance of the mean above 0.01)", "{:.0f}"),
     "n": ("{unit} measured", "{:.0f}"),
 }
@@ -78,11 +97,22 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
             if key in metrics
         ),
         "",
+        *_groups(metrics),
         "## Limits",
         "",
         *(f"* {limit}" for limit in _limits(config)),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _groups(metrics: Mapping[str, Any]) -> list[str]:
+    """Return tables of the improvement by kind of noise and by its level."""
+    lines: list[str] = []
+    for key, head in (("by_noise", "noise"), ("by_snr", "SNR in dB")):
+        if key in metrics:
+            rows = (f"| {name} | {value:.2f} |" for name, value in metrics[key].items())
+            lines += [f"| {head} | SI-SDR improvement, dB |", "|---|---|", *rows, ""]
+    return lines
 
 
 @dataclass(frozen=True)
@@ -117,6 +147,14 @@ _KINDS = {
         "held-out pictures",
         "the training pictures (none was held out)",
     ),
+    "sound": _Kind(
+        "clips",
+        "a clip",
+        "z sampled",
+        "musae denoise NOISY.wav --model FOLDER",
+        "held-out clips",
+        "the training sounds in other mixtures (none was held out)",
+    ),
 }
 
 
@@ -126,6 +164,13 @@ def _model(config: RunConfig) -> str:
         return (
             f"latent size {model.latent_size}; encoder {_levels(model.encoder)}BiLSTM {list(model.encoder.sizes)} "
             f"(readout: {model.encoder.readout}), decoder {_levels(model.decoder)}LSTM {list(model.decoder.sizes)}"
+        )
+    if isinstance(model, SpectrogramModel):
+        form = "variational" if model.variational else "deterministic"
+        skips = "with" if model.skips else "without"
+        return (
+            f"{form}; convolutions {list(model.channels)} on the spectrogram, {model.latent_size} numbers a step of the code, "
+            f"{skips} connections from encoder to decoder; a gain for each band and frame"
         )
     size = "the feature map is the code" if model.latent_size is None else f"latent size {model.latent_size}"
     form = "variational" if model.variational else "adversarial" if model.adversary else "deterministic"
@@ -143,6 +188,8 @@ def _part(part: ImagePart) -> str:
 
 def _codec(config: RunConfig) -> str:
     codec = config.codec
+    if isinstance(codec, SoundCodecSettings):
+        return f"sound of any length; trained on clips of {codec.seconds:g} s at {codec.rate:,} Hz, used at any rate"
     if isinstance(codec, ImageCodecSettings):
         size = f"{'grey' if codec.channels == 1 else 'colour'} pictures of {codec.width} x {codec.height} pixels"
         corrupt = config.data.corrupt
@@ -192,6 +239,12 @@ _HEARS = {
 
 def _limits(config: RunConfig) -> list[str]:
     codec = config.codec
+    if isinstance(codec, SoundCodecSettings):
+        return [
+            "The phase of the noisy sound stays: what noise covers altogether does not come back.",
+            "Voices in the background, and noises that sound like notes, stay in part.",
+            "Sound that is hardly noisy passes almost unchanged.",
+        ]
     if isinstance(codec, ImageCodecSettings):
         return [
             "It knows the kind of picture that it was trained on; others come out wrong.",

@@ -45,16 +45,35 @@ class Progress:
     init_from: str | None = None
 
 
+def kept_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return all that a model keeps in a file, by name: its parameters, and the buffers that training changes.
+
+    Such are the running means of batch normalisation and its counts of batches. They are the model's own tensors.
+    """
+    return dict(model.state_dict(keep_vars=True))
+
+
+def averaged_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return those of :func:`kept_tensors` that a moving average is taken of: all but counts."""
+    return {name: tensor for name, tensor in kept_tensors(model).items() if tensor.is_floating_point()}
+
+
 def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam, progress: Progress) -> None:
-    """Write weights, their average, Adam's moments and the progress; the file is replaced whole.
+    """Write weights and buffers, their average, Adam's moments and the progress; the file is replaced whole.
+
+    Args:
+        path: the file.
+        model: it is of.
+        average: of each of :func:`averaged_tensors`.
+        optimiser: of its parameters.
+        progress: where the run is.
 
     Raises:
         MusaeError: if the file system refuses; the earlier file stays.
     """
-    tensors: dict[str, Tensor] = {}
-    for (name, parameter), mean in zip(model.named_parameters(), average, strict=True):
-        tensors[f"weight/{name}"] = parameter.detach()
-        tensors[f"average/{name}"] = mean
+    tensors = {f"weight/{name}": tensor.detach() for name, tensor in kept_tensors(model).items()}
+    tensors |= {f"average/{name}": mean for name, mean in zip(averaged_tensors(model), average, strict=True)}
+    for name, parameter in model.named_parameters():
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"{key}/{name}"] = value
     tensors = {key: value.to("cpu").contiguous() for key, value in tensors.items()}
@@ -87,7 +106,7 @@ def read_progress(path: Path) -> Progress:
 
 
 def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam) -> None:
-    """Copy a saved state into model, average and optimiser.
+    """Copy a saved state into model, average (see :func:`save_state`) and optimiser.
 
     Raises:
         MusaeError: if the file is of a model of another structure, or damaged.
@@ -97,9 +116,11 @@ def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
         try:
             with safe_open(path, "pt") as file:
                 keys = set(file.keys())
-                for (name, parameter), mean in zip(model.named_parameters(), average, strict=True):
-                    parameter.copy_(file.get_tensor(f"weight/{name}"))
+                for name, tensor in kept_tensors(model).items():
+                    tensor.copy_(file.get_tensor(f"weight/{name}"))
+                for name, mean in zip(averaged_tensors(model), average, strict=True):
                     mean.copy_(file.get_tensor(f"average/{name}"))
+                for name, parameter in model.named_parameters():
                     if f"step/{name}" in keys:
                         optimiser.state[parameter] = {
                             key: file.get_tensor(f"{key}/{name}").to("cpu" if key == "step" and not fused else parameter.device)

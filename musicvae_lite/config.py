@@ -140,12 +140,21 @@ class ImageCodecSettings(Settings):
     channels: Literal[1, 3] = 1
 
 
+class SoundCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.sound.SoundCodec`."""
+
+    kind: Literal["sound"] = "sound"
+    rate: int = Field(44100, ge=8000, le=192_000)
+    seconds: float = Field(3.5, ge=0.1, le=60)
+
+
 MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings
 CodecSettings = Annotated[
     Annotated[MelodyCodecSettings, Tag("melody")]
     | Annotated[DrumsCodecSettings, Tag("drums")]
     | Annotated[TrioCodecSettings, Tag("trio")]
-    | Annotated[ImageCodecSettings, Tag("image")],
+    | Annotated[ImageCodecSettings, Tag("image")]
+    | Annotated[SoundCodecSettings, Tag("sound")],
     _kind_or("melody"),
 ]
 
@@ -311,7 +320,52 @@ class ImageModel(Settings):
         return self
 
 
-ModelConfig = Annotated[Annotated[SequenceModel, Tag("sequence")] | Annotated[ImageModel, Tag("image")], _kind_or("sequence")]
+class SpectrogramLosses(Settings):
+    """Weights of the terms that a denoiser is trained by; see :mod:`musicvae_lite.models.spectrogram`."""
+
+    snr: float = Field(1.0, ge=0)  # minus the signal-to-noise ratio of the cleaned clip, in dB
+    magnitude: float = Field(20.0, ge=0)  # mean distance of compressed magnitudes: the noise that stays between notes
+
+    @model_validator(mode="after")
+    def _some_term_counts(self) -> SpectrogramLosses:
+        if not self.snr and not self.magnitude:
+            raise ValueError("one of snr and magnitude is above 0")
+        return self
+
+
+class SpectrogramModel(Settings):
+    """A denoiser of sound: an autoencoder from a noisy spectrogram to a gain for every band and frame.
+
+    Arguments of :class:`musicvae_lite.models.spectrogram.Shape`; ``best_db``: a clip that is cleaner than this is clean enough.
+    """
+
+    kind: Literal["spectrogram"] = "spectrogram"
+    channels: Sizes = Field((16, 32, 64, 96), min_length=1)
+    blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1, 1, 1)
+    strides: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = ((2, 2), (2, 2), (2, 2))
+    latent_size: int = Field(64, ge=1)
+    dilations: Sizes = (1, 2, 4)
+    variational: bool = False
+    skips: bool = True
+    losses: SpectrogramLosses = SpectrogramLosses()
+    best_db: float = Field(40.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _levels_fit(self) -> SpectrogramModel:
+        if len(self.blocks) != len(self.channels) or len(self.strides) != len(self.channels) - 1:
+            raise ValueError("blocks holds one number a level, as channels does, and strides one pair from level to level")
+        bands, frames = (math.prod(stride[axis] for stride in self.strides) for axis in (0, 1))
+        if 384 % bands or 16 % frames:  # half of the bands, a block of frames: see models/spectrogram.py
+            raise ValueError("the strides over bands multiply to a divisor of 384, those over frames to one of 16")
+        return self
+
+
+ModelConfig = Annotated[
+    Annotated[SequenceModel, Tag("sequence")]
+    | Annotated[ImageModel, Tag("image")]
+    | Annotated[SpectrogramModel, Tag("spectrogram")],
+    _kind_or("sequence"),
+]
 
 
 class ObjectiveSettings(Settings):
@@ -359,17 +413,57 @@ class ShrinkSettings(Settings):
 Corruption = Annotated[Annotated[NoiseSettings, Tag("noise")] | Annotated[ShrinkSettings, Tag("shrink")], _kind_or("noise")]
 
 
+Range = tuple[float, float]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class MixtureSettings(Settings):
+    """How noisy clips are drawn; see :class:`musicvae_lite.corpora.noisy.Recipe`.
+
+    ``profile``: share of clips for which the model is told the noise alone. ``kinds``: weights of kinds of synthesised noise, 1
+    where not named. ``performances``: stretches that MIDI files are played for. ``held_out``: share of the clean material that
+    is measured on. ``epoch``: clips that count as one pass over the material.
+    """
+
+    snr_db: Range = (-5.0, 25.0)
+    clean: Share = 0.08
+    level_db: Range = (-45.0, -10.0)
+    synthesised: Share = 0.6
+    babble: Share = 0.06
+    second: Share = 0.25
+    profile: Share = 0.15
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
+    performances: int = Field(200, ge=1)
+    held_out: float = Field(0.05, ge=0, lt=1)
+    epoch: int = Field(1000, ge=1)
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> MixtureSettings:
+        for name in ("snr_db", "level_db"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is [from, to], the smaller number first")
+        if self.synthesised + self.babble > 1:
+            raise ValueError("synthesised and babble are shares of all noises and add up to 1 at most")
+        return self
+
+
 class DataSettings(Settings):
-    """How windows or pictures become batches.
+    """How windows, pictures or clips become batches.
 
     ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture model,
-    never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it.
+    never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``: folder of
+    recorded noises that clean sound is mixed with; null: all noise is synthesised. ``speech``: folder of voices that babble is
+    made of. ``mixture``: how the two are mixed.
     """
 
     transpose: tuple[int, int] | None = None  # semitones, both included, drawn anew for every window and epoch
     source: Literal["mnist", "digits"] | None = None
     corrupt: Corruption | None = None
     pieces: bool = False
+    noise: str | None = None
+    speech: str | None = None
+    mixture: MixtureSettings | None = None
 
 
 class TrainingSettings(Settings):
@@ -410,7 +504,7 @@ class RunConfig(Settings):
         wanted = MODEL_OF_CODEC[self.codec.kind]
         if self.model.kind != wanted:
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {wanted!r}, not {self.model.kind!r}")
-        if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings):
+        if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
         return self
 
@@ -435,7 +529,7 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
 
 
 #: The kind of model that reads what a kind of codec makes.
-MODEL_OF_CODEC = {"melody": "sequence", "drums": "sequence", "trio": "sequence", "image": "image"}
+MODEL_OF_CODEC = {"melody": "sequence", "drums": "sequence", "trio": "sequence", "image": "image", "sound": "spectrogram"}
 
 
 def preset_names() -> list[str]:
@@ -574,6 +668,8 @@ def _walk(location: Sequence[Any]) -> tuple[list[str], Any]:
 
 def _fields(group: Any) -> dict[str, Any]:
     """Return the fields of a group of settings, by name; none for anything else."""
+    choices = [member for member in get_args(group) if hasattr(member, "model_fields")]
+    group = choices[0] if len(choices) == 1 else group  # of a group that may be null
     return dict(getattr(group, "model_fields", {}))
 
 

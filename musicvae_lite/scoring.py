@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,15 +12,21 @@ import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.bundle import Description, describe, load_bundle
+from musicvae_lite.config import MixtureSettings
 from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
+from musicvae_lite.evaluation.pairs import Pair, find_pairs, read_pair
 from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, evaluate_pictures
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
+from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
 from musicvae_lite.material.pictures import PictureMaterial
+from musicvae_lite.material.sound import SoundMaterial
 from musicvae_lite.models import Autoencoder
+
+_MIXTURES, _PERFORMANCES = 120, 20  # clips that are measured, and stretches that MIDI files are played for
 
 Split = Literal["auto", "valid", "train", "all"]
 
@@ -37,7 +43,7 @@ class Evaluation:
     """
 
     split: Split
-    measures: Measures | PictureMeasures
+    measures: Measures | PictureMeasures | SoundMeasures
     codes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -55,7 +61,9 @@ def evaluate(
 
     Args:
         model: shipped name or model folder.
-        data: for music one prepared corpus or several; for pictures a source; None for the one the model names itself.
+        data: for music one prepared corpus or several; for pictures a source; for sound a folder of noisy and clean recordings
+            (see :func:`musicvae_lite.evaluation.pairs.find_pairs`), or folders of clean ones or MIDI files, which are mixed with
+            synthesised noises; None for the one the model names itself.
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
             pictures always the held-out ones.
@@ -74,6 +82,8 @@ def evaluate(
     description = describe(model)
     if description.config.codec.kind == "image":
         return _evaluate_pictures(description, folders, split, limit, where, seed, claims)
+    if description.config.codec.kind == "sound":
+        return _evaluate_sound(description, folders, limit, where, seed)
     if not folders:
         raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
     corpus = Corpus.open(folders)
@@ -119,6 +129,44 @@ def _evaluate_pictures(
         return Evaluation(chosen, measures)
     others = {name: measure(kind).as_dict() for name, kind in material.other_kinds(part).items()}
     return Evaluation(chosen, measures, _codes(model, material, part, device), others)
+
+
+def _evaluate_sound(
+    description: Description, folders: Sequence[Path], limit: int | None, device: torch.device, seed: int
+) -> Evaluation:
+    """Measure on pairs of recordings, or on mixtures of clean ones with synthesised (or the run's) noises."""
+    from musicvae_lite.cleaning import Cleaner, Wish
+    from musicvae_lite.models.denoiser import SpectrogramAutoencoder
+
+    if not folders:
+        raise UsageError(f"{description.config.name} is measured on sound; name clean recordings, or noisy and clean ones")
+    pairs = find_pairs(folders[0])
+    examples = _pairs(pairs, limit) if pairs else _mixtures(description, folders, limit, seed)
+    model = load_bundle(description.folder, device).model
+    assert isinstance(model, SpectrogramAutoencoder)
+    cleaner = Cleaner(model.network)
+
+    def denoise(samples: NDArray[Any], rate: int) -> NDArray[Any]:
+        return np.concatenate(list(cleaner.stream([samples], rate, Wish())), 1)
+
+    return Evaluation("all", evaluate_examples(examples, denoise))
+
+
+def _pairs(pairs: Sequence[Pair], limit: int | None) -> Iterator[Example]:
+    for index in _spread(len(pairs), limit):
+        noisy, clean = read_pair(pairs[index])
+        yield Example(pairs[index].name, "recorded", noisy.rate, clean.samples, noisy.samples)
+
+
+def _mixtures(description: Description, folders: Sequence[Path], limit: int | None, seed: int) -> Iterator[Example]:
+    """Yield mixtures of all files; noises that the run was told of are not those of whoever measures."""
+    config = description.config
+    mixture = (config.data.mixture or MixtureSettings()).model_copy(update={"held_out": 0.0, "performances": _PERFORMANCES})
+    data = config.data.model_copy(update={"mixture": mixture, "noise": None, "speech": None})
+    material = SoundMaterial.open(config.model_copy(update={"data": data}), folders)
+    for number, drawn in enumerate(material.held_out_clips(limit or _MIXTURES, seed)):
+        clean, noisy = drawn.clean[None], (drawn.clean + drawn.noise)[None]
+        yield Example(f"clip {number + 1}", family(drawn.kind), material.recipe.rate, clean, noisy)
 
 
 def _codes(model: Autoencoder, material: PictureMaterial, part: Pictures, device: torch.device) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Letters in shapes: N windows, T steps of a window, V classes of a step, Z latent
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
 import torch
@@ -27,12 +27,16 @@ from musicvae_lite.noise import Noise
 from musicvae_lite.passages import Item, Passage, Roles, in_sequence, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, agreement
+from musicvae_lite.sound_session import SoundSession
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
 
 
-def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> Session | PictureSession:
+AnySession = Union["Session", PictureSession, SoundSession]
+
+
+def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> AnySession:
     """Load a model for use.
 
     Args:
@@ -41,7 +45,7 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
         seed: of every draw for which no other seed is given.
 
     Returns:
-        A session of music or of pictures, as the model is.
+        A session of music, of pictures or of sound, as the model is.
 
     Raises:
         UsageError: no such model or device.
@@ -50,11 +54,11 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
     place = resolve_device(device)
     with one_thread():
         bundle = load_bundle(model, place)
-        kind = PictureSession if bundle.config.codec.kind == "image" else Session
-        return kind(bundle, str(model), seed)
+        kinds: dict[str, type[AnySession]] = {"image": PictureSession, "sound": SoundSession}
+        return kinds.get(bundle.config.codec.kind, Session)(bundle, str(model), seed)
 
 
-S = TypeVar("S", "Session", PictureSession)
+S = TypeVar("S", "Session", PictureSession, SoundSession)
 
 
 def load_as(kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> S:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from musicvae_lite import __version__
 from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, load_weights, save_bundle
-from musicvae_lite.checkpoint import STATE, Progress, load_state, read_progress, save_state
+from musicvae_lite.checkpoint import STATE, Progress, averaged_tensors, load_state, read_progress, save_state
 from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import RunConfig
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
@@ -66,7 +66,8 @@ def train(
 
     Args:
         config: the run.
-        data: for music one prepared corpus or several; for pictures a folder or file; None for what the run names itself.
+        data: for music one prepared corpus or several; for pictures a folder or file; for sound folders of clean recordings or
+            MIDI files; None for what the run names itself.
         output: the run folder; new or empty unless ``resume``.
         resume: go on where the run in ``output`` stopped, exactly.
         init_from: a model folder or shipped name whose weights to start from.
@@ -124,7 +125,9 @@ class _Run:
             load_weights(model, describe(init_from))
         self.model = model.to(self.fabric.device)
         self.parameters: list[Tensor] = list(self.model.parameters())
-        self.average = [p.detach().clone() for p in self.parameters]
+        # Running means of a normalisation move with the weights: an average of one without the other would fit nothing.
+        self.averaged: list[Tensor] = [tensor.detach() for tensor in averaged_tensors(self.model).values()]
+        self.average = [tensor.clone() for tensor in self.averaged]
         # Fabric's wrapper has no types; it is called as the module is.
         wrapped: Any = self.fabric.setup(TrainStep(self.model, config), make_optimiser(self.model, config))
         self.step_module, self.optimiser = wrapped
@@ -225,7 +228,7 @@ class _Run:
         self.optimiser.step()
         # While the run is young the average follows closely, so that it does not remember the random start.
         decay = min(settings.average, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
+        torch._foreach_lerp_(self.average, self.averaged, 1 - decay)
         return {key: value.detach() for key, value in terms.items()}, norm
 
     def _not_a_number(self, step: int) -> str:
@@ -277,14 +280,14 @@ class _Run:
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         """Put the averaged weights into the model for the block."""
-        raw = [p.detach().clone() for p in self.parameters]
+        raw = [tensor.clone() for tensor in self.averaged]
         with torch.no_grad():
-            torch._foreach_copy_(self.parameters, self.average)
+            torch._foreach_copy_(self.averaged, self.average)
         try:
             yield
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(self.parameters, raw)
+                torch._foreach_copy_(self.averaged, raw)
 
     def _save(self) -> None:
         """Save the state for resuming and the latest model; before the first validation it is the best one too."""

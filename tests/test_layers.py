@@ -16,13 +16,13 @@ LAYERS = [
     {"config", "latent"},
     {"objective", "devices"},
     {"media", "models", "codecs"},
-    {"corpora", "card", "view", "picture_view"},
+    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning"},
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
     {"blocks", "magenta", "passages", "results"},
-    {"picture_session"},
+    {"picture_session", "sound_session"},
     {"session", "gallery"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

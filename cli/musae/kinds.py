@@ -7,11 +7,12 @@ from typing import Literal
 
 import click
 
-Kind = Literal["music", "pictures"]
+Kind = Literal["music", "pictures", "sound"]
 
 _MUSIC = (".mid", ".midi", ".kar")
-_OF_CODEC: dict[str, Kind] = {"melody": "music", "image": "pictures"}
-_ANY_PRESET = {"music": "mel-2bar", "pictures": "mnist-vae"}
+_SOUND = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf", ".mp3")
+_OF_MODEL: dict[str, Kind] = {"sequence": "music", "image": "pictures", "spectrogram": "sound"}
+_ANY_PRESET = {"music": "mel-2bar", "pictures": "mnist-vae", "sound": "denoise-small"}
 
 
 def kind_of(model: str) -> Kind:
@@ -23,10 +24,16 @@ def kind_of(model: str) -> Kind:
     """
     from musicvae_lite.bundle import describe
 
-    return _OF_CODEC[describe(model).config.codec.kind]
+    return _OF_MODEL[describe(model).config.model.kind]
 
 
-def choose_kind(model: str, files: Iterable[str] = (), music: Sequence[str] = (), pictures: Sequence[str] = ()) -> Kind:
+def choose_kind(
+    model: str,
+    files: Iterable[str] = (),
+    music: Sequence[str] = (),
+    pictures: Sequence[str] = (),
+    sound: Sequence[str] = (),
+) -> Kind:
     """Return what a model is of, after refusing what does not go with it.
 
     Args:
@@ -34,6 +41,7 @@ def choose_kind(model: str, files: Iterable[str] = (), music: Sequence[str] = ()
         files: inputs of the running verb.
         music: parameters of the verb that are for models of music alone.
         pictures: the same for models of pictures.
+        sound: the same for models of sound.
 
     Raises:
         UsageError: no such model; a file or a given option of another kind, with the models that fit.
@@ -45,12 +53,18 @@ def choose_kind(model: str, files: Iterable[str] = (), music: Sequence[str] = ()
         if found is not None and found != kind:
             _refuse_file(name, found, model, kind)
     context = click.get_current_context()
-    for parameter in pictures if kind == "music" else music:
-        if context.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE:
-            other: Kind = "pictures" if kind == "music" else "music"
-            option = "--" + parameter.replace("_", "-")
-            raise click.UsageError(f"{option} is for models of {other}; {model} is a model of {kind}", context)
+    parameters: dict[Kind, Sequence[str]] = {"music": music, "pictures": pictures, "sound": sound}
+    for other, names in parameters.items():
+        for parameter in names if other != kind else ():
+            if context.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE:
+                option = next(known.opts[0] for known in context.command.params if known.name == parameter)
+                raise click.UsageError(f"{option} is for models of {other}; {model} is a model of {kind}", context)
     return kind
+
+
+def kind_of_files(files: Iterable[str]) -> Kind | None:
+    """Tell the kind of files by the name of the first that says it."""
+    return next((kind for name in files if (kind := _kind_of_file(name)) is not None), None)
 
 
 def fitting_models(kind: Kind) -> str:
@@ -67,6 +81,8 @@ def _kind_of_file(name: str) -> Kind | None:
 
     if name.lower().endswith(_MUSIC):
         return "music"
+    if name.lower().endswith(_SOUND):
+        return "sound"
     plain, mark, index = name.rpartition("#")
     return "pictures" if looks_like_pictures(plain if mark and index.isdecimal() else name) else None
 
@@ -74,7 +90,7 @@ def _kind_of_file(name: str) -> Kind | None:
 def _refuse_file(name: str, found: Kind, model: str, kind: Kind) -> None:
     from musicvae_lite.errors import UsageError
 
-    what = "holds music" if found == "music" else "holds pictures"
+    what = {"music": "holds music", "pictures": "holds pictures", "sound": "holds sound"}[found]
     raise UsageError(
         f"{name}: {what}, and {model} is a model of {kind}; name a model of {found} with --model ({fitting_models(found)})"
     )

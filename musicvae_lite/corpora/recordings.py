@@ -73,11 +73,18 @@ def record(paths: Sequence[Path], cache: Path, rate: int, report: Report | None 
 
 
 def perform(
-    paths: Sequence[Path], cache: Path, rate: int, count: int, seed: int, report: Report | None = None
+    paths: Sequence[Path],
+    cache: Path,
+    rate: int,
+    count: int,
+    seed: int,
+    report: Report | None = None,
+    wanted: Callable[[MidiFile], bool] | None = None,
 ) -> list[NDArray[np.int16]]:
     """Return ``count`` stretches of MIDI files, each in a random orchestration, as :func:`record` returns recordings.
 
-    Which stretch, song, instruments and soundfont one is depends on ``seed`` and its number alone.
+    Which stretch, song, instruments and soundfont one is depends on ``seed`` and its number alone. ``wanted`` chooses among the
+    files.
 
     Raises:
         MusaeError: if FluidSynth or a soundfont is missing, or a path does not exist.
@@ -87,7 +94,9 @@ def perform(
     fonts = find_soundfonts()
     if not fonts:
         raise MusaeError("no soundfont found; install one (apt install fluid-soundfont-gm) or name it by MUSAE_SOUNDFONT")
-    files = [file for source in list_sources(paths) for file in source.files]
+    files = [file for source in list_sources(paths) for file in source.files if wanted is None or wanted(file)]
+    if not files:
+        raise NothingUsableError(f"{', '.join(map(str, paths))}: holds no MIDI file of those that are wanted")
     key = zlib.crc32(" ".join([*(f"{file.name} {file.crc}" for file in files), *map(str, fonts), str(rate)]).encode())
     _create(cache)
     found: list[NDArray[np.int16]] = []

@@ -78,8 +78,8 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
 
     Args:
         config: the run.
-        sources: prepared corpora for music, folders or files for pictures; where there is none the run's own
-            ``data.source``.
+        sources: prepared corpora for music, folders or files for pictures (where there is none the run's own
+            ``data.source``), folders of clean recordings or MIDI files for sound.
 
     Raises:
         UsageError: no source, or one that does not fit the run.
@@ -89,6 +89,10 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
         from musicvae_lite.material.pictures import PictureMaterial
 
         return PictureMaterial.open(config, sources)
+    if config.codec.kind == "sound":
+        from musicvae_lite.material.sound import SoundMaterial
+
+        return SoundMaterial.open(config, sources)
     from musicvae_lite.material.music import MusicMaterial
 
     return MusicMaterial.open(config, sources)

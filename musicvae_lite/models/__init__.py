@@ -25,10 +25,12 @@ class Batch:
     """One batch of examples on one device.
 
     Attributes:
-        x: what the encoder sees: [B, T] token classes for sequences, [B, C, H, W] brightness 0..1 for pictures.
-        target: what the decoder must give, [B, T] or [B, C, H, W].
+        x: what the encoder sees: [B, T] token classes for sequences, [B, C, H, W] brightness 0..1 for pictures, [B, N]
+            samples for sound.
+        target: what the decoder must give, [B, T], [B, C, H, W] or [B, N].
         length: [B] number of valid steps of each example, or None where all are full.
-        condition: what encoder and decoder are told: [B, T, C] control input, [B, C] one-hot class of a picture, or None.
+        condition: what encoder and decoder are told: [B, T, C] control input, [B, C] one-hot class of a picture, [B, K]
+            power of the noise alone in each band of a sound (NaN rows where it is not known), or None.
     """
 
     x: Tensor
@@ -98,10 +100,13 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
     """Build the model that a run describes, for what ``codec`` makes."""
     from musicvae_lite.codecs import ScoreCodec
     from musicvae_lite.codecs.image import ImageCodec
-    from musicvae_lite.models import image, sequence
+    from musicvae_lite.codecs.sound import SoundCodec
+    from musicvae_lite.models import denoiser, image, sequence
 
     if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
         return sequence.build(config.model, codec.sizes, codec.steps, codec.table)
     if config.model.kind == "image" and isinstance(codec, ImageCodec):
         return image.build(config.model, codec, config.data.corrupt)
+    if config.model.kind == "spectrogram" and isinstance(codec, SoundCodec):
+        return denoiser.build(config.model, codec.rate)
     raise ValueError(f"a {config.model.kind} model does not go with codec {codec.kind!r}")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -85,37 +86,44 @@ def to_bins(gain: Tensor, bins: int) -> Tensor:
     return whole[:, :bins]
 
 
-def statistics(power: Tensor) -> Statistics:
-    """Measure the surroundings of every frame of band powers [B, K, T].
+def statistics(power: Tensor, frames: slice = slice(0, None)) -> Statistics:
+    """Measure the surroundings of the frames ``frames`` (default all) of band powers [B, K, T].
 
     They are constant over blocks of BLOCK frames counted from the first one and depend on REACH frames to both sides.
     """
-    frames = power.shape[-1]
-    pooled = functional.avg_pool1d(power, min(POOL, frames), POOL, ceil_mode=True)
+    start, stop, _ = frames.indices(power.shape[-1])
+    pooled = functional.avg_pool1d(power, min(POOL, power.shape[-1]), POOL, ceil_mode=True)
     count, reach, step = pooled.shape[-1], REACH // POOL, BLOCK // POOL
+    block = start // BLOCK
     found: dict[tuple[int, int], Statistics] = {}
     parts = []
-    for first in range(0, count, step):
+    for first in range(block * step, -(-stop // POOL), step):
         span = (max(first - reach, 0), min(first + step + reach, count))
         if span not in found:
             found = {span: _measure(pooled[..., slice(*span)])}
         parts.append(found[span])
-    return Statistics(*(_spread([part[i] for part in parts], frames) for i in range(3)))
+    inside = slice(start - block * BLOCK, stop - block * BLOCK)
+    return Statistics(*(_spread([part[i] for part in parts], inside) for i in range(3)))
 
 
 def _measure(pooled: Tensor) -> Statistics:
     """Return the statistics of a stretch of pooled powers [B, K, P], each with one frame."""
-    ordered = pooled.sort(-1).values
-    last = ordered.shape[-1] - 1
-    low, middle = (ordered[..., round(share * last)].unsqueeze(-1) for share in (_LOW, _MIDDLE))
+    last = pooled.shape[-1] - 1
+    places = [round(share * last) for share in (_LOW, _MIDDLE)]
+    if pooled.device.type == "cpu" and not pooled.requires_grad:
+        # Half the time of sorting; the floor is otherwise the dearest of the features.
+        ordered = torch.from_numpy(np.partition(pooled.numpy(), places, -1))
+    else:
+        ordered = pooled.sort(-1).values
+    low, middle = (ordered[..., place].unsqueeze(-1) for place in places)
     return Statistics(low, middle, pooled.mean((1, 2), keepdim=True))
 
 
-def _spread(parts: list[Tensor], frames: int) -> Tensor:
-    """Repeat each block's value over its frames, [B, K, frames]."""
+def _spread(parts: list[Tensor], frames: slice) -> Tensor:
+    """Repeat each block's value over its frames and cut ``frames`` out of them, [B, K, length of that]."""
     if all(part is parts[0] for part in parts):
-        return parts[0].expand(-1, -1, frames)
-    return torch.cat(parts, -1).repeat_interleave(BLOCK, -1)[..., :frames]
+        return parts[0].expand(-1, -1, frames.stop - frames.start)
+    return torch.cat(parts, -1).repeat_interleave(BLOCK, -1)[..., frames]
 
 
 def steadiness(spectrum: Tensor) -> Tensor:
@@ -123,20 +131,46 @@ def steadiness(spectrum: Tensor) -> Tensor:
 
     A steady tone turns by the same angle from frame to frame, so the second difference of its phase is 0 and the value 1.
     """
-    return _evenness(functional.pad(torch.view_as_real(spectrum), (0, 0, 1, 1)), spectrum, 2)
+    return _evenness(_parts(spectrum), 2)
 
 
 def suddenness(spectrum: Tensor) -> Tensor:
     """Return how evenly the phase turns from bin to bin, [B, K, T] in -1 to 1: a click turns by the same angle everywhere."""
-    return _evenness(functional.pad(torch.view_as_real(spectrum), (0, 0, 0, 0, 1, 1)), spectrum, 1)
+    return _evenness(_parts(spectrum), 1)
 
 
-def _evenness(padded: Tensor, spectrum: Tensor, axis: int) -> Tensor:
-    """Return the cosine of the second difference of the phase along an axis, averaged over bands."""
-    count = spectrum.shape[axis]
-    before, after = (torch.view_as_complex(padded.narrow(axis, first, count).contiguous()) for first in (0, 2))
-    turn = before * after * spectrum.conj().square()
-    return _to_bands(turn.real / (turn.abs() + _TINY))
+class _Parts(NamedTuple):
+    """A spectrum [B, F, T] in real numbers: its parts, magnitude, power, and the parts of its square."""
+
+    real: Tensor
+    imaginary: Tensor
+    magnitude: Tensor
+    power: Tensor
+    square: tuple[Tensor, Tensor]
+
+
+def _parts(spectrum: Tensor) -> _Parts:
+    real, imaginary = spectrum.real.contiguous(), spectrum.imag.contiguous()
+    of_real, of_imaginary = real.square(), imaginary.square()
+    power = of_real + of_imaginary
+    return _Parts(real, imaginary, power.sqrt(), power, (of_real - of_imaginary, 2 * real * imaginary))
+
+
+def _evenness(parts: _Parts, axis: int) -> Tensor:
+    """Return the cosine of the second difference of the phase along an axis, averaged over bands; 0 at its ends.
+
+    In real numbers, since torch's complex magnitude costs more than all the rest.
+    """
+    count = max(parts.real.shape[axis] - 2, 0)
+
+    def at(values: Tensor, first: int) -> Tensor:
+        return values.narrow(axis, min(first, values.shape[axis] - count), count)
+
+    (a, c), (b, d) = ((at(part, 0), at(part, 2)) for part in (parts.real, parts.imaginary))
+    turned = (a * c - b * d) * at(parts.square[0], 1) + (a * d + b * c) * at(parts.square[1], 1)
+    size = at(parts.magnitude, 0) * at(parts.magnitude, 2) * at(parts.power, 1)
+    ends = (0, 0, 1, parts.real.shape[1] - count - 1) if axis == 1 else (1, parts.real.shape[2] - count - 1)
+    return _to_bands(functional.pad(turned / (size + _TINY), ends))
 
 
 def _fixed_planes(device: torch.device) -> tuple[Tensor, ...]:
@@ -160,7 +194,8 @@ def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor 
         stats: of the band powers of the spectrum in its surroundings; measured here where there are none.
         profile: [B, K] the low statistic of noise alone, instead of the floor that is found; NaN rows where there is none.
     """
-    power = band_powers(spectrum)
+    parts = _parts(spectrum)
+    power = band_powers(parts.power)
     stats = statistics(power) if stats is None else stats
     low, known = stats.low, torch.zeros_like(power[:, :1, :1])
     if profile is not None:
@@ -170,7 +205,7 @@ def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor 
     quiet = stats.level * _FLOOR + _TINY
     value, floor, middle = (0.5 * (x + quiet).log10() for x in (power, low, stats.middle))
     reference = 0.5 * (stats.level + _TINY).log10()
-    turns = steadiness(spectrum), suddenness(spectrum)
+    turns = _evenness(parts, 2), _evenness(parts, 1)
     planes = (value - reference, value - floor, value - middle, *turns, known, *_fixed_planes(power.device))
     return torch.stack([plane.expand_as(power) for plane in planes], 1)
 
@@ -229,6 +264,7 @@ class MaskNetwork(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         channels, strides = list(shape.channels), list(shape.strides)
+        self.channels, self.strides = channels, strides
         self.skips = shape.skips
         self.variational = shape.variational
         self.time_stride = 1
@@ -268,9 +304,20 @@ class MaskNetwork(nn.Module):
         scale = None if self.to_scale is None else self.to_scale(flat).clamp(-7, 2)
         return Latent(self.to_mean(flat), scale), passed
 
+    def nothing_passed(self, z: Tensor) -> list[Tensor]:
+        """Return what :meth:`encode` passes on, all zero, for a code [B, Z, L]."""
+        bands, frames = self.rows, z.shape[-1]
+        found = []
+        for level in reversed(range(len(self.up))):
+            found.append(z.new_zeros(len(z), self.channels[level], bands, frames))
+            if level:
+                bands, frames = bands * self.strides[level - 1][0], frames * self.strides[level - 1][1]
+        return found[::-1]
+
     def decode(self, z: Tensor, passed: Sequence[Tensor], frames: int) -> Tensor:
         """Return logits of the gains, [B, K, frames], for a code [B, Z, L]."""
         x = self.from_code(z).reshape(len(z), self.width, self.rows, -1)
+        x = x.contiguous(memory_format=torch.channels_last)  # as what the encoder passes on
         for level in reversed(range(len(self.up))):
             if self.skips:
                 x = x + passed[level]
@@ -316,15 +363,11 @@ def gains(network: MaskNetwork, spectrum: Tensor, place: slice, profile: Tensor 
         profile: see :func:`features`.
     """
     around = BLOCK * -(-network.reach // BLOCK)
-    seen = slice(max(place.start - around, 0), place.stop + around)
-    stats = Statistics(*(part[..., seen] for part in _full(statistics(band_powers(spectrum)), spectrum.shape[-1])))
+    seen = slice(max(place.start - around, 0), min(place.stop + around, spectrum.shape[-1]))
+    stats = statistics(band_powers(spectrum), seen)
     gain = network(features(spectrum[..., seen], stats, profile))
     result: Tensor = gain[..., place.start - seen.start : place.stop - seen.start]
     return result
-
-
-def _full(stats: Statistics, frames: int) -> Statistics:
-    return Statistics(*(part.expand(-1, -1, frames) for part in stats))
 
 
 class Agreement(NamedTuple):
@@ -342,13 +385,14 @@ class Agreement(NamedTuple):
 def agreement(noisy: Tensor, clean: Tensor) -> Agreement:
     """Compare complex spectra [B, F, T] of a mixture and of its clean part."""
     cross = noisy.real * clean.real + noisy.imag * clean.imag
-    widths = _widths(cross.device)
-    return Agreement(band_powers(noisy) * widths, _to_bands(cross) * widths, band_powers(clean) * widths)
+    sizes = widths(cross.device)
+    return Agreement(band_powers(noisy) * sizes, _to_bands(cross) * sizes, band_powers(clean) * sizes)
 
 
-def _widths(device: torch.device) -> Tensor:
-    widths = [width for width, count in LAYOUT for _ in range(count)]
-    return torch.tensor(widths, dtype=torch.float32, device=device).unsqueeze(1)
+def widths(device: torch.device) -> Tensor:
+    """Return how many bins each band stands for, [K, 1]."""
+    sizes = [width for width, count in LAYOUT for _ in range(count)]
+    return torch.tensor(sizes, dtype=torch.float32, device=device).unsqueeze(1)
 
 
 def snr_loss(gain: Tensor, against: Agreement, best_db: float = 35.0) -> Tensor:
@@ -363,9 +407,9 @@ def magnitude_loss(gain: Tensor, against: Agreement, exponent: float = 0.3, rang
 
     Magnitudes are taken in relation to the clip's mean; what lies ``range_db`` below that counts as silence.
     """
-    widths = _widths(gain.device)
-    scale = (against.clean / widths).mean((1, 2), keepdim=True) + _TINY
+    sizes = widths(gain.device)
+    scale = (against.clean / sizes).mean((1, 2), keepdim=True) + _TINY
     quiet = 10 ** (-range_db / 10)
-    want = (against.clean / widths / scale + quiet).pow(exponent / 2)
-    have = (gain.square() * (against.noisy / widths / scale) + quiet).pow(exponent / 2)
+    want = (against.clean / sizes / scale + quiet).pow(exponent / 2)
+    have = (gain.square() * (against.noisy / sizes / scale) + quiet).pow(exponent / 2)
     return (have - want).abs().mean((1, 2))

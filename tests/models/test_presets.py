@@ -5,9 +5,11 @@ import torch
 
 from musicvae_lite.bundle import load_bundle, save_bundle
 from musicvae_lite.codecs import ScoreCodec, build_codec
-from musicvae_lite.config import ImageModel, RunConfig, load_config, preset_names
+from musicvae_lite.codecs.sound import SoundCodec
+from musicvae_lite.config import ImageModel, RunConfig, SpectrogramModel, load_config, preset_names
 from musicvae_lite.corpora.pictures import corrupted
 from musicvae_lite.models import Batch, Teacher, build_model
+from musicvae_lite.models.spectrogram import BANDS
 from musicvae_lite.noise import Noise
 from musicvae_lite.optimisation import TrainStep
 
@@ -19,6 +21,9 @@ def reduced(name: str) -> RunConfig:
     full = load_config(name)
     if isinstance(full.model, ImageModel):
         return load_config(name, _fewer_pixels(full.model))
+    if isinstance(full.model, SpectrogramModel):
+        widths = [4 + i for i in range(len(full.model.channels))]
+        return load_config(name, ["codec.seconds=0.5", "model.latent_size=6", f"model.channels={widths}"])
     changes = [
         "model.latent_size=6",
         f"model.encoder.sizes={[5 + i for i in range(len(full.model.encoder.sizes))]}",
@@ -55,6 +60,9 @@ def parts(config):
     torch.manual_seed(0)
     model = build_model(config, codec)
     generator = torch.Generator().manual_seed(1)
+    if isinstance(codec, SoundCodec):
+        clean = torch.sin(0.05 * torch.arange(codec.samples)).repeat(4, 1)
+        return codec, model, Batch(clean + 0.3 * torch.randn(clean.shape, generator=generator), clean)
     if isinstance(codec, ScoreCodec):
         drawn = [torch.randint(0, size, (4, codec.steps), generator=generator) for size in codec.sizes]
         tokens = torch.stack(drawn, -1).view(4, *codec.shape)
@@ -74,11 +82,14 @@ def decode(codec, model, z, batch, *more):
 def test_shapes(parts):
     codec, model, batch = parts
     latent = model.encode(batch)
-    assert latent.mean.shape == latent.scale.shape == (4, model.latent_size)
+    assert latent.mean.shape[:2] == latent.scale.shape[:2] == (4, model.latent_size)
     assert latent.log_scale is None or (latent.scale > 0).all()
     assert model.nll(latent.mean, batch).shape == (4,)
     assert model.predict(latent.mean, batch).shape == batch.target.shape
-    assert decode(codec, model, latent.mean, batch).shape == batch.target.shape
+    if isinstance(codec, SoundCodec):  # a mask: there is no sound without a noisy one
+        assert model.decode(latent.mean, 9).shape == (4, 9, BANDS)
+    else:
+        assert decode(codec, model, latent.mean, batch).shape == batch.target.shape
 
 
 def test_one_step_gives_finite_gradients_to_every_weight(parts, config):

@@ -33,7 +33,7 @@ def test_bands_hold_all_the_power_below_22_khz(bins: int) -> None:
     power = noise(2, bins, 3).square()
     bands = spectrogram.band_powers(power)
     assert bands.shape == (2, BANDS, 3)
-    widths = spectrogram._widths(power.device)
+    widths = spectrogram.widths(power.device)
     torch.testing.assert_close((bands * widths).sum(1), power[:, :2048].sum(1))
 
 
@@ -193,3 +193,12 @@ def test_a_few_steps_learn() -> None:
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] - 3
     assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 700), (0, 5), (16, 300), (37, 41), (650, 700)])
+def test_the_surroundings_of_some_frames_are_those_of_all(start: int, stop: int) -> None:
+    power = noise(2, BANDS, 700).square()
+    for some, whole in zip(spectrogram.statistics(power, slice(start, stop)), spectrogram.statistics(power), strict=True):
+        assert torch.equal(some, whole[..., start:stop])
+    by_sorting = spectrogram.statistics(power.clone().requires_grad_())
+    assert all(torch.equal(a, b) for a, b in zip(by_sorting, spectrogram.statistics(power), strict=True))

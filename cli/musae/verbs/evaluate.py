@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _EPILOG = examples(
     "musae evaluate mel-2bar --data corpus",
     "musae evaluate run --data corpus --split all --limit 1000 --json",
+    "musae evaluate denoise --data clean/             clean recordings, mixed with synthesised noises",
     "musae evaluate mnist-vae --data mnist/           a folder of MNIST's IDX files",
 )
 
@@ -21,7 +22,7 @@ _EPILOG = examples(
 @click.command(epilog=_EPILOG)
 @click.argument("model", metavar="NAME|FOLDER")
 @click.option("--data", multiple=True, type=FILE, metavar="DATA",
-              help="Prepared corpora, or pictures: a folder, .npz or IDX file. [default: the model's own]")  # fmt: skip
+              help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the model's own]")  # fmt: skip
 @click.option("--split", type=click.Choice(["auto", "valid", "train", "all"]), default="auto", show_default=True,
               help="Which part. auto: what is held out of data the model was trained on, all of another corpus.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Measure on N examples, spread evenly. [default: all]")
@@ -41,7 +42,9 @@ def evaluate(
 ) -> None:
     """Measure how well a model gives back what it has not seen, and how many bits it spends.
 
-    Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds.
+    Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds. A denoiser
+    of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
+    that is mixed with synthesised noises at 0 to 15 dB.
     """
     from musicvae_lite.bundle import describe
 
@@ -53,6 +56,8 @@ def evaluate(
     rows = {"split": result.split, **measures, **{f"codes: {key}": value for key, value in result.codes.items()}}
     for kind, values in result.others.items():
         rows |= {f"{kind}: {key}": values[key] for key in ("bce_mean", "mse_mean", "psnr_db")}
+    for key in [key for key, value in rows.items() if isinstance(value, dict)]:
+        rows |= {f"{key}: {name}": value for name, value in rows.pop(key).items()}
     width = max(map(len, rows))
     for key, value in rows.items():
         console.answer(f"{key:{width}}  {_shown(value)}")

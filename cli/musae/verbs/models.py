@@ -88,6 +88,9 @@ def _quality(model: dict[str, Any]) -> str:
         # A model of pictures without a posterior has no bits to count.
         if isinstance(value, int | float) and (key != "kl_bits" or value > 0):
             parts.append(text.format(value))
-    unit = {"music": "songs", "pictures": "pictures"}[model["kind"]]
+    gain = metrics.get("si_sdr_improvement_db")
+    if isinstance(gain, int | float):
+        return f"; {metrics.get('n', 0):,} noisy clips of what it did not learn from: {gain:+.1f} dB SI-SDR"
+    unit = {"music": "songs", "pictures": "pictures", "sound": "clips"}[model["kind"]]
     which = f"held-out {unit}" if model["provenance"].get("held_out", True) else f"training {unit} (none was held out)"
     return f"; {which}: " + ", ".join(parts) if parts else ""

@@ -21,6 +21,7 @@ _EPILOG = examples(
     "musae train digits-vae                                             runs/digits-vae, in seconds",
     "musae train mnist-vae                                              fetches MNIST once",
     "musae train mel-2bar --data corpus -o run --resume                 goes on after Ctrl-C",
+    "musae train denoise-small --data clean/ --set data.noise=noises/   recordings (or MIDI files), and noises to mix with",
     "musae train my.yaml --data a --data b -o run --set training.steps=5000",
     "musae train mel-2bar-finetune --data mine -o run --init-from mel-2bar",
 )
@@ -29,7 +30,7 @@ _EPILOG = examples(
 @click.command(epilog=_EPILOG)
 @click.argument("preset", metavar="PRESET|FILE.yaml")
 @click.option("--data", multiple=True, type=FILE, metavar="DATA",
-              help="Prepared corpora, or pictures: a folder, .npz or IDX file. [default: the preset's own]")  # fmt: skip
+              help="Prepared corpora, pictures (folder, .npz, IDX) or clean sounds. [default: the preset's own]")  # fmt: skip
 @click.option("--output", "-o", metavar="RUN", help="Folder of the run; it becomes a model folder. [default: runs/PRESET]")
 @click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change one setting; more than once for several.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN stopped.")
@@ -101,6 +102,9 @@ def _measures(values: dict[str, Any]) -> str:
         ("bce_mean", "BCE", ".4f"),
         ("psnr_db", "PSNR", ".2f"),
         ("elbo_nats", "ELBO", ".2f"),
+        ("si_sdr_improvement_db", "SI-SDR improvement", ".2f"),
+        ("worst_db", "worst", ".2f"),
+        ("lsd_db", "log-spectral distance", ".1f"),
         ("kl_bits", "bits", ".1f"),
     )
     for key, label, form in shown:

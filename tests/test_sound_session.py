@@ -1,0 +1,133 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import musicvae_lite as mv
+from musicvae_lite import cleaning
+from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.media.audio import Audio, read_audio
+from tests.sounds import RATE, noise, save, save_tiny_denoiser, tone
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return mv.load(save_tiny_denoiser(tmp_path_factory.mktemp("models") / "tiny"), "cpu")
+
+
+def audio(samples: np.ndarray, rate: int = RATE) -> Audio:
+    return Audio(np.atleast_2d(samples), rate)
+
+
+NOISY = tone(440) + noise()
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "samples"), [(8000, 1, 8001), (44100, 2, 30000), (192_000, 6, 20_000), (8000, 1, 1)]
+)
+def test_rate_channels_and_length_stay(session, rate, channels, samples):
+    wave = noise(samples / rate, rate, channels=channels)
+    found = session.denoise(audio(wave, rate))
+    assert found.samples.shape == wave.shape == (channels, samples) and found.rate == rate
+    assert np.isfinite(found.samples).all()
+
+
+def test_silence_stays_silence(session):
+    assert not session.denoise(audio(np.zeros((2, RATE), np.float32))).samples.any()
+
+
+def test_strength_blends_and_a_limit_holds(session):
+    whole, none, half = (session.denoise(audio(NOISY), strength=s).samples for s in (1, 0, 0.5))
+    np.testing.assert_allclose(none, NOISY, atol=1e-6)
+    np.testing.assert_allclose(half, (whole + NOISY) / 2, atol=1e-6)
+    assert np.abs(whole - NOISY).max() > 0.01
+    limited = session.denoise(audio(NOISY), max_reduction_db=0).samples
+    np.testing.assert_allclose(limited, NOISY, atol=1e-6)
+
+
+def test_channels_share_a_gain_and_a_silent_one_has_no_say(session):
+    mono = session.denoise(audio(NOISY)).samples
+    both = session.denoise(audio(np.concatenate([NOISY, 0.5 * NOISY]))).samples
+    np.testing.assert_allclose(both[1], 0.5 * both[0], atol=1e-6)
+    np.testing.assert_allclose(both[:1], mono, atol=1e-4)
+    with_silence = session.denoise(audio(np.concatenate([np.zeros_like(NOISY), NOISY]))).samples
+    np.testing.assert_allclose(with_silence[1:], mono, atol=1e-6)
+
+
+def test_a_profile_changes_what_goes(session):
+    told = session.denoise(audio(NOISY), profile="0:01-0:01.5").samples
+    assert np.abs(told - session.denoise(audio(NOISY)).samples).max() > 1e-5
+    np.testing.assert_array_equal(told, session.denoise(audio(NOISY), profile=audio(NOISY[:, RATE : RATE * 3 // 2])).samples)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"strength": 1.5}, "strength is 0 to 1"),
+        ({"max_reduction_db": -1}, "0 or more"),
+        ({"profile": "0:10-0:11"}, "lasts 0:02"),
+        ({"profile": "0:01-0:01.1"}, "0.100 s long"),
+        ({"profile": "1"}, "no stretch of time"),
+        ({"profile": Audio(np.zeros((1, RATE), np.float32), RATE)}, "silence"),
+        ({"profile": Audio(np.ones((1, 44100), np.float32), 44100)}, "44100 samples"),
+    ],
+)
+def test_options_that_do_not_fit(session, options, match):
+    with pytest.raises(UsageError, match=match):
+        session.denoise(audio(NOISY), **options)
+
+
+def test_samples_that_are_no_numbers_are_refused(session):
+    wave = NOISY.copy()
+    wave[0, 400] = np.nan
+    with pytest.raises(MusaeError, match="NaN or infinity at 0.050 s"):
+        session.denoise(audio(wave))
+    assert session.denoise(audio(np.zeros((1, 0), np.float32))).samples.shape == (1, 0)
+
+
+def test_a_file_streams_to_what_memory_gives(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(cleaning, "_CHUNK", 64)
+    wave = np.concatenate([NOISY, noise(2, seed=3)])
+    source = save(wave, tmp_path / "in.wav", subtype="FLOAT")
+    seconds, views = [], []
+    told = session.denoise_file(
+        source, tmp_path / "out.wav", residual=tmp_path / "rest.wav", watch=views.append, progress=seconds.append
+    )
+    out, rest = read_audio(tmp_path / "out.wav"), read_audio(tmp_path / "rest.wav")
+    monkeypatch.undo()
+    np.testing.assert_allclose(out.samples, session.denoise(source).samples, atol=2e-5)
+    np.testing.assert_allclose(out.samples + rest.samples, wave, atol=1e-6)
+    assert out.subtype == "FLOAT" and seconds[-1] == told.seconds == 2.0 and seconds == sorted(seconds)
+    assert (told.channels, told.rate, told.warning) == (2, RATE, "")
+    assert -60 < told.noise_dbfs < 0 and told.level_change_db < 0 and told.real_time_factor > 0
+    assert sum(view.gain.shape[-1] for view in views) == views[-1].first + views[-1].gain.shape[-1]
+    with pytest.raises(UsageError, match="exists already"):
+        session.denoise_file(source, tmp_path / "out.wav")
+
+
+def test_a_place_that_is_hardly_noisy_passes():
+    stays = torch.ones(500)
+    quiet, loud, between = (cleaning._care(stays, stays * 10 ** (-db / 10)) for db in (25, 10, 18))
+    assert torch.equal(loud, stays)
+    # 25 dB: what goes is made smaller by another 8 dB.
+    torch.testing.assert_close(quiet, torch.full((500,), 10 ** (-8 / 20)))
+    assert (quiet < between).all() and (between < 1).all()
+    assert torch.equal(cleaning._care(stays, stays * 1e-6), stays)
+    assert cleaning._care(torch.zeros(3), torch.zeros(3)).isfinite().all()
+
+
+def test_codes_and_reconstructions(session, tmp_path):
+    latent = session.encode(audio(NOISY))
+    assert latent.mean.shape[:2] == (4, session.latent_size) and latent.log_scale is None  # 2 s in clips of 0.6 s
+    heard = session.reconstruct(audio(NOISY))
+    assert heard.samples.shape == NOISY.shape
+    (tmp_path / "none.wav").write_bytes(b"")
+    with pytest.raises(MusaeError, match="empty file"):
+        session.reconstruct(tmp_path / "none.wav")
+    assert "latent size 3" in repr(session) and dataclasses.is_dataclass(latent)
+    with pytest.raises(UsageError, match="model of sound, not of music"):
+        from musicvae_lite.session import Session, load_as
+
+        load_as(Session, session.bundle.description.folder)
+    assert issubclass(NothingUsableError, MusaeError)
