@@ -52,7 +52,7 @@ def parity(runs: Path, data: Path) -> Iterator[str]:
 def variational(runs: Path, data: Path) -> Iterator[str]:
     yield "| run | latent numbers | ELBO, nats | reconstruction, nats | KL, bits | lesson's formula | MSE |"
     yield "|---|---|---|---|---|---|---|"
-    for name in ("mnist-vae", "mnist-conv-vae", "mnist-conv-vae-16", "mnist-cvae"):
+    for name in ("mnist-vae", "mnist-conv-vae", "mnist-vae-16", "mnist-conv-vae-16", "mnist-cvae"):
         if (runs / name / "config.json").exists():
             found = measures(runs / name, data).measures.as_dict()
             size = mv.load(runs / name, device="cpu").latent_size
