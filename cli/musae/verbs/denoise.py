@@ -44,13 +44,10 @@ def denoise(
 
     Rate, channels and length stay; so does what is hardly noisy.
     """
-    from musicvae_lite.bundle import describe
+    from musae.denoising import Wishes, is_of_sound
+    from musae.denoising import denoise as clean
     from musicvae_lite.errors import UsageError
 
-    kind = describe(model).config.codec.kind
-    if kind != "sound":
+    if not is_of_sound(model):
         raise UsageError(f"{model} is no denoiser of sound; 'musae train denoise-small --data CLEAN' makes one")
-    from musae.denoising import Wishes
-    from musae.denoising import denoise as clean
-
     return clean(files, output, overwrite, Wishes(strength, max_reduction_db, profile, residual, plot), model, device, console)

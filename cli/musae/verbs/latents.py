@@ -46,7 +46,10 @@ def encode(
     track, bar [N]       track and first bar, both counted from 1
     qpm, program [N]     tempo and General MIDI program there
     model                name of the model
+
+    Of a model of sound: mean and scale [N, Z, L] of the clips of each recording, source and clip (from 0).
     """  # noqa: D301 (click looks for this very character)
+    from musae import denoising
     from musae.outputs import check_files, each
     from musae.reading import codec_of, counted
     from musicvae_lite.errors import UsageError
@@ -55,6 +58,8 @@ def encode(
     path = Path(output)
     if path.suffix.lower() != ".npz":
         raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
+    if denoising.is_of_sound(model):
+        return denoising.encode(files, path, overwrite, model, device, console)
     check_files([path], overwrite, files)
     codec = codec_of(model)
     passages: list[Passage] = []
@@ -120,12 +125,16 @@ def decode(
     Only mean [N, Z] has to be there. Without bar (or where bars do not rise) the windows follow one another. All is in the
     metre of the model: a change of metre in the source is not kept.
     """
+    from musae import denoising
     from musae.archive import read_latents
     from musae.outputs import make_folder, one_each
     from musae.reading import codec_of, counted
+    from musicvae_lite.errors import UsageError
     from musicvae_lite.media.midi import write_midi
     from musicvae_lite.passages import in_sequence
 
+    if denoising.is_of_sound(model):
+        raise UsageError(f"{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by itself")
     table = read_latents(Path(latents))
     groups = table.groups()
     paths = one_each(output, [stem for stem, _ in groups], "decoded", overwrite, [latents])

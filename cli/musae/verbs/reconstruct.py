@@ -31,7 +31,14 @@ def reconstruct(
     seed: int,
     console: Console,
 ) -> int:
-    """Write what the model hears in a melody, window by window, and how much of it is right."""
+    """Write what the model hears in a melody, window by window, and how much of it is right.
+
+    Of a model of sound: what it makes of recordings, FILE.reconstructed.wav.
+    """
+    from musae import denoising
+
+    if denoising.is_of_sound(model):
+        return denoising.reconstruct(files, output, overwrite, model, device, console)
     from musae.outputs import each, make_folder, one_each
     from musae.reading import codec_of, counted, percent
     from musicvae_lite.media.midi import write_midi
