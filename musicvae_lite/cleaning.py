@@ -16,9 +16,19 @@ from torch.nn import functional
 
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media.audio import Chunks, Grid, Samples, change_spectrum, grid_of, stft
-from musicvae_lite.models.spectrogram import BLOCK, MaskNetwork, band_powers, context, gains, statistics, to_bins, widths
+from musicvae_lite.models.spectrogram import (
+    BLOCK,
+    MaskNetwork,
+    band_powers,
+    context,
+    gains,
+    statistics,
+    to_bins,
+    whole_bands,
+    widths,
+)
 
-_CHUNK = 64 * BLOCK  # frames, 24 s
+_CHUNK = 48 * BLOCK  # frames, 18 s; longer ones are a little faster and need more memory
 _AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
@@ -129,6 +139,8 @@ class Cleaner:
         power = band_powers(spectrum)
         wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, spectrum.shape[-1]))
         gain = self._shared(spectrum, power, wide, wish.profile)
+        whole_ones = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
+        gain[whole_ones:] = gain[whole_ones - 1].clone()
         whole = power[..., wide].mean(0)
         inside = slice(place.start - wide.start, place.stop - wide.start)
         stays, goes = (_of_bins(part.square() * whole) for part in (gain, 1 - gain))

@@ -141,7 +141,7 @@ def _evaluate_sound(
     if not folders:
         raise UsageError(f"{description.config.name} is measured on sound; name clean recordings, or noisy and clean ones")
     pairs = find_pairs(folders[0])
-    examples = _pairs(pairs, limit) if pairs else _mixtures(description, folders, limit, seed)
+    examples = pair_examples(pairs, limit) if pairs else mixture_examples(description, folders, limit, seed)
     model = load_bundle(description.folder, device).model
     assert isinstance(model, SpectrogramAutoencoder)
     cleaner = Cleaner(model.network)
@@ -152,14 +152,15 @@ def _evaluate_sound(
     return Evaluation("all", evaluate_examples(examples, denoise))
 
 
-def _pairs(pairs: Sequence[Pair], limit: int | None) -> Iterator[Example]:
+def pair_examples(pairs: Sequence[Pair], limit: int | None) -> Iterator[Example]:
+    """Yield ``limit`` of the pairs, spread evenly; see :func:`musicvae_lite.evaluation.pairs.read_pair` for what it raises."""
     for index in _spread(len(pairs), limit):
         noisy, clean = read_pair(pairs[index])
         yield Example(pairs[index].name, "recorded", noisy.rate, clean.samples, noisy.samples)
 
 
-def _mixtures(description: Description, folders: Sequence[Path], limit: int | None, seed: int) -> Iterator[Example]:
-    """Yield mixtures of all files; noises that the run was told of are not those of whoever measures."""
+def mixture_examples(description: Description, folders: Sequence[Path], limit: int | None, seed: int) -> Iterator[Example]:
+    """Yield mixtures of all files with synthesised noises; the recorded ones of the run are not those of whoever measures."""
     config = description.config
     mixture = (config.data.mixture or MixtureSettings()).model_copy(update={"held_out": 0.0, "performances": _PERFORMANCES})
     data = config.data.model_copy(update={"mixture": mixture, "noise": None, "speech": None})

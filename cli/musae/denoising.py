@@ -65,7 +65,7 @@ def denoise(
     return code
 
 
-def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: Wishes) -> list[Path]:
+def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: Wishes, kind: str = "denoised") -> list[Path]:
     """Return where results go, after checking that all outputs can be written."""
     from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, shortened
     from musicvae_lite.errors import UsageError
@@ -82,7 +82,7 @@ def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: W
 
         parse_stretch(wishes.profile)
     if output is None:
-        end = ".denoised.wav"
+        end = f".{kind}.wav"
         paths = check_in_folder(Path(), [shortened(Path(n).stem, MAX_NAME - len(end)) + end for n in files], overwrite, files)
     elif is_folder(output) or not Path(output).suffix:
         paths = check_in_folder(Path(output), [_kept_name(Path(name)) for name in files], overwrite, files)
@@ -177,3 +177,66 @@ def _progress(console: Console, name: str, seconds: float) -> Iterator[Callable[
     with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
         task = bar.add_task(Path(name).name, total=seconds)
         yield lambda done: bar.update(task, completed=done)
+
+
+def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model: str, device: str, console: Console) -> int:
+    """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.wav``, and return the exit code.
+
+    Raises:
+        UsageError, MusaeError: see :func:`denoise`.
+    """
+    from musae.outputs import each, make_folder
+    from musicvae_lite.media.audio import write_audio
+    from musicvae_lite.session import load_as
+    from musicvae_lite.sound_session import SoundSession
+
+    places = dict(zip(files, _places(files, output, overwrite, Wishes(), "reconstructed"), strict=True))
+    session = load_as(SoundSession, model, device)
+    results: list[dict[str, Any]] = []
+
+    def write(name: str) -> None:
+        audio = session.reconstruct(name)
+        make_folder(places[name].parent)
+        write_audio(audio, places[name], overwrite)
+        results.append({"file": name, "seconds": audio.header.seconds, "output": str(places[name])})
+        console.show(f"{places[name]}: {audio.header.seconds:.1f} s of sound")
+
+    code = each(files, write, console.error)
+    console.document({"model": model, "files": results})
+    return code
+
+
+def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, device: str, console: Console) -> int:
+    """Write the codes of every clip of the files to one ``.npz`` and return the exit code: mean, scale [W, Z, L], source, clip.
+
+    Raises:
+        UsageError, MusaeError: see :func:`denoise`.
+    """
+    import numpy as np
+
+    from musae.outputs import check_files, each
+    from musae.reading import counted
+    from musicvae_lite.files import atomic_output
+    from musicvae_lite.session import load_as
+    from musicvae_lite.sound_session import SoundSession
+
+    check_files([output], overwrite, files)
+    session = load_as(SoundSession, model, device)
+    tables: list[dict[str, Any]] = []
+
+    def read(name: str) -> None:
+        latent = session.encode(name)
+        count = len(latent.mean)
+        arrays = {"mean": latent.mean.numpy(), "scale": latent.scale.numpy()}
+        tables.append({**arrays, "source": np.full(count, name), "clip": np.arange(count)})
+
+    code = each(files, read, console.error)
+    joined = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+    with atomic_output(output, overwrite) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, model=np.array(model), **joined)
+    clips, shape = len(joined["mean"]), joined["mean"].shape[1:]
+    console.show(
+        f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, {shape[0]} x {shape[1]} numbers each"
+    )
+    console.document({"model": model, "clips": clips, "latent_size": session.latent_size, "output": str(output)})
+    return code

@@ -1,4 +1,4 @@
-"""Make ode_to_joy_noisy.flac: a demo tune in plain synthesis under tape hiss and mains hum: ``python data/audio/build_demo.py``."""
+"""Make ode_to_joy_noisy.flac: a demo tune under tape hiss and mains hum: ``python data/audio/build_demo.py``."""
 
 from __future__ import annotations
 

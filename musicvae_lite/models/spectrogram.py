@@ -73,6 +73,17 @@ def _to_bands(values: Tensor) -> Tensor:
     return torch.cat(parts, 1)
 
 
+def whole_bands(bins: int) -> int:
+    """Return how many bands lie wholly among the first ``bins`` bins; at least 1."""
+    count = 0
+    for width, number in LAYOUT:
+        inside = min(bins // width, number)
+        count, bins = count + inside, bins - inside * width
+        if inside < number:
+            break
+    return max(count, 1)
+
+
 def to_bins(gain: Tensor, bins: int) -> Tensor:
     """Give each bin its band's gain: [B, K, T] to [B, F, T]; bins above the last band get that band's."""
     parts, first = [], 0

@@ -136,3 +136,16 @@ def test_evaluate_on_mixtures_and_on_pairs(musae, denoiser, sounds, monkeypatch)
     table = musae("evaluate", denoiser, "--data", "pairs")
     assert table.code == 0 and "by_snr: 5" in table.out and "by_noise: recorded" in table.out
     assert musae("evaluate", denoiser).code == 2
+
+
+def test_reconstruct_and_encode_know_sound(musae, denoiser, sounds):
+    run = musae("reconstruct", "a.wav", "b.flac", "-m", denoiser)
+    assert run.code == 0, run.err
+    assert read_audio("b.reconstructed.wav").samples.shape == (2, 2 * RATE)
+    run = musae("encode", "a.wav", "-m", denoiser, "-o", "z.npz")
+    assert run.code == 0, run.err
+    with np.load("z.npz") as arrays:
+        assert arrays["mean"].shape == arrays["scale"].shape and arrays["mean"].shape[:2] == (4, 3)
+        assert arrays["source"].tolist() == ["a.wav"] * 4 and arrays["clip"].tolist() == [0, 1, 2, 3]
+    refused = musae("decode", "z.npz", "-m", denoiser)
+    assert refused.code == 2 and "makes no sound" in refused.err

@@ -202,3 +202,10 @@ def test_the_surroundings_of_some_frames_are_those_of_all(start: int, stop: int)
         assert torch.equal(some, whole[..., start:stop])
     by_sorting = spectrogram.statistics(power.clone().requires_grad_())
     assert all(torch.equal(a, b) for a, b in zip(by_sorting, spectrogram.statistics(power), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("bins", "count"), [(1, 1), (373, 373), (512, 512), (514, 513), (1025, 711), (2049, BANDS), (9000, BANDS)]
+)
+def test_bands_that_a_rate_cuts_off_are_known(bins: int, count: int) -> None:
+    assert spectrogram.whole_bands(bins) == count

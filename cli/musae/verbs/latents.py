@@ -70,6 +70,9 @@ def encode(
     index [N]            place in the file, counted from 0
     label [N]            class, where it is known (-1 where others' is)
 
+    of sound: mean and scale are [N, Z, L], L steps of each clip
+    clip [N]             place in the recording, counted from 0
+
     One picture of a file with many is FILE#INDEX.
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
@@ -83,6 +86,10 @@ def encode(
         from musae.pictures import Job
 
         return picture_verbs.encode(Job(model, device, seed, output, overwrite, console, label), files)
+    if kind == "sound":
+        from musae import denoising
+
+        return denoising.encode(files, Path(output), overwrite, model, device, console)
     return _encode_music(files, Path(output), overwrite, track, roles[0], every_window, model, device, seed, console)
 
 
@@ -176,7 +183,12 @@ def decode(
     """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, music=["temperature"], pictures=["label"]) == "pictures":
+    kind = choose_kind(model, music=["temperature"], pictures=["label"])
+    if kind == "sound":
+        from musicvae_lite.errors import UsageError
+
+        raise UsageError(f"{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by itself")
+    if kind == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 

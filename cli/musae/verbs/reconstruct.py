@@ -65,7 +65,12 @@ def reconstruct(
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
 
-    if choose_kind(model, files, music=["track", "roles"], pictures=["noise_sd", "label"]) == "pictures":
+    kind = choose_kind(model, files, music=["track", "roles"], pictures=["noise_sd", "label"])
+    if kind == "sound":
+        from musae import denoising
+
+        return denoising.reconstruct(files, output, overwrite, model, device, console)
+    if kind == "pictures":
         from musae import picture_restore
         from musae.pictures import Job
 
