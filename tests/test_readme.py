@@ -45,6 +45,7 @@ def folder(tmp_path_factory):
     (folder / "my-midi").mkdir()
     for path in midi.glob("*.mid"):
         shutil.copy(path, folder / "my-midi")
+    shutil.copytree(ROOT / "data" / "audio", folder / "data" / "audio")
     digits = open_pictures("digits", ImageCodec()).everything()  # 8 x 8 digits enlarged: enough to run on
     mnist_folder(folder / "mnist", digits.images[:120], digits.labels[:120])
     for name, row in {"3": 3, "8": 8, "noisy": 5}.items():
@@ -71,7 +72,7 @@ def test_every_command_works_as_printed(folder):
         run([*shlex.split(command), *extra], folder)
     for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid"):
         assert (folder / name).is_file(), name
-    for name in ("digits/latent-grid.png", "runs/mnist-vae/config.json", "strip.png", "noisy.denoised.png"):
+    for name in ("digits/latent-grid.png", "runs/mnist-vae/config.json", "strip.png", "noisy.denoised.png", "before-after.png"):
         assert (folder / name).is_file(), name
 
 
