@@ -8,7 +8,7 @@ from PIL import Image
 
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.image import image_bytes, is_idx, looks_like_pictures, png_bytes, read_idx, read_picture, read_pictures
-from tests.tiny import idx_bytes as idx
+from tests.idx import idx_bytes as idx
 
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
 
