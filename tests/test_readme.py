@@ -72,7 +72,14 @@ def test_every_command_works_as_printed(folder):
         run([*shlex.split(command), *extra], folder)
     for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid"):
         assert (folder / name).is_file(), name
-    for name in ("digits/latent-grid.png", "runs/mnist-vae/config.json", "strip.png", "noisy.denoised.png", "before-after.png"):
+    for name in (
+        "digits/latent-grid.png",
+        "runs/mnist-vae/config.json",
+        "strip.png",
+        "noisy.denoised.png",
+        "before-after.png",
+        "ode_to_joy_noisy.denoised.flac",
+    ):
         assert (folder / name).is_file(), name
 
 

@@ -82,8 +82,10 @@ def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: W
 
         parse_stretch(wishes.profile)
     if output is None:
-        end = f".{kind}.wav"
-        paths = check_in_folder(Path(), [shortened(Path(n).stem, MAX_NAME - len(end)) + end for n in files], overwrite, files)
+        kept = [Path(_kept_name(Path(name))) for name in files]
+        ends = [f".{kind}{path.suffix}" for path in kept]
+        names = [shortened(path.stem, MAX_NAME - len(end)) + end for path, end in zip(kept, ends, strict=True)]
+        paths = check_in_folder(Path(), names, overwrite, files)
     elif is_folder(output) or not Path(output).suffix:
         paths = check_in_folder(Path(output), [_kept_name(Path(name)) for name in files], overwrite, files)
     elif len(files) > 1:
