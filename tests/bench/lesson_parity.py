@@ -164,7 +164,7 @@ def conditional(runs: Path, data: Path) -> Iterator[str]:
     labels = np.arange(2000) % 10
     drawn = mv.load(runs / "mnist-cvae", device="cpu").sample(2000, seed=0, condition=labels)
     with torch.inference_mode():
-        test = model(torch.from_numpy(corpus.test.images).unsqueeze(1) / 255).argmax(1).numpy()
+        test = model(torch.tensor(corpus.test.images).unsqueeze(1) / 255).argmax(1).numpy()
         seen = model(torch.from_numpy(drawn).unsqueeze(1)).argmax(1).numpy()
     right = (test == corpus.test.labels).mean()
     yield f"A classifier that has {100 * right:.1f} % of the test digits right agrees with the digit that was asked for on "
