@@ -141,7 +141,7 @@ def test_evaluate_on_mixtures_and_on_pairs(musae, denoiser, sounds, monkeypatch)
 def test_reconstruct_and_encode_know_sound(musae, denoiser, sounds):
     run = musae("reconstruct", "a.wav", "b.flac", "-m", denoiser)
     assert run.code == 0, run.err
-    assert read_audio("b.reconstructed.wav").samples.shape == (2, 2 * RATE)
+    assert read_audio("b.reconstructed.flac").samples.shape == (2, 2 * RATE)
     run = musae("encode", "a.wav", "-m", denoiser, "-o", "z.npz")
     assert run.code == 0, run.err
     with np.load("z.npz") as arrays:
