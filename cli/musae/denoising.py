@@ -182,7 +182,7 @@ def _progress(console: Console, name: str, seconds: float) -> Iterator[Callable[
 
 
 def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model: str, device: str, console: Console) -> int:
-    """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.*`` in its own format, and return the exit code.
+    """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.*``, and return the exit code.
 
     Raises:
         UsageError, MusaeError: see :func:`denoise`.
