@@ -50,11 +50,6 @@ def read_tensorflow(path: Path) -> Weights:
     return _Table(index, prefix, files).weights(path)
 
 
-def is_tensorflow(path: Path) -> bool:
-    """Say whether a path could be a checkpoint of TensorFlow."""
-    return path.is_dir() or path.suffix == ".tar" or _prefix_of(path) is not None
-
-
 def _find(path: Path) -> tuple[str, dict[str, Blob]]:
     """Return the prefix of a checkpoint and the files beside it, by name."""
     try:

@@ -145,11 +145,6 @@ def steadiness(spectrum: Tensor) -> Tensor:
     return _evenness(_parts(spectrum), 2)
 
 
-def suddenness(spectrum: Tensor) -> Tensor:
-    """Return how evenly the phase turns from bin to bin, [B, K, T] in -1 to 1: a click turns by the same angle everywhere."""
-    return _evenness(_parts(spectrum), 1)
-
-
 class _Parts(NamedTuple):
     """A spectrum [B, F, T] in real numbers: its parts, magnitude, power, and the parts of its square."""
 
