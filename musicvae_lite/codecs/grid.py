@@ -69,6 +69,13 @@ class Refused:
         if any(flags):
             self.mark(np.array(flags)[self.notes["track"]], reason)
 
+    def mark_metres(self, numerator: int, denominator: int) -> None:
+        """Mark all notes in a metre that does not fit the grid; the codec's own is named."""
+        for index, segment in enumerate(self.grid.segments):
+            if not self.grid.fits[index]:
+                metre = f"{segment.numerator}/{segment.denominator}"
+                self.mark(self.grid.segment == index, f"metre {metre} (the model needs {numerator}/{denominator})")
+
     def drops(self) -> list[Drop]:
         """Count by track and reason."""
         marked = np.flatnonzero(self.code)
