@@ -172,7 +172,8 @@ class EncoderSettings(Settings):
 class HierarchicalEncoderSettings(Settings):
     """Bidirectional LSTMs, one a level; see :class:`musicvae_lite.models.hierarchy.HierarchicalEncoder`.
 
-    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window.
+    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window. ``skip``: for the
+    readout ``steps``, upper levels are read past their LSTM, too. ``readout_size``: one for all levels, or one each.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
@@ -180,7 +181,14 @@ class HierarchicalEncoderSettings(Settings):
     sizes: Sizes = Field((256,), min_length=1)
     token_size: int | None = Field(None, ge=1)
     readout: Literal["final", "steps"] = "final"
-    readout_size: int = Field(32, ge=1)
+    readout_size: Annotated[int, Field(ge=1)] | Sizes = 32
+    skip: bool = False
+
+    @model_validator(mode="after")
+    def _readout_for_each_level(self) -> HierarchicalEncoderSettings:
+        if not isinstance(self.readout_size, int) and len(self.readout_size) != len(self.levels):
+            raise ValueError("readout_size is one number, or one a level")
+        return self
 
 
 class DecoderSettings(Settings):
@@ -202,13 +210,14 @@ class HierarchicalDecoderSettings(Settings):
     """A conductor over segments and an LSTM decoder in each; see :class:`musicvae_lite.models.hierarchy.HierarchicalDecoder`.
 
     ``levels``: segments, then steps of a segment. ``sizes`` and what follows are of the decoder of a segment, which has the
-    conductor's output in place of z.
+    conductor's output in place of z; with ``skip`` also the vector ``conductor_plan`` that the conductor got.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
     levels: Sizes = Field((16, 16), min_length=2, max_length=2)
     conductor: Sizes = Field((256,), min_length=1)
     conductor_plan: int = Field(0, ge=0)
+    skip: bool = False
     carry: bool = True
     sizes: Sizes = Field((256, 256), min_length=1)
     token_size: int | None = Field(None, ge=1)

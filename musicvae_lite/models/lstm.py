@@ -115,16 +115,19 @@ def _start_weights(layer: nn.Module) -> None:
                 parameter.requires_grad_(False)
 
 
-def summary(stack: LstmStack, project: nn.Linear | None, x: Tensor, length: Tensor | None, steps: int) -> Tensor:
+def summary(
+    stack: LstmStack, project: nn.Linear | None, x: Tensor, length: Tensor | None, steps: int, skip: bool = False
+) -> Tensor:
     """Return one vector for each sequence x [B, T, D], T up to ``steps``.
 
-    It is the last state of each direction, or, with ``project``, what the map makes of the outputs of all ``steps`` steps.
+    It is the last state of each direction, or, with ``project``, what the map makes of the outputs of all ``steps`` steps
+    (with ``skip`` each followed by its input).
     """
     outputs, state = stack(x, length=length)
     if project is None:
         top: Tensor = state[-1][0]
         return top
-    read: Tensor = project(outputs)
+    read: Tensor = project(torch.cat([outputs, x], -1) if skip else outputs)
     return F.pad(read, (0, 0, 0, steps - read.shape[1])).flatten(1)
 
 

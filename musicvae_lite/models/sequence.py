@@ -132,7 +132,9 @@ def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: Seq
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
     if settings.kind == "hierarchical":
-        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, settings.readout, settings.readout_size, *more)
+        return HierarchicalEncoder(
+            inputs, settings.levels, settings.sizes, settings.readout, settings.readout_size, *more, settings.skip
+        )
     return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
 
 
@@ -141,7 +143,7 @@ def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: Seq
         return _core(settings, events, config.latent_size, steps, config)
     segments, length = settings.levels
     return HierarchicalDecoder(
-        _core(settings, events, settings.conductor[-1], length, config),
+        _core(settings, events, settings.conductor[-1] + settings.conductor_plan * settings.skip, length, config),
         config.latent_size,
         segments,
         length,
@@ -149,6 +151,7 @@ def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: Seq
         plan_size=settings.conductor_plan,
         carry=settings.carry,
         dropout=config.dropout,
+        skip=settings.skip,
     )
 
 
