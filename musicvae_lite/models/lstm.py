@@ -127,7 +127,11 @@ def summary(
     if project is None:
         top: Tensor = state[-1][0]
         return top
-    read: Tensor = project(torch.cat([outputs, x], -1) if skip else outputs)
+    if skip:
+        if length is not None:
+            x = x * (torch.arange(x.shape[1], device=x.device) < length.unsqueeze(1)).unsqueeze(-1)
+        outputs = torch.cat([outputs, x], -1)
+    read: Tensor = project(outputs)
     return F.pad(read, (0, 0, 0, steps - read.shape[1])).flatten(1)
 
 
