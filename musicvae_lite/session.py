@@ -300,12 +300,18 @@ class Session:
         (logits,) = self.blocks.run(block, len(points), arrays, [(tokens.shape[1], model.decoder.likelihood.size)])
         return logits
 
-    def _tokens(self, windows: NDArray[Any]) -> NDArray[np.int64]:
+    def _tokens(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Check windows and return them as int64, those of grooves as float32."""
         array, sizes = np.asarray(windows), np.array(self.codec.sizes)
-        shape = list(self.codec.shape)
-        if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.integer):
+        shape, numbers = list(self.codec.shape), np.issubdtype(self.codec.dtype, np.floating)
+        if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.floating if numbers else np.integer):
             wanted = ", ".join(["N", *map(str, shape)])
-            raise UsageError(f"{self.name} reads integer windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
+            kind = "float" if numbers else "integer"
+            raise UsageError(f"{self.name} reads {kind} windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
+        if numbers:
+            if not np.isfinite(array).all():
+                raise UsageError("a window has a number that is not finite")
+            return array.astype(np.float32)
         last = sizes - 1 if len(shape) > 1 else sizes[0] - 1
         if ((array < 0) | (array > last)).any():
             raise UsageError(f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} to {array.max()}")
