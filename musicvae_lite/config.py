@@ -735,6 +735,8 @@ def _walk(location: Sequence[Any]) -> tuple[list[str], Any]:
             group = members[part]
             continue
         keys.append(str(part))
+        if isinstance(part, int):  # a place in a list: the group is that of its items
+            continue
         field = _fields(group).get(part)
         group = None if field is None else field.annotation
     return keys, group

@@ -342,11 +342,11 @@ class DrumsCodec(ScoreCodec):
         return drum_reports(score, self.encode(score), self.bars)
 
 
-def drum_advice(score: Score, roles: Mapping[str, int] | None) -> str:
-    """Say that a score has no drum track, and how another is named; "" where there is one."""
+def drum_advice(score: Score, roles: Mapping[str, int] | None, option: str = "--role drums=1") -> str:
+    """Say that a score has no drum track, and by what option another is named; "" where there is one."""
     if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
         return ""
-    return "it has no drum track (channel 10); a track of drums on another channel can be named, as in --role drums=1"
+    return f"it has no drum track (channel 10); a track of drums on another channel can be named, as in {option}"
 
 
 def drum_reports(score: Score, encoded: Encoded, bars: int) -> list[TrackReport]:

@@ -76,7 +76,7 @@ class GrooveCodec(ScoreCodec):
         kit: which MIDI pitches are which drum: ``gm`` (General MIDI) or ``roland`` (the kit of the Groove MIDI Dataset).
         hop_bars: bars from one window to the next, up to ``bars`` (Magenta: ``bars``).
         pad_short: add empty bars at the end so that the last window is whole; otherwise what is left over is not used.
-        require_onset: leave out windows without a hit.
+        require_onset: leave out windows without a hit, and those that begin before the bar of the first hit.
     """
 
     kind = "groove"
@@ -196,9 +196,13 @@ class GrooveCodec(ScoreCodec):
         first = np.cumsum(count) - count  # number of the first window of a segment
         total = int(count.sum())
         bar, parts = hits.step // self.steps_per_bar, []
+        begins = count.copy()
+        np.minimum.at(begins, hits.segment, bar // self.hop_bars)
+        begins = np.minimum(begins, count - 1) if self.require_onset else np.zeros_like(count)
         for back in range(-(-self.bars // self.hop_bars)):  # a bar is in up to so many windows
             nth = bar // self.hop_bars - back
-            inside = (nth >= 0) & (nth < count[hits.segment]) & (bar < nth * self.hop_bars + self.bars)
+            inside = (nth >= begins[hits.segment]) & (nth >= 0) & (nth < count[hits.segment])
+            inside &= bar < nth * self.hop_bars + self.bars
             parts.append((np.flatnonzero(inside), (first[hits.segment] + nth)[inside]))
         row = np.concatenate([part[0] for part in parts])
         window = np.concatenate([part[1] for part in parts])
@@ -287,7 +291,7 @@ class GrooveCodec(ScoreCodec):
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say that there is no drum track, and how another is named; "" where there is one."""
-        return drum_advice(score, roles)
+        return drum_advice(score, roles, "--track 1")
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why; all drum tracks share their windows."""

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from musicvae_lite.codecs.groove import CLASSES, DRUMS, HITS, OFFSETS, VELOCITIES
 
 if TYPE_CHECKING:
-    from musicvae_lite.config import GrooveInputSettings
+    from musicvae_lite.config import GrooveInputSettings, RunConfig
 
 Floats = NDArray[np.float32]
 
 TAPPED = DRUMS.index("open hi-hat")  # taps are shown as hits of it, as in Magenta's models
 UNKNOWN = 0.5  # in place of a hit: not known
+WHOLE, HUMANIZE, TAP, ADD = "reconstruct", "humanize", "tap", "add"  # what a model can be trained for
 _SURE = 0.2  # share of the dropout that the loudest note is left with
 
 
@@ -91,4 +92,36 @@ def with_notes_left_out(window: Floats, share: float, draws: NDArray[np.float64]
     """Leave out the notes of a window [T, 27] whose draw [T, 9] is below ``share`` times one less their velocity (or .2)."""
     out = draws < share * np.maximum(_SURE, 1 - window[:, VELOCITIES])
     result: Floats = np.where(np.tile(out, 3), np.float32(0), window)
+    return result
+
+
+def has_way(config: RunConfig, task: str) -> bool:
+    """Say whether a groove model was trained for a task: its inputs lack what the task adds, or nothing."""
+    ways = config.data.inputs
+    if task == HUMANIZE:
+        return any(way.humanize and not way.tap and not way.add for way in ways)
+    if task == TAP:
+        return any(way.tap for way in ways)
+    if task == ADD:
+        return any(way.add for way in ways)
+    return not ways or any(not (way.humanize or way.tap or way.fixed_velocity or way.add) for way in ways)
+
+
+def told(windows: Floats, config: RunConfig) -> Floats | None:
+    """Return the control input that goes with grooves [N, T, 27]: their hits [N, T, 9], where the model is told of them."""
+    control = config.model.kind == "sequence" and config.model.control_size
+    return windows[..., HITS] if control and config.codec.kind == "groove" else None
+
+
+def hits_given(windows: Floats) -> Floats:
+    """Return windows [..., 27] that say where drums are hit and leave open how (NaN), for a model to fill in."""
+    result = np.full_like(windows, np.nan)
+    result[..., HITS] = windows[..., HITS] > 0.5
+    return result
+
+
+def all_but_given(windows: Floats, drum: int) -> Floats:
+    """Return windows [..., 27] that leave open all of one drum (NaN)."""
+    result = windows.copy()
+    result[..., drum::CLASSES] = np.nan
     return result

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
-from musicvae_lite.codecs.groove import HITS
 from musicvae_lite.config import RunConfig
-from musicvae_lite.corpora.groove_inputs import GrooveInputs
+from musicvae_lite.corpora.groove_inputs import GrooveInputs, told
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.errors import UsageError
 from musicvae_lite.evaluation.sequences import evaluate_windows
@@ -51,12 +50,6 @@ class Examples:
         inputs, rows = GrooveInputs(config.data.inputs), np.arange(len(windows))
         shown = inputs(windows, rows, 0, _MEASURED_EPOCH) if len(windows) else windows
         return cls(windows, shown, told(windows, config))
-
-
-def told(windows: NDArray[Any], config: RunConfig) -> NDArray[Any] | None:
-    """Return the control input that goes with windows: the hits of grooves [N, T, 9], where the model is told of them."""
-    control = config.model.kind == "sequence" and config.model.control_size
-    return windows[..., HITS] if control and config.codec.kind == "groove" else None
 
 
 class MusicMaterial(Material):
