@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs.groove import DRUMS, OFFSETS, VELOCITIES
+from musicvae_lite.codecs.groove import DRUMS, OFFSETS, VELOCITIES, GrooveCodec
 from musicvae_lite.corpora.groove_inputs import (
     HUMANIZE,
     TAP,
@@ -148,7 +148,13 @@ def _points(session: Session, windows: Floats, temperature: float) -> Floats:
 def _grooved(
     session: Session, passage: Passage, z: Floats, temperature: float, name: str, given: Floats | None = None
 ) -> Grooved:
-    """Decode points [N, Z] in the place of the windows of a passage."""
+    """Decode points [N, Z] in the place of the windows of a passage.
+
+    Where hits are ``given``, what the piece plays them on stays: not any snare, but its rim shot.
+    """
     condition = told(passage.windows, session.bundle.config)
     windows = session.decode_windows(z, temperature, condition=condition, given=given)
-    return Grooved(passage, windows, rebuild(passage, windows, session.codec, f"{name} {passage.stem}"))
+    score = rebuild(passage, windows, session.codec, f"{name} {passage.stem}")
+    if given is not None and isinstance(session.codec, GrooveCodec):
+        score = session.codec.with_pitches_of(score, passage.score, drum_tracks(passage))
+    return Grooved(passage, windows, score)

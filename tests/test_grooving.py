@@ -38,6 +38,15 @@ def test_humanizing_keeps_the_hits_and_the_tempo(session):
     assert not np.array_equal(grooving.humanize(session, beat(), temperature=1).windows, result.windows)
 
 
+def test_what_the_piece_plays_a_hit_on_stays(session):
+    piece = beat()
+    piece.notes["pitch"][piece.notes["pitch"] == 38] = np.tile([37, 40], 5)
+    for result in (grooving.humanize(session, piece), grooving.add(session, piece, drum_named("ride"))):
+        notes = np.sort(result.score.notes, order="start")
+        snares = notes["pitch"][np.isin(notes["pitch"], [37, 38, 40])]
+        assert snares.tolist() == [37, 40] * 5
+
+
 def test_other_tracks_are_kept_where_that_is_wanted(session):
     result = grooving.humanize(session, beat())
     whole = result.whole

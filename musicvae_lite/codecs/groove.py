@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -267,6 +268,26 @@ class GrooveCodec(ScoreCodec):
         if not np.isfinite(window).all():
             raise MusaeError("a groove has a number that is not finite")
         return window
+
+    def with_pitches_of(self, made: Score, piece: Score, tracks: Sequence[int]) -> Score:
+        """Return drums that were made of a piece with the pitches that the piece has at the same steps, a rim shot for one.
+
+        Args:
+            made: one track of drums, with the metres of the piece.
+            piece: what it was made of.
+            tracks: indices of the tracks of drums in the piece.
+        """
+        ours, theirs = self._places(made, None), self._places(piece, tracks)
+        _, own, other = np.intersect1d(ours[0], theirs[0], return_indices=True)
+        notes = made.notes.copy()
+        notes["pitch"][ours[1][own]] = piece.notes["pitch"][theirs[1][other]]
+        return replace(made, notes=notes)
+
+    def _places(self, score: Score, tracks: Sequence[int] | None) -> tuple[Ints, Ints]:
+        """Return a number for metre segment, step and drum of every note that is used, and its index."""
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, nearest=True)
+        hits = self._hits(score, grid, Refused(score, grid), tracks)
+        return (hits.segment << 48) + hits.step * CLASSES + hits.drum, hits.note
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows a drum is hit, [N, T, 1]."""
