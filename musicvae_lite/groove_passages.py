@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
+
 from musicvae_lite.codecs import ScoreCodec, score_codec
 from musicvae_lite.codecs.groove import DRUMS, KITS, GrooveCodec
 from musicvae_lite.config import RunConfig
@@ -72,22 +74,22 @@ def taps_of(item: Item | Passage, codec: ScoreCodec, model: str, track: int | No
     score = item if isinstance(item, Score) else read_midi(item)
     assert isinstance(codec, GrooveCodec)
     notes = score.notes.copy()
-    notes["pitch"] = KITS[codec.kit][DRUMS[TAPPED]][0]
+    notes["pitch"][np.isin(notes["track"], drum_tracks(score, track))] = KITS[codec.kit][DRUMS[TAPPED]][0]
     return whole_melody(replace(score, notes=notes), codec, model, track)
 
 
-def drum_tracks(passage: Passage) -> list[int]:
-    """Return the tracks (indices) that the windows of a passage are made of: one that was named, or all drum tracks."""
-    tracks = passage.score.tracks
-    drums = [index for index, track in enumerate(tracks) if track.is_drum]
-    return drums if passage.track - 1 in drums else [passage.track - 1]
+def drum_tracks(score: Score, track: int | None) -> list[int]:
+    """Return the tracks (indices) that are read as drums: the one that is named (1-based), or all drum tracks."""
+    return [index for index, known in enumerate(score.tracks) if known.is_drum] if track is None else [track - 1]
 
 
-def left_out(passage: Passage, codec: ScoreCodec) -> Counter[str]:
-    """Count the drum notes of a piece that are in no window, by reason; softer hits of one step are none."""
-    tracks = drum_tracks(passage)
+def left_out(passage: Passage, codec: ScoreCodec, track: int | None) -> Counter[str]:
+    """Count the drum notes of a piece that are in no window, by reason; softer hits of one step are none.
+
+    ``track`` (1-based) is the one that was named, None for all drum tracks.
+    """
     counts: Counter[str] = Counter()
-    for drop in codec.encode(passage.score, tracks).drops:
-        if drop.track in tracks and drop.reason != "the same drum at the same step":
+    for drop in codec.encode(passage.score, drum_tracks(passage.score, track)).drops:
+        if drop.reason != "the same drum at the same step":
             counts[drop.reason] += drop.count
     return counts

@@ -44,16 +44,18 @@ class Grooved:
         passage: the windows that were used.
         windows: what became of them [N, T, 27].
         score: the same where they stand in the piece: one track of drums.
+        tracks: indices of the tracks of the piece that it takes the place of.
     """
 
     passage: Passage
     windows: Floats
     score: Score
+    tracks: tuple[int, ...]
 
     @property
     def whole(self) -> Score:
         """The score with the other tracks of the piece."""
-        return with_other_tracks(self.score, self.passage.score, drum_tracks(self.passage))
+        return with_other_tracks(self.score, self.passage.score, self.tracks)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for the output."""
@@ -71,7 +73,7 @@ def humanize(session: Session, item: Item | Passage, track: int | None = None, t
 
     Args:
         session: a model that was trained to humanize.
-        item: file, score, or a passage that was chosen before.
+        item: file, score, or a passage that was chosen before (of the same track).
         track: number of the track of drums (1-based); default all drum tracks.
         temperature: 0: the mean of the posterior; above it is drawn from, more widely.
 
@@ -83,7 +85,7 @@ def humanize(session: Session, item: Item | Passage, track: int | None = None, t
     passage = whole_melody(item, to_the_end(session.codec), session.name, track)
     z = _points(session, without(passage.windows, VELOCITIES, OFFSETS), temperature)
     given = hits_given(passage.windows)
-    return _grooved(session, passage, z, temperature, "humanize", given=given)
+    return _grooved(session, passage, track, z, temperature, "humanize", given=given)
 
 
 def tap(session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0) -> Grooved:
@@ -98,7 +100,7 @@ def tap(session: Session, item: Item | Passage, track: int | None = None, temper
     way = next(way for way in config.data.inputs if way.tap)
     x = tapped(passage.windows)
     z = _points(session, without(x, VELOCITIES) if way.fixed_velocity else x, temperature)
-    return _grooved(session, passage, z, temperature, "tap")
+    return _grooved(session, passage, track, z, temperature, "tap")
 
 
 def add(session: Session, item: Item | Passage, drum: int, track: int | None = None, temperature: float = 0.0) -> Grooved:
@@ -109,7 +111,7 @@ def add(session: Session, item: Item | Passage, drum: int, track: int | None = N
     unknown = shown_as_unknown(session.bundle.config, session.name, drum)
     passage = whole_melody(item, to_the_end(session.codec), session.name, track)
     z = _points(session, without_drum(passage.windows, drum, unknown), temperature)
-    return _grooved(session, passage, z, temperature, f"add {DRUMS[drum]}", given=all_but_given(passage.windows, drum))
+    return _grooved(session, passage, track, z, temperature, f"add {DRUMS[drum]}", given=all_but_given(passage.windows, drum))
 
 
 def transfer(
@@ -133,7 +135,7 @@ def transfer(
     z = _points(session, model.windows, temperature)
     z = z[np.arange(len(passage.windows)) % len(z)]
     name = f"groove of {model.stem}"
-    return _grooved(session, passage, z, temperature, name, given=hits_given(passage.windows))
+    return _grooved(session, passage, tracks[1], z, temperature, name, given=hits_given(passage.windows))
 
 
 def _points(session: Session, windows: Floats, temperature: float) -> Floats:
@@ -146,7 +148,13 @@ def _points(session: Session, windows: Floats, temperature: float) -> Floats:
 
 
 def _grooved(
-    session: Session, passage: Passage, z: Floats, temperature: float, name: str, given: Floats | None = None
+    session: Session,
+    passage: Passage,
+    track: int | None,
+    z: Floats,
+    temperature: float,
+    name: str,
+    given: Floats | None = None,
 ) -> Grooved:
     """Decode points [N, Z] in the place of the windows of a passage.
 
@@ -154,7 +162,8 @@ def _grooved(
     """
     condition = told(passage.windows, session.bundle.config)
     windows = session.decode_windows(z, temperature, condition=condition, given=given)
+    tracks = drum_tracks(passage.score, track)
     score = rebuild(passage, windows, session.codec, f"{name} {passage.stem}")
     if given is not None and isinstance(session.codec, GrooveCodec):
-        score = session.codec.with_pitches_of(score, passage.score, drum_tracks(passage))
-    return Grooved(passage, windows, score)
+        score = session.codec.with_pitches_of(score, passage.score, tracks)
+    return Grooved(passage, windows, score, tuple(tracks))

@@ -110,7 +110,7 @@ def evaluate(
     grooves = {}
     if isinstance(corpus.codec, GrooveCodec) and isinstance(bundle.model, SequenceAutoencoder):
         train = corpus.split("train").windows
-        grooves = evaluate_grooves(bundle.model, windows, train, description.config, corpus.codec, seed)
+        grooves = evaluate_grooves(bundle.model, windows, train, description.config, corpus.codec)
     return Evaluation(chosen, measures, grooves=grooves)
 
 

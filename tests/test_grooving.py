@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from musicvae_lite import grooving
 from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.groove_passages import drum_named, left_out, taps_of
+from musicvae_lite.media.midi import Track
 from musicvae_lite.passages import rebuild, whole_melody
 from tests.grooves import beat, save_groove_model, windows
 
@@ -54,6 +57,16 @@ def test_other_tracks_are_kept_where_that_is_wanted(session):
     bass = whole.notes[whole.notes["track"] == 1]
     assert bass["start"].tolist() == [bar * 4 * whole.ticks_per_quarter for bar in range(5)]
     assert len(whole.notes) == len(result.score.notes) + 5
+
+
+def test_one_of_several_drum_tracks(session):
+    piece = beat()
+    both = replace(piece, tracks=(piece.tracks[0], Track("Toms", 0, True)))
+    result = grooving.humanize(session, both, track=2)
+    assert len(result.score.notes) == 5 and [track.name for track in result.whole.tracks][1:] == ["Kit"]
+    assert len(grooving.humanize(session, both).whole.tracks) == 1
+    made = grooving.tap(session, both, track=2).whole
+    assert set(made.notes["pitch"][made.notes["track"] == 1].tolist()) == {36, 38, 42}  # what is not tapped stays
 
 
 def test_early_hits_of_a_later_bar_stay_early(session):
@@ -114,7 +127,7 @@ def test_what_is_left_out_is_told(session):
     piece = beat()
     piece.notes["pitch"][piece.notes["pitch"] == 38] = 20
     passage = grooving.humanize(session, piece).passage
-    assert left_out(passage, session.codec) == {"pitch of no drum": 10}
+    assert left_out(passage, session.codec, None) == {"pitch of no drum": 10}
 
 
 def test_a_session_of_grooves(session, told):

@@ -15,8 +15,8 @@ from musicvae_lite.magenta.crc32c import crc32c, masked
 from musicvae_lite.magenta.source import CheckpointError
 from musicvae_lite.magenta.tensorflow import read_tensorflow
 from musicvae_lite.models import Batch
-from tests.models import magenta_reference as reference
 from tests.grooves import windows
+from tests.models import magenta_reference as reference
 from tests.models.magenta_variables import CASES, variables, with_optimiser
 from tests.models.tf_writer import block, entry, field, table, write_checkpoint
 

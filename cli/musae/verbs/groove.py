@@ -80,7 +80,7 @@ def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     def do(session: Session, passage: Passage) -> Grooved:
         from musicvae_lite.grooving import humanize
 
-        return humanize(session, passage, temperature=values["temperature"])
+        return humanize(session, passage, track, values["temperature"])
 
     return _each(files, track, "humanized", lambda config, name: check_task(config, name, HUMANIZE), do, **values)
 
@@ -99,7 +99,7 @@ def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     def do(session: Session, passage: Passage) -> Grooved:
         from musicvae_lite.grooving import tap
 
-        return tap(session, passage, temperature=values["temperature"])
+        return tap(session, passage, track, values["temperature"])
 
     return _each(files, track, "beat", lambda config, name: check_task(config, name, TAP), do, taps=True, **values)
 
@@ -121,7 +121,7 @@ def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> 
     def do(session: Session, passage: Passage) -> Grooved:
         from musicvae_lite.grooving import add
 
-        return add(session, passage, number, temperature=values["temperature"])
+        return add(session, passage, number, track, values["temperature"])
 
     return _each(files, track, "added", lambda config, name: shown_as_unknown(config, name, number), do, **values)
 
@@ -152,7 +152,7 @@ def transfer(a: str, b: str, track: tuple[int, int] | None, **values: Any) -> in
     def do(session: Session, passage: Passage) -> Grooved:
         from musicvae_lite.grooving import transfer
 
-        return transfer(session, read[0], passage, temperature=values["temperature"])
+        return transfer(session, read[0], passage, (first, second), values["temperature"])
 
     return _each((b,), second, "grooved", ready, do, others=(a,), **values)
 
@@ -193,7 +193,7 @@ def _each(
 
     def read(name: str) -> None:
         passage = (taps_of if taps else whole_melody)(name, codec, model, track)
-        for reason, count in left_out(passage, codec).most_common():
+        for reason, count in left_out(passage, codec, track).most_common():
             console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
         usable[name] = passage
 
