@@ -268,3 +268,37 @@ def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
     panel.set_ylim(low - 1.5, high + 1.5)
     for side in ("top", "right", "left", "bottom"):
         panel.spines[side].set_color("#bbbbbb")
+
+
+def matrix_picture(values: NDArray[Any], rows: Sequence[str], columns: Sequence[str], title: str, label: str) -> bytes:
+    """Draw a matrix of signed numbers [R, C] as coloured cells with the numbers in them; PNG.
+
+    Args:
+        values: orange above 0, blue below; full colour at the largest of all.
+        rows: their names, to the left.
+        columns: their names, above.
+        title: above all.
+        label: what the numbers are.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.8 + 1.1 * len(columns), 1.3 + 0.5 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    limit = float(np.abs(values).max(initial=0.0)) or 1.0
+    colours = LinearSegmentedColormap.from_list("signed", [_CORNERS[0], "#ffffff", _CORNERS[1]])
+    image = panel.imshow(values, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
+    for row, column in np.ndindex(*values.shape):
+        dark = abs(values[row, column]) > 0.75 * limit
+        text = f"{values[row, column]:+.2f}"
+        panel.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if dark else "#222222")
+    panel.set_xticks(range(len(columns)), columns, fontsize=9)
+    panel.set_yticks(range(len(rows)), rows, fontsize=9)
+    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    for side in panel.spines.values():
+        side.set_visible(False)
+    figure.colorbar(image, ax=panel, shrink=0.9).set_label(label, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure_bytes(figure, ".png")

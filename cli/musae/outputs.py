@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.files import atomic_output, check_output, reason
+from musicvae_lite.files import check_output, reason, write_files
 
 if TYPE_CHECKING:
     from musae.options import Console
@@ -153,9 +153,7 @@ def write_together(files: Mapping[Path, bytes], overwrite: bool) -> None:
     made = not folder.is_dir()
     make_folder(folder)
     try:
-        with ExitStack() as stack:  # each moves into place when all are written
-            for path, data in files.items():
-                stack.enter_context(atomic_output(path, overwrite)).write_bytes(data)
+        write_files(files, overwrite)
     except BaseException:
         if made:
             with suppress(OSError):

@@ -366,7 +366,7 @@ def test_interpolate_fills_a_grid(musae, here, models):
     assert run.json["outputs"][:4] == ["g/1-1.png", "g/1-2.png", "g/1-3.png", "g/2-1.png"] and run.json["grid"] == 3
     assert musae("interpolate", *names, "--grid", "3", "-m", models["vae"], "-o", "g.npz").code == 0
     assert arrays("g.npz")["images"].shape == (9, 8, 8) and arrays("g.npz")["z"].shape[0] == 9
-    run = musae("interpolate", *names, "--grid", "3", "-m", models["conditional"])
+    run = musae("interpolate", *names, "--grid", "3", "-m", models["conditional"], "-o", "c.png")
     assert run.code == 2 and "--label" in run.err
 
 
