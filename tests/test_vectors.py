@@ -124,6 +124,15 @@ def test_damaged_files_are_told_of(tmp_path, learned):
         load_vectors(folder, sha256, 4, "tiny")
 
 
+def test_shipped_vectors_do_what_they_say():
+    found = describe("mel-2bar")
+    vectors = load_vectors(found.folder, found.sha256, 128, "mel-2bar")
+    assert vectors.names == ("density", "syncopation", "syncopation8", "diatonic", "interval", "register")
+    assert vectors.learned["held_out"]
+    # Each attribute rises, and by no other vector as much as by its own.
+    assert (np.diag(vectors.effects) > 0).all() and vectors.effects.argmax(0).tolist() == list(range(6))
+
+
 def test_section_of_a_card():
     text = HEADING + "\n\nnew\n"
     assert with_section("", text) == text

@@ -44,7 +44,7 @@ def evaluate_paths(
     chosen, measures = scoring.evaluate_paths(model, data, split, limit or PAIRS, device, seed)
     _table(measures, console)
     if plot:
-        title = f"{name}: ways between {measures.pairs:,} pairs of windows"
+        title = f"{name}: {measures.pairs:,} paths between windows"
         write_together({Path(plot): paths_picture(measures, title, Path(plot).suffix)}, overwrite=False)
         console.show(f"wrote {plot}")
     facts = {"model": model, "data": list(data), "split": chosen, "seed": seed}

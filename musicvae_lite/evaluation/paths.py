@@ -176,7 +176,7 @@ def paths_picture(measures: PathMeasures, title: str, suffix: str = ".png") -> b
     """Draw the measures along the paths as curves."""
 
     def curves(name: str) -> list[Curve]:
-        kinds = (("through latent space", measures.latent, False), ("blended step by step", measures.blended, True))
+        kinds = (("latent space", measures.latent, False), ("blended", measures.blended, True))
         return [Curve(label, measures.alpha.tolist(), getattr(path, name).tolist(), dots) for label, path, dots in kinds]
 
     panels = {
