@@ -159,12 +159,24 @@ class _Run:
                 self._save()
             raise
         self._save()
-        if stopped:
+        if not stopped:
+            self._finish()
+        else:
             self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
         if self.log is not None:
             self.log.close()
         self.fabric.barrier()
         return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
+
+    def _finish(self) -> None:
+        """Add what is learned of a trained model; without it the model is whole, too."""
+        if self.rank == 0:
+            try:
+                said = self.material.finish(self.output, self.fabric.device, self.config.seed)
+                if said:
+                    self._send(Notice(self.progress.step, said, warning=False))
+            except MusaeError as error:
+                self._send(Notice(self.progress.step, str(error)))
 
     def _plan(self) -> str:
         millions = sum(p.numel() for p in self.parameters if p.requires_grad) / 1e6

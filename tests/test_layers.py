@@ -16,7 +16,7 @@ LAYERS = [
     {"config", "latent"},
     {"objective", "devices"},
     {"media", "models", "codecs"},
-    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning"},
+    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning", "vectors"},
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
@@ -24,6 +24,7 @@ LAYERS = [
     {"blocks", "groove_passages", "magenta", "passages", "results"},
     {"picture_session", "sound_session"},
     {"session", "gallery", "grooving"},
+    {"changing"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
