@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from musicvae_lite.bundle import load_bundle
+from musicvae_lite.codecs import score_codec
+from musicvae_lite.config import load_config
 from musicvae_lite.errors import NothingUsableError, UsageError
+from musicvae_lite.evaluation.attributes import learn_vectors
 from musicvae_lite.evaluation.ngrams import NGrams
 from musicvae_lite.evaluation.paths import blend, measure_paths, paths_picture
+from musicvae_lite.models import build_model
 from tests.tiny import save_tiny_model
 
 
@@ -99,3 +103,22 @@ def test_paths_between_pairs(bundle):
         measure_paths(bundle.model, bundle.codec, windows, windows[:1])
     with pytest.raises(UsageError, match="whole numbers"):
         measure_paths(bundle.model, bundle.codec, windows, windows.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        ("drums-2bar", ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]),
+        ("flat-trio_16bar", ["codec.bars=2", "model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]),
+    ],
+)
+def test_drums_and_trios_too(preset, changes):
+    config = load_config(preset, changes)
+    codec = score_codec(config.codec.model_dump())
+    model, random = build_model(config, codec), np.random.default_rng(0)
+    sizes = codec.sizes if len(codec.shape) > 1 else codec.sizes[0]
+    windows = random.integers(0, sizes, (40, *codec.shape)).astype(codec.dtype)
+    measures = measure_paths(model, codec, windows[:30], windows[30:], pairs=4, points=3)
+    assert np.isfinite(measures.latent.cost).all() and measures.blended.from_start[0] == 0
+    vectors = learn_vectors(model, codec, windows)
+    assert "density" in vectors.names and vectors.vectors.shape == (len(vectors.names), 4)

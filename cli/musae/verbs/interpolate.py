@@ -145,8 +145,25 @@ def interpolate(
         job = Job(model, device, seed, output, overwrite, console, label)
         picture_verbs.interpolate(job, files, steps, grid, path, plot)
     else:
-        settings = (bars, tracks, roles[: len(files)], path, temperature, plot, wav, model, device, seed, console)
-        _melodies(Request(files, output, overwrite, steps, grid, *settings))
+        request = Request(
+            files=files,
+            output=output,
+            overwrite=overwrite,
+            steps=steps,
+            grid=grid,
+            bars=bars,
+            tracks=tracks,
+            roles=roles[: len(files)],
+            path=path,
+            temperature=temperature,
+            plot=plot,
+            wav=wav,
+            model=model,
+            device=device,
+            seed=seed,
+            console=console,
+        )
+        _melodies(request)
 
 
 def _check_count(files: tuple[str, ...], grid: int | None) -> None:
