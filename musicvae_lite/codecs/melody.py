@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, chosen_tracks
-from musicvae_lite.codecs.grid import Grid, Ints, Refused
+from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
 
@@ -65,7 +65,7 @@ class MelodyCodec(ScoreCodec):
     Args:
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note: 4 is a 16th grid, 3 or 6 a triplet grid.
-        numerator: of the metre. Segments with as many steps a bar are used (2/2 counts as 4/4), others are left out.
+        numerator: of the metre. Segments of its length are used (2/2 counts as 4/4, 6/8 not as 3/4), others are left out.
         denominator: of the metre.
         min_pitch: lowest MIDI pitch used; notes outside are left out.
         max_pitch: highest MIDI pitch used.
@@ -146,7 +146,7 @@ class MelodyCodec(ScoreCodec):
     def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
         """Cut the melodies of a score into windows, uint8 [N, T]; see :meth:`ScoreCodec.encode`."""
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
         refused = Refused(score, grid)
         lines = self._lines(score, grid, refused, tracks)
         spans = self._spans(lines)
