@@ -66,11 +66,7 @@ def interpolate(start: NDArray[Any], end: NDArray[Any], steps: int, path: Path =
 def interpolate(
     start: Tensor | NDArray[Any], end: Tensor | NDArray[Any], steps: int, path: Path = "slerp"
 ) -> Tensor | NDArray[Any]:
-    """Return ``steps`` points from ``start`` to ``end``, both included exactly.
-
-    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
-    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
-    defined, fall back on the straight line.
+    """Return ``steps`` points from ``start`` to ``end``, both included exactly; see :func:`along`.
 
     Args:
         start: [Z].
@@ -88,10 +84,23 @@ def interpolate(
         return interpolate(torch.as_tensor(start), torch.as_tensor(end), steps, path).numpy()
     if steps < 1:
         raise ValueError(f"steps is {steps}; at least 1 is needed")
+    return along(start, end, torch.linspace(0, 1, steps, dtype=torch.float64), path)
+
+
+def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -> Tensor:
+    """Return the points at ``fractions`` [S] of the way from ``start`` [Z] to ``end`` [Z], [S, Z]; at 0 and 1 the ends exactly.
+
+    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
+    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
+    defined, fall back on the straight line, ``lerp``.
+
+    Raises:
+        ValueError: if the ends differ in shape.
+    """
     if start.shape != end.shape or start.dim() != 1:
         raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
     a, b = start.double(), end.double()
-    t = torch.linspace(0, 1, steps, dtype=torch.float64, device=start.device).unsqueeze(1)
+    t = fractions.to(start.device, torch.float64).unsqueeze(1)
     points = (1 - t) * a + t * b
     length_a, length_b = a.norm(), b.norm()
     if path == "slerp" and length_a > 0 and length_b > 0:
@@ -101,10 +110,8 @@ def interpolate(
         if torch.sin(angle) > _PARALLEL:
             direction = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / torch.sin(angle)
             points = direction * ((1 - t) * length_a + t * length_b)
-    result = points.to(start.dtype)
-    result[-1] = end
-    result[0] = start
-    return result
+    points = torch.where(t == 1, b, torch.where(t == 0, a, points))
+    return points.to(start.dtype)
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

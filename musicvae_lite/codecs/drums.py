@@ -87,6 +87,7 @@ class DrumsCodec(ScoreCodec):
     kind = "drums"
     roles = (NAME,)
     item = "drum pattern"
+    seamless = True
 
     def __init__(
         self,

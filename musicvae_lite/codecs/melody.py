@@ -80,6 +80,7 @@ class MelodyCodec(ScoreCodec):
     kind = "melody"
     roles = ("melody",)
     item = "melody"
+    seamless = True
 
     def __init__(
         self,
@@ -356,6 +357,13 @@ class MelodyCodec(ScoreCodec):
         ends = np.append(events[1:], len(tokens))[: len(events)]
         on = tokens[events] >= FIRST_NOTE
         return events[on], ends[on], tokens[events][on].astype(np.int64) + (self.min_pitch - FIRST_NOTE)
+
+    def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
+        """Return a window [T] that goes on from an earlier one; see :meth:`ScoreCodec.resume`."""
+        starts = np.flatnonzero(window >= FIRST_NOTE)
+        head = earlier[: starts[0] if len(starts) else len(window)]
+        resumed: NDArray[Any] = np.concatenate([np.where(head < FIRST_NOTE, head, NO_EVENT), window[len(head) :]])
+        return resumed.astype(window.dtype)
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T] a note starts, [N, T, 1]."""

@@ -70,6 +70,7 @@ class TrioCodec(ScoreCodec):
     kind = "trio"
     roles = ROLES
     item = "trio"
+    seamless = True
 
     def __init__(
         self,
@@ -356,6 +357,11 @@ class TrioCodec(ScoreCodec):
         return Score(
             first.ticks_per_quarter, np.concatenate([np.zeros(0, NOTE), *notes]), tracks, first.tempos, first.metres, name
         )
+
+    def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
+        """Return a window [T, 3] whose melody and bass go on from an earlier one; see :meth:`ScoreCodec.resume`."""
+        lines = [self.lines.resume(window[:, voice], earlier[:, voice]) for voice in range(2)]
+        return np.stack([*lines, window[:, 2]], axis=1)
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T, 3] each voice starts something, [N, T, 3]."""

@@ -116,6 +116,12 @@ class Score:
         return max(int(self.notes["end"].max()), int(self.notes["start"].max()) + 1)
 
     @property
+    def bars(self) -> int:
+        """Bars of the piece, over all metres; one that is not full counts."""
+        segments = self.metre_segments()
+        return sum(-(-(s.end - s.start) * s.denominator // (4 * self.ticks_per_quarter * s.numerator)) for s in segments)
+
+    @property
     def qpm(self) -> float:
         """Quarter notes per minute at tick 0; 120 where the file says nothing."""
         at_start = self.tempos["qpm"][self.tempos["tick"] == 0]
@@ -157,7 +163,7 @@ def read_midi(path_or_bytes: str | os.PathLike[str] | bytes, reader: Reader = "s
     else:
         name = source or shown(os.fspath(path_or_bytes))
         data = read_bytes(Path(path_or_bytes), name)
-    data = _unwrap_riff(data, name)
+    data = unwrap_riff(data, name)
     ticks_per_quarter, chunks = _check_structure(data, name)
     parts = _read_symusic(data, ticks_per_quarter, chunks) if reader == "symusic" else _read_pretty_midi(data)
     return _assemble(parts, ticks_per_quarter, name)
@@ -196,7 +202,7 @@ def read_bytes(path: Path, name: str) -> bytes:
         raise MidiError(name, "cannot be read", f"cannot be read: {reason(error)}") from error
 
 
-def _unwrap_riff(data: bytes, name: str) -> bytes:
+def unwrap_riff(data: bytes, name: str) -> bytes:
     """Return the MIDI file inside a RIFF container (.rmi), or the data itself."""
     if data[:4] != b"RIFF":
         return data
@@ -422,13 +428,13 @@ def midi_bytes(score: Score) -> bytes:
     if not 0 < score.ticks_per_quarter < 2**15:
         raise MusaeError(f"{score.ticks_per_quarter} ticks per quarter note; MIDI files hold 1 to 32767")
     file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_quarter, charset="utf-8")
-    file.tracks.append(_as_track(_conductor_events(score)))
+    file.tracks.append(as_track(_conductor_events(score)))
     melodic = [channel for channel in range(16) if channel != DRUM_CHANNEL]
     for index, track in enumerate(score.tracks):
         # More than 15 instruments share channels; each has a chunk of its own, so that reading keeps them apart.
         channel = DRUM_CHANNEL if track.is_drum else melodic[index % len(melodic)]
         events = _note_events(score.notes[score.notes["track"] == index], track, channel)
-        file.tracks.append(_as_track(events))
+        file.tracks.append(as_track(events))
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
@@ -464,8 +470,11 @@ def _note_events(notes: NDArray[np.void], track: Track, channel: int) -> list[tu
     return events + [(tick, message) for tick, _, message in timed]
 
 
-def _as_track(events: list[tuple[int, Any]]) -> Any:
-    """Turn ticks into the times between messages, with empty texts where a pause is too long for one number."""
+def as_track(events: list[tuple[int, Any]], length: int = 0) -> Any:
+    """Turn ticks into the times between messages, with empty texts where a pause is too long for one number.
+
+    The track ends after its last message, or at tick ``length`` where that is later.
+    """
     from mido import MetaMessage, MidiTrack
 
     track = MidiTrack()
@@ -476,5 +485,5 @@ def _as_track(events: list[tuple[int, Any]]) -> Any:
             now += MAX_DELTA
         track.append(message.copy(time=tick - now))
         now = tick
-    track.append(MetaMessage("end_of_track", time=0))
+    track.append(MetaMessage("end_of_track", time=min(max(length - now, 0), MAX_DELTA)))
     return track

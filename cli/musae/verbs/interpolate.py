@@ -31,6 +31,7 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid -o steps/          steps/00.mid to steps/08.mid",
     "musae interpolate a.mid b.mid --bar 5,1          from bar 5 of a.mid to bar 1 of b.mid",
     "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
+    "musae interpolate a.mid b.mid --whole --keep-tracks    all of a.mid; its melody turns into that of b.mid",
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
 )
@@ -52,6 +53,8 @@ _EPILOG = examples(
 @click.option("--path", type=click.Choice(["slerp", "lerp"]),
               help="Great circle or line. [default: slerp; lerp for a plain autoencoder]")  # fmt: skip
 @temperature_option(0.0)
+@click.option("--whole", is_flag=True, help="Go through the whole songs: begin as A, end as B (with --steps, a song a step).")
+@click.option("--keep-tracks", is_flag=True, help="With --whole: keep the other tracks of A and all else of its file.")
 @click.option("--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).")
 @click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound.")
 @label_option
@@ -68,6 +71,8 @@ def interpolate(
     roles: tuple[dict[str, int], dict[str, int]],
     path: Literal["slerp", "lerp"] | None,
     temperature: float,
+    whole: bool,
+    keep_tracks: bool,
     plot: str | None,
     wav: str | None,
     label: int | None,
@@ -80,15 +85,29 @@ def interpolate(
 
     Step 1 is what the model makes of A, the last step what it makes of B. Of longer pieces the first usable window is taken
     (of the model's length: two bars for mel-2bar); -v lists the others. One picture of a file with many is FILE#INDEX.
+
+    With --whole the result has the bars, the tempo and the metres of A: its first window meets the first of B, and so on; a
+    shorter B begins again. Bars of A without a usable melody stay as they are.
     """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, (a, b), music=["bar", "track", "roles", "temperature", "wav"], pictures=["label"]) == "pictures":
+    if (
+        choose_kind(
+            model, (a, b), music=["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks"], pictures=["label"]
+        )
+        == "pictures"
+    ):
         from musae import picture_verbs
         from musae.pictures import Job
 
         job = Job(model, device, seed, output, overwrite, console, label)
         picture_verbs.interpolate(job, (a, b), steps, path, plot)
+    elif whole or keep_tracks:
+        from musae import songs
+
+        given = songs.check_options(whole, steps)
+        ends = (output, overwrite, given, track or (None, None), roles, path or "slerp", temperature, keep_tracks)
+        songs.interpolate(songs.Songs((a, b), *ends, model, device, seed, console))
     else:
         _melodies(
             a,
