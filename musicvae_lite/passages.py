@@ -349,8 +349,7 @@ def joined_line(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> NDArray
 
 def is_silent(windows: NDArray[Any], codec: ScoreCodec) -> NDArray[np.bool_]:
     """Say in which windows [N, T] nothing starts, [N]; models have learned from none such."""
-    silent: NDArray[np.bool_] = ~codec.onsets(windows).any((1, 2))
-    return silent
+    return np.logical_not(codec.onsets(windows).any(axis=(1, 2)))
 
 
 def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: str) -> Score:

@@ -33,9 +33,7 @@ _EPILOG = examples(
 @output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
 @role_option
-@click.option(
-    "--keep-tracks", is_flag=True, help="Write the whole file: only the notes of the track are replaced, in their bars."
-)
+@click.option("--keep-tracks", is_flag=True, help="Write the whole file: only notes of the track are replaced, in their bars.")
 @click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
               help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
 @label_option
