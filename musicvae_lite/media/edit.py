@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from musicvae_lite.media.midi import DRUM_CHANNEL, MidiError, Score, as_track, u
 
 # Events of one tick: notes end, then comes what the file has, then notes start.
 _ENDS, _FILE, _STARTS = range(3)
+
+
+_Keys = Counter[tuple[int, int, int]]  # tick, pitch, velocity
 
 
 class _Place(NamedTuple):
@@ -49,8 +53,8 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
         own = [(index, place) for index, place in enumerate(places) if place.chunk == chunk]
         if not any((gone["track"] == index).any() or (new["track"] == index).any() for index, _ in own):
             continue
-        leaving = {place: _keys(gone[gone["track"] == index]) for index, place in own}
-        events = _without(track, leaving)
+        notes = {place: (_keys(gone, index), _keys(before.notes, index)) for index, place in own}
+        events = _without(track, chunk, notes)
         for index, place in own:
             events += _events(new[new["track"] == index], place.channel)
         events.sort(key=lambda event: event[:2])
@@ -61,7 +65,9 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
     return buffer.getvalue()
 
 
-def _keys(notes: NDArray[np.void]) -> Counter[tuple[int, int, int]]:
+def _keys(notes: NDArray[np.void], track: int) -> _Keys:
+    """Count the starts of the notes of one track."""
+    notes = notes[notes["track"] == track]
     return Counter(zip(notes["start"].tolist(), notes["pitch"].tolist(), notes["velocity"].tolist(), strict=True))
 
 
@@ -71,14 +77,14 @@ def _places(file: Any, score: Score) -> list[_Place]:
     Raises:
         MidiError: there is none.
     """
-    found: dict[_Place, Counter[tuple[int, int, int]]] = defaultdict(Counter)
+    found: dict[_Place, _Keys] = defaultdict(Counter)
     for chunk, track in enumerate(file.tracks):
         for tick, program, message in _walk(track):
             if message.type == "note_on" and message.velocity:
                 found[_Place(chunk, message.channel, program)][tick, message.note, message.velocity] += 1
     places: list[_Place] = []
     for index, who in enumerate(score.tracks):
-        keys = _keys(score.notes[score.notes["track"] == index])
+        keys = _keys(score.notes, index)
         for place, there in found.items():
             fits = place.program == who.program and (place.channel == DRUM_CHANNEL) == who.is_drum
             if fits and place not in places and keys <= there:
@@ -89,7 +95,7 @@ def _places(file: Any, score: Score) -> list[_Place]:
     return places
 
 
-def _walk(track: Any) -> Any:
+def _walk(track: Any) -> Iterator[tuple[int, int, Any]]:
     """Yield tick, program of its channel and message for every message of a chunk."""
     tick = 0
     programs = [0] * 16
@@ -100,28 +106,30 @@ def _walk(track: Any) -> Any:
         yield tick, programs[message.channel] if hasattr(message, "channel") else 0, message
 
 
-def _without(track: Any, leaving: dict[_Place, Counter[tuple[int, int, int]]]) -> list[tuple[int, int, Any]]:
-    """Return the events of a chunk without the notes that leave; a note-off goes with the last note that it ends."""
-    chunk = next(iter(leaving)).chunk
+def _without(track: Any, chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]]) -> list[tuple[int, int, Any]]:
+    """Return the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
+
+    Args:
+        track: the chunk.
+        chunk: its number.
+        notes: the notes that leave each place (used up here), and all that the score has of it.
+    """
     sounding: dict[tuple[int, int], list[bool]] = defaultdict(list)  # whether each leaves
     events = []
     for tick, program, message in _walk(track):
-        if message.type == "end_of_track":
-            continue
-        if message.type in ("note_on", "note_off"):
-            voice = message.channel, message.note
-            if message.type == "note_on" and message.velocity:
-                keys = leaving.get(_Place(chunk, message.channel, program), Counter())
-                key = tick, message.note, message.velocity
-                leaves = keys[key] > 0
-                keys[key] -= leaves
-                sounding[voice].append(leaves)
-            else:
-                ended = sounding.pop(voice, [])
-                leaves = bool(ended) and all(ended)
-            if leaves:
-                continue
-        events.append((tick, _FILE, message))
+        leaves = message.type == "end_of_track"
+        if message.type == "note_on" and message.velocity:
+            gone, known = notes.get(_Place(chunk, message.channel, program), (_Keys(), _Keys()))
+            key, voice = (tick, message.note, message.velocity), sounding[message.channel, message.note]
+            # What is struck again while it sounds and has no end of its own is no note of the score, and goes with the first.
+            leaves = gone[key] > 0 or (not known[key] and any(voice))
+            gone[key] -= gone[key] > 0
+            voice.append(leaves)
+        elif message.type in ("note_on", "note_off"):
+            ended = sounding.pop((message.channel, message.note), [])
+            leaves = bool(ended) and all(ended)
+        if not leaves:
+            events.append((tick, _FILE, message))
     return events
 
 
