@@ -1,25 +1,52 @@
 """Other notes in a MIDI file, and nothing else changed: controllers, pitch bends, lyrics, keys and markers stay where they are.
 
-A :class:`~musicvae_lite.media.midi.Score` holds notes, tempos and metres only, so the events of the file itself are edited.
+A :class:`~musicvae_lite.media.midi.Score` holds notes, tempos and metres only, so the file itself is edited. Its events are read
+here, as bytes: mido forgets when a meta event was that it does not know, and symusic keeps no such events.
 """
 
 from __future__ import annotations
 
-import io
+import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.media.midi import DRUM_CHANNEL, MidiError, Score, as_track, unwrap_riff
+from musicvae_lite.media.midi import DRUM_CHANNEL, MAX_DELTA, MidiError, Score, check_structure, unwrap_riff
+
+_OFF, _ON, _PROGRAM = 0x8, 0x9, 0xC  # high half of the first byte of a message
+_END, _TEXT = b"\xff\x2f\x00", b"\xff\x01\x00"
 
 # Events of one tick: notes end, then comes what the file has, then notes start.
 _ENDS, _FILE, _STARTS = range(3)
 
-
 _Keys = Counter[tuple[int, int, int]]  # tick, pitch, velocity
+
+
+class _Event(NamedTuple):
+    """A message with its first byte (``data``), the program of its channel, and its rank among those of one tick."""
+
+    tick: int
+    rank: int
+    data: bytes
+    program: int = 0
+
+    @property
+    def kind(self) -> int:
+        """High half of the first byte; a note-on without velocity is a note-off."""
+        kind = self.data[0] >> 4
+        return _OFF if kind == _ON and not self.data[2] else kind
+
+    @property
+    def channel(self) -> int:
+        return self.data[0] & 15
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """Tick, pitch and velocity of a note-on."""
+        return self.tick, self.data[1], self.data[2]
 
 
 class _Place(NamedTuple):
@@ -39,30 +66,86 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
         after: the same with other notes: ticks, tracks, tempos and metres are those of ``before``.
 
     Raises:
-        MidiError: the file is damaged in a way that only its notes survive.
+        MidiError: the file is damaged, or is not that of ``before``.
     """
-    import mido
-
+    data = unwrap_riff(data, before.source)
+    _, ranges = check_structure(data, before.source)
     try:
-        file = mido.MidiFile(file=io.BytesIO(unwrap_riff(data, before.source)), clip=True)
-    except Exception as error:  # mido raises OSError, EOFError, KeyError, IndexError and ValueError on damaged files
-        raise MidiError(before.source, "cannot be edited", f"its other tracks cannot be kept ({error})") from error
+        chunks = [list(_read(data[start + 8 : end])) for start, end in ranges]
+    except IndexError:
+        raise MidiError(before.source, "malformed", "damaged MIDI data (an event is cut short)") from None
+    places = _places(chunks, before)
     gone, new = np.setdiff1d(before.notes, after.notes), np.setdiff1d(after.notes, before.notes)
-    places = _places(file, before)
-    for chunk, track in enumerate(file.tracks):
-        own = [(index, place) for index, place in enumerate(places) if place.chunk == chunk]
-        if not any((gone["track"] == index).any() or (new["track"] == index).any() for index, _ in own):
-            continue
-        notes = {place: (_keys(gone, index), _keys(before.notes, index)) for index, place in own}
-        events = _without(track, chunk, notes)
-        for index, place in own:
-            events += _events(new[new["track"] == index], place.channel)
-        events.sort(key=lambda event: event[:2])
-        length = sum(message.time for message in track)
-        file.tracks[chunk] = as_track([(tick, message) for tick, _, message in events], length)
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+    parts, done = [], 0
+    for chunk, (start, end) in enumerate(ranges):
+        own = {place: index for index, place in enumerate(places) if place.chunk == chunk}
+        added = [event for place, index in own.items() for event in _notes(new[new["track"] == index], place.channel)]
+        leaving = {place: (_keys(gone, index), _keys(before.notes, index)) for place, index in own.items()}
+        if added or any(keys for keys, _ in leaving.values()):
+            events = [*_without(chunks[chunk], chunk, leaving), *added]
+            parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
+            done = end
+    return b"".join([*parts, data[done:]])
+
+
+def _read(body: bytes) -> Iterator[_Event]:
+    """Yield the events of a chunk.
+
+    Raises:
+        IndexError: it ends inside an event.
+    """
+    position = tick = status = 0
+    programs = [0] * 16
+    while position < len(body):
+        delta, position = _number(body, position)
+        tick += delta
+        first = body[position]
+        if first >= 0xF0:
+            size, begin = _number(body, position + (2 if first == 0xFF else 1))
+            message = body[position : begin + size]
+            position = begin + size
+        else:
+            if first >= 0x80:  # else the first byte of the message before counts again
+                status, position = first, position + 1
+            size = 1 if status >> 4 in (_PROGRAM, 0xD) else 2
+            message = bytes([status]) + body[position : position + size]
+            position += size
+        if position > len(body) or message[0] < 0x80:
+            raise IndexError
+        if message[0] >> 4 == _PROGRAM:
+            programs[message[0] & 15] = message[1]
+        yield _Event(tick, _FILE, message, programs[message[0] & 15])
+
+
+def _number(body: bytes, position: int) -> tuple[int, int]:
+    """Read a number of 7 bits a byte, and return it with the position after it."""
+    value = 0
+    while True:
+        byte = body[position]
+        value, position = value << 7 | byte & 127, position + 1
+        if byte < 128:
+            return value, position
+
+
+def _written(events: list[_Event], length: int) -> bytes:
+    """Return a chunk of events that ends after the last, or at tick ``length`` where that is later."""
+    body, now = bytearray(), 0
+    events = [event for event in sorted(events, key=lambda event: event[:2]) if event.data != _END]
+    for tick, data in [*((event.tick, event.data) for event in events), (length, _END)]:
+        while tick - now > MAX_DELTA:
+            body += _digits(MAX_DELTA) + _TEXT
+            now += MAX_DELTA
+        body += _digits(max(tick - now, 0)) + data
+        now = max(now, tick)
+    return b"MTrk" + struct.pack(">I", len(body)) + bytes(body)
+
+
+def _digits(value: int) -> bytes:
+    """Write a number of 7 bits a byte."""
+    digits = [value & 127]
+    while value := value >> 7:
+        digits.append(value & 127 | 128)
+    return bytes(reversed(digits))
 
 
 def _keys(notes: NDArray[np.void], track: int) -> _Keys:
@@ -71,17 +154,17 @@ def _keys(notes: NDArray[np.void], track: int) -> _Keys:
     return Counter(zip(notes["start"].tolist(), notes["pitch"].tolist(), notes["velocity"].tolist(), strict=True))
 
 
-def _places(file: Any, score: Score) -> list[_Place]:
+def _places(chunks: list[list[_Event]], score: Score) -> list[_Place]:
     """Find every track of the score in the file: the first place not taken that has its program and its notes.
 
     Raises:
         MidiError: there is none.
     """
     found: dict[_Place, _Keys] = defaultdict(Counter)
-    for chunk, track in enumerate(file.tracks):
-        for tick, program, message in _walk(track):
-            if message.type == "note_on" and message.velocity:
-                found[_Place(chunk, message.channel, program)][tick, message.note, message.velocity] += 1
+    for chunk, events in enumerate(chunks):
+        for event in events:
+            if event.kind == _ON:
+                found[_Place(chunk, event.channel, event.program)][event.key] += 1
     places: list[_Place] = []
     for index, who in enumerate(score.tracks):
         keys = _keys(score.notes, index)
@@ -95,49 +178,32 @@ def _places(file: Any, score: Score) -> list[_Place]:
     return places
 
 
-def _walk(track: Any) -> Iterator[tuple[int, int, Any]]:
-    """Yield tick, program of its channel and message for every message of a chunk."""
-    tick = 0
-    programs = [0] * 16
-    for message in track:
-        tick += message.time
-        if message.type == "program_change":
-            programs[message.channel] = message.program
-        yield tick, programs[message.channel] if hasattr(message, "channel") else 0, message
-
-
-def _without(track: Any, chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]]) -> list[tuple[int, int, Any]]:
-    """Return the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
+def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]]) -> Iterator[_Event]:
+    """Yield the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
 
     Args:
-        track: the chunk.
+        events: those of the chunk.
         chunk: its number.
         notes: the notes that leave each place (used up here), and all that the score has of it.
     """
     sounding: dict[tuple[int, int], list[bool]] = defaultdict(list)  # whether each leaves
-    events = []
-    for tick, program, message in _walk(track):
-        leaves = message.type == "end_of_track"
-        if message.type == "note_on" and message.velocity:
-            gone, known = notes.get(_Place(chunk, message.channel, program), (_Keys(), _Keys()))
-            key, voice = (tick, message.note, message.velocity), sounding[message.channel, message.note]
+    for event in events:
+        leaves = False
+        if event.kind == _ON:
+            gone, known = notes.get(_Place(chunk, event.channel, event.program), (_Keys(), _Keys()))
+            voice = sounding[event.channel, event.data[1]]
             # What is struck again while it sounds and has no end of its own is no note of the score, and goes with the first.
-            leaves = gone[key] > 0 or (not known[key] and any(voice))
-            gone[key] -= gone[key] > 0
+            leaves = gone[event.key] > 0 or (not known[event.key] and any(voice))
+            gone[event.key] -= gone[event.key] > 0
             voice.append(leaves)
-        elif message.type in ("note_on", "note_off"):
-            ended = sounding.pop((message.channel, message.note), [])
+        elif event.kind == _OFF:
+            ended = sounding.pop((event.channel, event.data[1]), [])
             leaves = bool(ended) and all(ended)
         if not leaves:
-            events.append((tick, _FILE, message))
-    return events
+            yield event
 
 
-def _events(notes: NDArray[np.void], channel: int) -> list[tuple[int, int, Any]]:
-    from mido import Message
-
-    events: list[tuple[int, int, Any]] = []
+def _notes(notes: NDArray[np.void], channel: int) -> Iterator[_Event]:
     for start, end, pitch, velocity, _ in notes.tolist():
-        events.append((start, _STARTS, Message("note_on", note=pitch, velocity=velocity, channel=channel)))
-        events.append((end, _ENDS, Message("note_off", note=pitch, velocity=0, channel=channel)))
-    return events
+        yield _Event(start, _STARTS, bytes([_ON << 4 | channel, pitch, velocity]))
+        yield _Event(end, _ENDS, bytes([_OFF << 4 | channel, pitch, 0]))

@@ -164,7 +164,7 @@ def read_midi(path_or_bytes: str | os.PathLike[str] | bytes, reader: Reader = "s
         name = source or shown(os.fspath(path_or_bytes))
         data = read_bytes(Path(path_or_bytes), name)
     data = unwrap_riff(data, name)
-    ticks_per_quarter, chunks = _check_structure(data, name)
+    ticks_per_quarter, chunks = check_structure(data, name)
     parts = _read_symusic(data, ticks_per_quarter, chunks) if reader == "symusic" else _read_pretty_midi(data)
     return _assemble(parts, ticks_per_quarter, name)
 
@@ -217,7 +217,7 @@ def unwrap_riff(data: bytes, name: str) -> bytes:
     raise MidiError(name, "truncated", "truncated: the RIFF container holds no MIDI data")
 
 
-def _check_structure(data: bytes, name: str) -> tuple[int, list[tuple[int, int]]]:
+def check_structure(data: bytes, name: str) -> tuple[int, list[tuple[int, int]]]:
     """Check header and chunk lengths before any C++ sees the bytes.
 
     Returns:
@@ -428,13 +428,13 @@ def midi_bytes(score: Score) -> bytes:
     if not 0 < score.ticks_per_quarter < 2**15:
         raise MusaeError(f"{score.ticks_per_quarter} ticks per quarter note; MIDI files hold 1 to 32767")
     file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_quarter, charset="utf-8")
-    file.tracks.append(as_track(_conductor_events(score)))
+    file.tracks.append(_as_track(_conductor_events(score)))
     melodic = [channel for channel in range(16) if channel != DRUM_CHANNEL]
     for index, track in enumerate(score.tracks):
         # More than 15 instruments share channels; each has a chunk of its own, so that reading keeps them apart.
         channel = DRUM_CHANNEL if track.is_drum else melodic[index % len(melodic)]
         events = _note_events(score.notes[score.notes["track"] == index], track, channel)
-        file.tracks.append(as_track(events))
+        file.tracks.append(_as_track(events))
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
@@ -470,11 +470,8 @@ def _note_events(notes: NDArray[np.void], track: Track, channel: int) -> list[tu
     return events + [(tick, message) for tick, _, message in timed]
 
 
-def as_track(events: list[tuple[int, Any]], length: int = 0) -> Any:
-    """Turn ticks into the times between messages, with empty texts where a pause is too long for one number.
-
-    The track ends after its last message, or at tick ``length`` where that is later.
-    """
+def _as_track(events: list[tuple[int, Any]]) -> Any:
+    """Turn ticks into the times between messages, with empty texts where a pause is too long for one number."""
     from mido import MetaMessage, MidiTrack
 
     track = MidiTrack()
@@ -485,5 +482,5 @@ def as_track(events: list[tuple[int, Any]], length: int = 0) -> Any:
             now += MAX_DELTA
         track.append(message.copy(time=tick - now))
         now = tick
-    track.append(MetaMessage("end_of_track", time=min(max(length - now, 0), MAX_DELTA)))
+    track.append(MetaMessage("end_of_track", time=0))
     return track

@@ -64,7 +64,7 @@ def test_every_verb_in_three_four_and_six_eight(musae, folder, preset, metre, ot
     assert tuple(piece.metres[0])[1:] == metre and piece.bars == 4
     assert musae("interpolate", "x.mid", "y.mid", "-m", model, "--whole").code == 0
     assert musae("reconstruct", "x.mid", "-m", model).code == 0 and read_midi("x.reconstructed.mid").bars <= 5
-    assert musae("sample", "-m", model, "-n", "1", "--bars", "4", "-o", "s.mid").code == 0
+    assert musae("sample", "-m", model, "--count", "1", "--length", "4", "-o", "s.mid").code == 0
     assert musae("encode", "x.mid", "-m", model, "-o", "z.npz").code == 0 and musae("decode", "z.npz", "-m", model).code == 0
     run = musae("reconstruct", "wrong.mid", "-m", model)
     needs = f"metre {other[0]}/{other[1]} (the model needs {metre[0]}/{metre[1]})"

@@ -1,15 +1,13 @@
 """Notes replaced in a file, byte by byte: what else there is must stay."""
 
-import io
 from dataclasses import replace
 
-import mido
 import numpy as np
 import pytest
 
-from musicvae_lite.media.edit import with_notes
-from musicvae_lite.media.midi import NOTE, MidiError, Score, read_midi
-from tests.media.smf import metre, off, on, smf, tempo
+from musicvae_lite.media.edit import _read, with_notes
+from musicvae_lite.media.midi import NOTE, MidiError, Score, check_structure, read_midi
+from tests.media.smf import header, metre, off, on, smf, tempo
 
 LYRIC, BEND, VOLUME = b"\xff\x05\x02la", b"\xe0\x00\x50", b"\xb0\x07\x64"
 UNKNOWN, KEY, SYSEX = b"\xff\x60\x01\x07", b"\xff\x59\x02\x02\x00", b"\xf0\x03\x7e\x7f\xf7"
@@ -23,17 +21,12 @@ CHORDS = [(0, on(48, 1)), (7, on(52, 1)), (1913, off(48, 1)), (0, off(52, 1))]
 FILE = smf(CONDUCTOR, MELODY, CHORDS)
 
 
-def events(data: bytes) -> list[list[tuple[int, str]]]:
-    """Everything but notes and ends, with its tick, and the length, by chunk."""
-    found = []
-    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        tick, own = 0, []
-        for message in track:
-            tick += message.time
-            if message.type not in ("note_on", "note_off", "end_of_track"):
-                own.append((tick, str(message.copy(time=0))))
-        found.append([*own, (tick, "end")])
-    return found
+def events(data: bytes) -> list[list[tuple[int, bytes]]]:
+    """Everything but notes, with its tick, by chunk."""
+    return [
+        [(event.tick, event.data) for event in _read(data[start + 8 : end]) if event.data[0] >> 4 not in (8, 9)]
+        for start, end in check_structure(data, "x")[1]
+    ]
 
 
 def changed(piece: Score, rows: list[tuple[int, int, int, int, int]], track: int = 0) -> Score:
@@ -47,12 +40,19 @@ def test_only_notes_of_the_track_change():
     made = with_notes(FILE, before, after)
     assert read_midi(made) == after
     assert events(made) == events(FILE)
+    assert FILE[: FILE.index(b"Lead") - 20] == made[: FILE.index(b"Lead") - 20]  # the first chunk, byte for byte
 
 
-def test_the_same_notes_give_the_same_events():
+def test_an_unknown_event_keeps_its_tick_and_the_end_of_the_track_stays():
+    data = smf([(0, on(60)), (100, UNKNOWN), (380, off(60)), (77, UNKNOWN)])
+    before = read_midi(data)
+    made = with_notes(data, before, changed(before, [(0, 50, 61, 80, 0)]))
+    assert events(made) == [[(100, UNKNOWN), (557, UNKNOWN), (557, b"\xff\x2f\x00")]]
+
+
+def test_the_same_notes_give_the_same_bytes():
     before = read_midi(FILE)
-    again = with_notes(FILE, before, before)
-    assert events(again) == events(FILE) and read_midi(again) == before
+    assert with_notes(FILE, before, before) == FILE
 
 
 def test_a_track_is_found_by_its_program_where_two_share_a_channel():
@@ -81,5 +81,5 @@ def test_a_file_that_is_another_or_damaged_is_an_error():
     before = read_midi(smf([(0, on(60)), (480, off(60))]))
     with pytest.raises(MidiError, match="track 1 is not found"):
         with_notes(smf([(0, on(61)), (480, off(61))]), before, before)
-    with pytest.raises(MidiError, match="other tracks cannot be kept"):
-        with_notes(FILE[:60], before, before)
+    with pytest.raises(MidiError, match="cut short"):
+        with_notes(header() + b"MTrk\0\0\0\x03\0\x90\x3c", before, before)
