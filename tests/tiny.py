@@ -14,9 +14,9 @@ from musicvae_lite.models import build_model
 SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]
 
 
-def save_tiny_model(folder: Path) -> Path:
+def save_tiny_model(folder: Path, preset: str = "mel-2bar") -> Path:
     """Write a model of 4 latent numbers with random weights."""
-    return save_random(folder, load_config("mel-2bar", SETTINGS))
+    return save_random(folder, load_config(preset, SETTINGS))
 
 
 #: Models of pictures of 8 x 8 pixels, by what is special about them.
