@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
+from musicvae_lite.blocks import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.devices import resolve_device
@@ -272,9 +272,10 @@ class Session:
         draws = self.seed if seed is None else seed
 
         def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
-            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition),)
+            noise = Noise(draws, _EVENTS, start, world=BLOCK // len(z))  # a smaller block draws the first numbers of a full one
+            return (self.model.decode(z, self.codec.steps, temperature, noise, condition),)
 
-        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape])
+        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape], least=1)
         return tokens.astype(self.codec.dtype)
 
     def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
