@@ -58,3 +58,15 @@ class Noise:
         numbers = draw(size, generator=self.generator, device=self.generator.device, dtype=torch.float32)
         own = numbers[self.rank * rows : (self.rank + 1) * rows]
         return (own if self._index is None else own[self._index]).to(device)
+
+
+def seed_layers(device: torch.device, seed: int) -> None:
+    """Seed what layers such as dropout draw from on the CPU and on ``device``.
+
+    ``torch.manual_seed`` also leaves word for every other kind of device, which takes a millisecond and memory at each call.
+    """
+    torch.default_generator.manual_seed(seed % 2**63)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed % 2**63)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed % 2**63)
