@@ -1,6 +1,6 @@
 import torch
 
-from musicvae_lite.noise import Noise
+from musicvae_lite.noise import Noise, seed_layers
 
 CPU = torch.device("cpu")
 
@@ -30,3 +30,11 @@ def test_a_replay_draws_some_rows_of_what_comes_and_leaves_the_rest_as_it_was():
         assert torch.equal(again.uniform((6, 2), CPU), draws[0])
         again.skip_to(replay)
         assert torch.equal(again.uniform((6,), CPU), noise.uniform((6,), CPU))
+
+
+def test_layers_are_seeded_as_torch_seeds_them():
+    layer = torch.nn.Dropout(0.5)
+    torch.manual_seed(3)
+    wanted = layer(torch.ones(50))
+    seed_layers(CPU, 3)
+    assert torch.equal(layer(torch.ones(50)), wanted)
