@@ -86,7 +86,7 @@ def convolve_few(x: Tensor, layer: nn.Module) -> Tensor:
     weight, bias = layer.get_parameter("weight").flatten(1), layer.get_parameter("bias")
     # Contiguous: its layout decides how autograd computes its gradient, and the other way takes ten times as long.
     product = torch.addmm(bias, columns.flatten(1).t(), weight.t().contiguous())
-    return product.view(count, height, width, -1).permute(0, 3, 1, 2)
+    return product.view(count, height, width, len(bias)).permute(0, 3, 1, 2)
 
 
 def max_pool(x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def max_pool(x: Tensor) -> Tensor:
     """
     if x.shape[2] % 2 or x.shape[3] % 2:
         return F.max_pool2d(x, 2, ceil_mode=True)
-    return _MaxOfPairs.apply(_MaxOfPairs.apply(x, 2), 3)  # type: ignore[no-any-return]
+    return _MaxOfPairs.apply(_MaxOfPairs.apply(x, 2), 3)  # type: ignore[no-untyped-call, no-any-return]
 
 
 class _MaxOfPairs(torch.autograd.Function):
@@ -113,7 +113,7 @@ class _MaxOfPairs(torch.autograd.Function):
         return torch.maximum(first, second)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         first, second = _pairs(x, ctx.dim)
