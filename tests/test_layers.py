@@ -22,7 +22,7 @@ LAYERS = [
     {"runlog", "scoring"},
     {"training"},
     {"blocks", "magenta", "passages", "results"},
-    {"picture_session", "sound_session"},
+    {"picture_session", "sound_session", "timbre_session"},
     {"session", "gallery"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -44,7 +44,7 @@ def evaluate(
 
     Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds. A denoiser
     of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
-    that is mixed with synthesised noises at 0 to 15 dB.
+    that is mixed with synthesised noises at 0 to 15 dB; a model of timbre on clips of sounds.
     """
     from musicvae_lite.bundle import describe
 

@@ -22,7 +22,9 @@ _EPILOG = examples(
     "Folder (DIR/) for sample-01 and so on, the file for one melody, X.png for a sheet of pictures, or X.npz. "
     "[default: sample-01.mid ... here; samples.png]"
 )
-@click.option("--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies, 25 pictures]")
+@click.option(
+    "--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies or sounds, 25 pictures]"
+)
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
 @click.option("--qpm", type=Number(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo of melodies.")
 @temperature_option(0.5)
@@ -43,10 +45,17 @@ def sample(
     seed: int,
     console: Console,
 ) -> None:
-    """Make up new melodies or pictures: points drawn from the prior, decoded."""
+    """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded."""
     from musae.kinds import choose_kind
 
-    if choose_kind(model, music=["length", "qpm", "temperature"], pictures=["label"]) == "pictures":
+    kind = choose_kind(model, music=["length", "qpm", "temperature"], pictures=["label"])
+    if kind == "sound":
+        from musae import timbre
+        from musae.kinds import require_timbre
+
+        require_timbre(model)
+        timbre.sample(timbre.Job(model, device, seed, output, overwrite, console), count or 4)
+    elif kind == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
