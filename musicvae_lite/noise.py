@@ -29,6 +29,11 @@ class Noise:
         self.generator = torch.Generator(device).manual_seed(mixed)
         self.rank, self.world = rank, world
 
+    def fork(self) -> Noise:
+        """Return draws of their own: what is drawn of them does not move those that follow here."""
+        seed = torch.randint(2**62, (), generator=self.generator, device=self.generator.device)
+        return Noise(int(seed), rank=self.rank, world=self.world, device=self.generator.device)
+
     def normal(self, shape: Sequence[int], device: torch.device) -> Tensor:
         """Return standard normal numbers of ``shape`` (rows first), float32, on ``device``."""
         return self._draw(torch.randn, shape, device)

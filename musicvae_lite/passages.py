@@ -33,11 +33,11 @@ _MAX_TICK = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Windows of one track of a piece (or of one track for each voice), in order of time.
+    """Windows of one track of a piece (or of one track for each voice, or of all tracks together), in order of time.
 
     Attributes:
         score: the piece.
-        track: number of the track, 1-based; of several voices the first one's.
+        track: number of the track, 1-based; of several voices the first one's; 0 for all tracks together.
         windows: tokens [N, T], or [N, T, K] where a step has several numbers.
         bars: first bar of each window, 1-based [N].
         ticks: where each window starts, in ticks of the piece [N].
@@ -70,19 +70,21 @@ class Passage:
     @property
     def track_name(self) -> str:
         """Name of the track in the file; may be empty."""
-        return self.score.tracks[self.track - 1].name
+        return self.score.tracks[self.track - 1].name if self.track else ""
 
     @property
     def place(self) -> str:
         """What messages call the track or the tracks: ``track 1 (Melody)``, ``melody 1, bass 3, drums 2``."""
         if self.parts:
             return ", ".join(f"{role} {track}" for role, track in self.parts.items())
+        if not self.track:
+            return "all tracks"
         return f"track {self.track}" + (f" ({self.track_name})" if self.track_name else "")
 
     @property
     def program(self) -> int:
-        """General MIDI program of the track, 0-127."""
-        return self.score.tracks[self.track - 1].program
+        """General MIDI program of the track, 0-127; 0 for all tracks together."""
+        return self.score.tracks[self.track - 1].program if self.track else 0
 
     @property
     def qpm(self) -> NDArray[np.float64]:
@@ -174,7 +176,7 @@ def whole_melody(
     score, encoded = _encode(item, codec, model, track, roles)
     rows = np.flatnonzero((encoded.parts == encoded.parts[0]).all(1))
     bars = encoded.origin["bar"][rows].astype(np.int64)
-    size = codec.steps // codec.steps_per_bar
+    size = codec.bars
     chosen = np.arange(len(rows)) if every_window else cover(bars, size)
     return _passage(score, encoded, codec, rows[chosen], overlap(bars[chosen], size))
 
@@ -201,6 +203,8 @@ def overlap(bars: Ints, size: int) -> Ints:
 
 
 def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles) -> tuple[Score, Encoded]:
+    if codec.whole and (track is not None or roles):
+        raise UsageError(f"{model} hears all tracks of a piece together; none can be chosen (leave out --track and --role)")
     if track is not None and len(codec.roles) > 1:
         raise UsageError(
             f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role {codec.roles[0]}={track}"
@@ -258,7 +262,7 @@ def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, skip
     several = len(codec.roles) > 1
     return Passage(
         score=score,
-        track=int(origin["track"][0]) + 1,
+        track=0 if codec.whole else int(origin["track"][0]) + 1,
         windows=encoded.windows[rows],
         bars=origin["bar"].astype(np.int64) + 1,
         ticks=origin["tick"].astype(np.int64),
@@ -282,6 +286,8 @@ def _candidates(score: Score, encoded: Encoded, codec: ScoreCodec) -> list[str]:
         numbers = (parts.astype(int) + 1).tolist()
         if len(numbers) > 1:
             label = ", ".join(f"{role} {number}" for role, number in zip(codec.roles, numbers, strict=True))
+        elif codec.whole:
+            label = "all tracks"
         else:
             name = score.tracks[parts[0]].name
             label = f"track {numbers[0]}" + (f" ({name})" if name else "")
@@ -332,7 +338,7 @@ def in_sequence(
         program: General MIDI program.
         name: of the track.
     """
-    size = codec.steps // codec.steps_per_bar
+    size = codec.bars
     skip = np.zeros(len(windows), np.int64) if bars is None else overlap(bars, size)
     score = place_windows(windows, skip, codec, program, name)
     starts = np.arange(len(windows)) * size + 1 if bars is None else bars
@@ -344,7 +350,7 @@ def in_sequence(
 
 def place_windows(windows: NDArray[Any], skip: Ints, codec: ScoreCodec, program: int, name: str) -> Score:
     """Join windows [N, T] without the first ``skip`` bars [N] of each."""
-    parts = [window[bars * codec.steps_per_bar :] for window, bars in zip(windows, skip.tolist(), strict=True)]
+    parts = [codec.after(window, bars) for window, bars in zip(windows, skip.tolist(), strict=True)]
     return codec.join(parts, program=program, name=name)
 
 
@@ -370,7 +376,7 @@ def _scaled(ticks: NDArray[Any], old: int, new: int) -> Ints:
 def _spread(score: Score, target: Ints, skip: Ints, codec: ScoreCodec) -> Score:
     """Move the joined windows of ``score`` apart: window i, without its skipped bars, to ``target[i]`` and those bars."""
     bar = _bar_ticks(score)
-    size = codec.steps // codec.steps_per_bar
+    size = codec.bars
     begin = np.cumsum((size - skip) * bar) - (size - skip) * bar
     shift = target + skip * bar - begin
     notes = score.notes.copy()

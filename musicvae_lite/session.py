@@ -182,7 +182,7 @@ class Session:
         mean, _ = self.encode_windows(passage.windows)
         windows = self.decode_windows(mean)
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
-        last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
+        last = int(passage.bars[-1]) + self.codec.bars - 1
         return Reconstruction(
             passage, (int(passage.bars[0]), last), windows, score, *agreement(self.codec, windows, passage.windows)
         )
@@ -204,7 +204,7 @@ class Session:
         Raises:
             UsageError: a count below 1, a negative temperature, or a length that the model cannot make.
         """
-        size = self.codec.steps // self.codec.steps_per_bar
+        size = self.codec.bars
         bars = size if bars is None else bars
         if count < 1:
             raise UsageError(f"count is {count}; at least 1 piece can be drawn")
@@ -227,7 +227,7 @@ class Session:
         """Return mean and standard deviation of each window's posterior.
 
         Args:
-            windows: classes [N, T], or [N, T, K] where a step has several.
+            windows: classes [N, T], or [N, T, K] where a step has several; where the codec has an end, its padding after it.
             lengths: valid steps of each window, 1 to T [N]; default all.
             condition: control input [N, T, C].
 
@@ -306,7 +306,7 @@ class Session:
         if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.integer):
             wanted = ", ".join(["N", *map(str, shape)])
             raise UsageError(f"{self.name} reads integer windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
-        last = sizes - 1 if len(shape) > 1 else sizes[0] - 1
+        last = sizes - 1 if len(shape) > 1 else sizes[0] - 1 + (self.codec.end is not None)  # padding
         if ((array < 0) | (array > last)).any():
             raise UsageError(f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} to {array.max()}")
         return array.astype(np.int64)

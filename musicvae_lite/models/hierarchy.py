@@ -14,7 +14,16 @@ from torch import Tensor, nn
 from musicvae_lite.models import FORCED, Teacher
 from musicvae_lite.models.inputs import EventInput
 from musicvae_lite.models.likelihood import Categorical, Joint
-from musicvae_lite.models.lstm import LstmDecoder, LstmStack, Readout, initial_state, shifted, summary, with_control
+from musicvae_lite.models.lstm import (
+    LstmDecoder,
+    LstmStack,
+    Readout,
+    initial_state,
+    shifted,
+    steps_held,
+    summary,
+    with_control,
+)
 from musicvae_lite.noise import Noise
 
 
@@ -28,6 +37,7 @@ class HierarchicalEncoder(nn.Module):
         readout: of each level, as at :class:`~musicvae_lite.models.lstm.LstmEncoder`.
         readout_size: numbers a step, for ``steps``.
         control_size: numbers a step of the control input C.
+        padded: segments may end early: events that stand for nothing follow, and are not read.
     """
 
     def __init__(
@@ -39,9 +49,11 @@ class HierarchicalEncoder(nn.Module):
         readout_size: int = 32,
         control_size: int = 0,
         dropout: float = 0.0,
+        padded: bool = False,
     ) -> None:
         super().__init__()
         self.tokens = events
+        self.padded = padded
         self.lengths = tuple(levels)
         self.levels, self.projects = nn.ModuleList(), nn.ModuleList()
         inputs = events.size + control_size
@@ -67,6 +79,9 @@ class HierarchicalEncoder(nn.Module):
                 # A segment after the end is read as one step; the level above does not look at it.
                 inside = (length.unsqueeze(1) - begin).clamp(1, steps).flatten()
                 length = -(-length // steps)
+            if self.padded and index == 0:
+                held = steps_held(events.reshape(batch * segments, steps), self.tokens.none)
+                inside = held if inside is None else torch.minimum(inside, held)
             x = summary(stack, project, x.reshape(batch * segments, steps, -1), inside, steps).view(batch, segments, -1)
         return x.flatten(1)
 
@@ -196,11 +211,14 @@ class HierarchicalDecoder(nn.Module):
             cut = None if control is None else self._cut_control(control[:, : count * self.steps])
             events = self.core.sample(embeddings.flatten(0, 1), self.steps, temperature, noise, cut)
             return events.view(len(z), count * self.steps, *events.shape[2:])[:, :length]
+        # A segment that may end early draws as many numbers as it needs; the next one must not depend on how many.
+        apart = noise is not None and isinstance(self.core, LstmDecoder) and self.core.end is not None
         parts: list[Tensor] = []
         for index in range(count):
             part = None if control is None else control[:, index * self.steps : (index + 1) * self.steps]
             first = parts[-1][:, -1] if parts else None
-            parts.append(self.core.sample(embeddings[:, index], self.steps, temperature, noise, part, first))
+            own = noise.fork() if noise is not None and apart else noise
+            parts.append(self.core.sample(embeddings[:, index], self.steps, temperature, own, part, first))
         return torch.cat(parts, 1)[:, :length]
 
     def _none(self) -> Tensor:

@@ -145,7 +145,7 @@ def _melodies(
     result = load_as(Session, model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path)
     document = {"model": model, **result.as_dict(), "outputs": [str(p) for p in outputs], "plot": plot, "wav": wav}
     _write(console, result, outputs, plot, wav, overwrite)
-    _report(console, result, codec.steps // codec.steps_per_bar, outputs, extra)
+    _report(console, result, codec.bars, outputs, extra)
     console.document(document)
 
 
@@ -189,7 +189,7 @@ def _check_sound(wav: str, codec: ScoreCodec, ends: list[Passage], steps: int) -
 
     window = codec.decode(ends[0].windows[0])
     metre = window.metres[0]
-    quarters = 4 * codec.steps / codec.steps_per_bar * int(metre["numerator"]) / int(metre["denominator"])
+    quarters = 4 * codec.bars * int(metre["numerator"]) / int(metre["denominator"])
     minutes = float((quarters / np.linspace(ends[0].qpm[0], ends[1].qpm[0], steps)).sum())
     check_sound(wav, 60 * minutes, quarters * steps, window.ticks_per_quarter)
 
