@@ -139,6 +139,7 @@ _KINDS = {
     "melody": _MUSIC,
     "drums": _MUSIC,
     "trio": _MUSIC,
+    "multitrack": _MUSIC,
     "image": _Kind(
         "pictures",
         "a picture",
@@ -255,7 +256,7 @@ def _limits(config: RunConfig) -> list[str]:
             "What the code has no room for is lost: fine detail first.",
         ]
     if codec.kind == "multitrack":
-        kept = f"Velocities are in {codec.velocity_bins} steps, timing is on the grid; tempo and controllers are not part of the model."
+        kept = f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is not part of the model."
     else:
         kept = "Velocities, tempo and instruments are not part of the model; timing is on the grid."
     return [

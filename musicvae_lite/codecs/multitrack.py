@@ -18,63 +18,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport
+from musicvae_lite.codecs import Drop, Encoded, ScoreCodec, TrackReport
+from musicvae_lite.codecs.bars import DRUMS, Bars, by_bar, runs
 from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.codecs.melody import guess_role
+from musicvae_lite.codecs.performance import PITCHES, Events, Note, Tokens
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
 from musicvae_lite.media.pedal import sustained
 
-PITCHES = PROGRAMS = 128
-ON, OFF, SHIFT = 0, PITCHES, 2 * PITCHES  # first tokens of note-ons, note-offs and shifts in time (1 step first)
 NO_CHORD = 0
-_LOUDEST = 127
 _SHOWN = 3  # bars that a message names
 #: General MIDI's groups of eight programs.
 FAMILIES = (
     "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass",
     "reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Bars:
-    """The notes of a score by bar and track.
-
-    Attributes:
-        index: place of each note among the notes of the score, in order of ``group``, pitch and start [n].
-        start: step inside the bar at which it starts [n].
-        end: step at which it ends, up to the bar line [n].
-        group: which track of which bar it is in [n].
-        window: bar of each group [G].
-        track: track of each group [G].
-        slot: place of the track in its bar: drums last, by program [G].
-        origin: where the bars are, array of ORIGIN [W].
-    """
-
-    index: Ints
-    start: Ints
-    end: Ints
-    group: Ints
-    window: Ints
-    track: Ints
-    slot: Ints
-    origin: NDArray[np.void]
-
-
-@dataclass(frozen=True, eq=False)
-class _Events:
-    """The events of all tracks: of which group [m], their tokens [m], and how many each group has [G]."""
-
-    group: Ints
-    token: Ints
-    count: Ints
 
 
 class MultitrackCodec(ScoreCodec):
@@ -111,16 +75,13 @@ class MultitrackCodec(ScoreCodec):
         velocity_bins: int = 8,
     ) -> None:
         self._set_grid(1, steps_per_quarter, numerator, denominator)
-        if not 1 <= min_tracks <= tracks or events < 4 or min_events < 0 or not 1 <= velocity_bins <= _LOUDEST:
+        if not 1 <= min_tracks <= tracks or events < 4 or min_events < 0 or not 1 <= velocity_bins <= 127:
             raise UsageError(
                 "codec 'multitrack': min_tracks is 1 to tracks, events at least 4, min_events at least 0, velocity_bins 1 to 127"
             )
         self.tracks, self.events, self.min_tracks, self.min_events = tracks, events, min_tracks, min_events
         self.velocity_bins = velocity_bins
-        self._bin = -(-_LOUDEST // velocity_bins)
-        self._velocity = SHIFT + self.steps_per_bar
-        self._program = self._velocity + velocity_bins
-        self._drums = self._program + PROGRAMS
+        self.tokens = Tokens(self.steps_per_bar, velocity_bins)
 
     @property
     def steps(self) -> int:
@@ -130,7 +91,7 @@ class MultitrackCodec(ScoreCodec):
     @property
     def end(self) -> int:
         """Class of the event after which a track holds nothing."""
-        return self._drums + 1
+        return self.tokens.end
 
     @property
     def vocabulary(self) -> int:
@@ -165,11 +126,7 @@ class MultitrackCodec(ScoreCodec):
         for track in tracks or []:
             if not 0 <= track < len(score.tracks):
                 raise UsageError(f"{score.source}: there is no track {track + 1}; the tracks are 1 to {len(score.tracks)}")
-        score = sustained(score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
-        refused = Refused(score, grid)
-        bars = self._bars(score, grid, refused, tracks)
-        events = self._events(score, bars)
+        bars, events, refused = self._cut(sustained(score), tracks)
         problem = self._problems(bars, events)
         drops = refused.drops() + self._refused_bars(bars, problem)
         if tracks is not None:
@@ -178,110 +135,24 @@ class MultitrackCodec(ScoreCodec):
         for drop in drops:
             dropped[drop.reason] += drop.count
         good = problem[:, 0] == 0
-        return Encoded(self._written(score, bars, events)[good], bars.origin[good], dropped, tuple(drops))
+        return Encoded(self._written(bars, events)[good], bars.origin[good], dropped, tuple(drops))
 
-    def _bars(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> _Bars:
-        """Put every usable note into its bar and mark the others."""
+    def _cut(self, score: Score, tracks: Sequence[int] | None = None) -> tuple[Bars, Events, Refused]:
+        """Put the notes of a score into bars and write them as events; tell of those that are left out."""
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
+        refused = Refused(score, grid)
         refused.mark_metres(self.numerator, self.denominator)
         refused.mark(score.notes["velocity"] == 0, "velocity 0")
-        usable = refused.code == 0
-        if tracks is not None:
-            usable &= np.isin(score.notes["track"], tracks)
-        index = np.flatnonzero(usable)
-        notes, segment, per_bar = score.notes[index], grid.segment[index], self.steps_per_bar
-        onset, off = grid.steps(notes["start"], notes["end"], segment)
-        bar_ticks = grid.bar_ticks[segment] // grid.denominator[segment]
-        length = grid.end[segment] - grid.start[segment]
-        last = np.maximum(-(-length // np.maximum(bar_ticks, 1)), 1) - 1
-        onset = np.minimum(onset, (last + 1) * per_bar - 1)  # what rounds to the end of its metre stays in its last bar
-        bar = onset // per_bar
-        cut = (segment < len(grid.segments) - 1) & ((bar + 1) * bar_ticks > length)
-        refused.mark(index[cut], "in a bar that a change of metre cuts short")
-        index, notes, segment, bar, onset, off = (column[~cut] for column in (index, notes, segment, bar, onset, off))
-        start = onset - bar * per_bar
-        end = np.minimum(np.maximum(off - bar * per_bar, start + 1), per_bar)
-        _, window = np.unique(segment << 32 | bar, return_inverse=True)
-        order = np.lexsort((-end, start, notes["pitch"], notes["track"], window))
-        columns = (index, notes, segment, bar, start, end, window)
-        return self._grouped(score, grid, refused, *(column[order] for column in columns))
+        bars = by_bar(score, grid, refused, self.steps_per_bar, tracks)
+        return bars, self.tokens.write(score, bars), refused
 
-    def _grouped(
-        self,
-        score: Score,
-        grid: Grid,
-        refused: Refused,
-        index: Ints,
-        notes: NDArray[np.void],
-        segment: Ints,
-        bar: Ints,
-        start: Ints,
-        end: Ints,
-        window: Ints,
-    ) -> _Bars:
-        """Let a pitch that is struck again end the note that sounds, and number the tracks of each bar."""
-        track, pitch = notes["track"].astype(np.int64), notes["pitch"].astype(np.int64)
-        same = (np.diff(window) == 0) & (np.diff(track) == 0) & (np.diff(pitch) == 0)
-        again = np.zeros(len(index), bool)
-        again[1:] = same & (np.diff(start) == 0)
-        refused.mark(index[again], "the same note at the same step")
-        keep = ~again
-        index, track, pitch, segment, bar, start, end, window = (
-            column[keep] for column in (index, track, pitch, segment, bar, start, end, window)
-        )
-        follows = np.flatnonzero((np.diff(window) == 0) & (np.diff(track) == 0) & (np.diff(pitch) == 0))
-        end[follows] = np.minimum(end[follows], start[follows + 1])
-        pairs, group = np.unique(window << 16 | track, return_inverse=True)
-        whose, player = pairs >> 16, pairs & 0xFFFF
-        program = np.array([PROGRAMS if track.is_drum else track.program for track in score.tracks] or [0], np.int64)[player]
-        order = np.lexsort((player, program, whose))
-        slot = np.zeros(len(pairs), np.int64)
-        slot[order] = np.arange(len(pairs)) - np.searchsorted(whose, whose)  # sorted: the places in a bar, one after another
-        _, first = np.unique(window, return_index=True)
-        origin = np.zeros(len(first), ORIGIN)
-        origin["bar"] = grid.first_bar[segment[first]] + bar[first]
-        bar_ticks = grid.bar_ticks[segment[first]] * bar[first] // grid.denominator[segment[first]]
-        origin["tick"] = grid.start[segment[first]] + bar_ticks
-        return _Bars(index, start, end, group, whose, player, slot, origin)
-
-    def _events(self, score: Score, bars: _Bars) -> _Events:
-        """Write the notes of every track as events: a shift where time goes on, a velocity where it changes, and the note."""
-        count, groups = len(bars.index), len(bars.window)
-        pitch = score.notes["pitch"][bars.index].astype(np.int64)
-        bins = (np.maximum(score.notes["velocity"][bars.index].astype(np.int64), 1) - 1) // self._bin + 1
-        group, when = np.tile(bars.group, 2), np.concatenate([bars.end, bars.start])
-        is_on = np.arange(2 * count) >= count
-        order = np.lexsort((np.tile(pitch, 2), np.tile(bars.start, 2), is_on, when, group))
-        group, when, is_on, pitch, bins = (
-            group[order],
-            when[order],
-            is_on[order],
-            np.tile(pitch, 2)[order],
-            np.tile(bins, 2)[order],
-        )
-        shift = _rise(when, group)
-        louder = np.zeros(2 * count, bool)
-        ons = np.flatnonzero(is_on)
-        louder[ons] = _rise(bins[ons], group[ons]) != 0
-        # Up to three tokens for each note-on and note-off, in this order; -1 where there is none.
-        tokens = np.stack(
-            [
-                np.where(shift > 0, SHIFT - 1 + shift, -1),
-                np.where(louder, self._velocity - 1 + bins, -1),
-                np.where(is_on, ON, OFF) + pitch,
-            ],
-            1,
-        )
-        written = tokens >= 0
-        owner = np.repeat(group, 3).reshape(-1, 3)[written]
-        return _Events(owner, tokens[written], np.bincount(owner, minlength=groups))
-
-    def _problems(self, bars: _Bars, events: _Events) -> Ints:
-        """Return for each bar what is wrong with it and a number: [W, 3], a key of :meth:`_reason` (0: nothing), track, number."""
-        many = np.bincount(bars.window, minlength=len(bars.origin))
-        total = np.bincount(bars.window, weights=events.count, minlength=len(bars.origin)).astype(np.int64)
+    def _problems(self, bars: Bars, events: Events) -> Ints:
+        """Return what is wrong with each bar, [W, 3]: a key of :meth:`_reason` (0: nothing), the track, how many there are."""
+        many = np.bincount(bars.window, minlength=len(bars))
+        total = np.bincount(bars.window, weights=events.count, minlength=len(bars)).astype(np.int64)
         most = self.events - 2
-        found = np.zeros((len(bars.origin), 3), np.int64)
-        first = np.searchsorted(bars.window, np.arange(len(bars.origin)))
+        found = np.zeros((len(bars), 3), np.int64)
+        first = np.searchsorted(bars.window, np.arange(len(bars)))
         if len(first):
             found[:, 1] = bars.track[first]
         full = np.flatnonzero(events.count > most)[::-1]  # backwards: the first such track of a bar is written last
@@ -310,24 +181,23 @@ class MultitrackCodec(ScoreCodec):
             4: f"window with fewer than {self.min_events} events",
         }[key]
 
-    def _refused_bars(self, bars: _Bars, problem: Ints) -> list[Drop]:
+    def _refused_bars(self, bars: Bars, problem: Ints) -> list[Drop]:
         """Report refused bars by track and reason, a row for every run of bars."""
         drops = []
         refused = np.flatnonzero(problem[:, 0])
         key = problem[refused, 1] * 8 + problem[refused, 0]
         for one in np.unique(key).tolist():
             at = bars.origin["bar"][refused[key == one]].astype(np.int64)
-            for run in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1):
+            for run in runs(at):
                 drops.append(Drop(one // 8, self._reason(one % 8), len(run), int(run[0]), int(run[-1])))
         return drops
 
-    def _written(self, score: Score, bars: _Bars, events: _Events) -> NDArray[np.uint16]:
+    def _written(self, bars: Bars, events: Events) -> NDArray[np.uint16]:
         """Return all bars as windows [W, T]; of a bar that does not fit what fits."""
-        windows = np.full((len(bars.origin), self.tracks, self.events), self.padding, np.uint16)
+        windows = np.full((len(bars), self.tracks, self.events), self.padding, np.uint16)
         windows[:, :, 0] = self.end
         fits = bars.slot < self.tracks
-        programs = np.array([self._drums if t.is_drum else self._program + t.program for t in score.tracks] or [0])
-        windows[bars.window[fits], bars.slot[fits], 0] = programs[bars.track[fits]]
+        windows[bars.window[fits], bars.slot[fits], 0] = self.tokens.program + bars.program[fits]
         order = np.arange(len(events.group)) - np.searchsorted(events.group, events.group)
         inside = fits[events.group] & (order < self.events - 2)
         group = events.group[inside]
@@ -358,33 +228,32 @@ class MultitrackCodec(ScoreCodec):
         ``program`` plays no part. An empty array takes no time (see :meth:`after`).
         """
         ticks = max(1, 480 // self.steps_per_quarter)
-        rows: dict[tuple[int, int], list[tuple[int, int, int, int, int]]] = {}
+        parts: dict[tuple[int, int], list[Note]] = {}
         begin = 0
         for window in windows:
             if not len(window):
                 continue
             again: Counter[int] = Counter()
-            for player, notes in self._tracks_of(np.asarray(window), velocity):
-                part = rows.setdefault((player, again[player]), [])
+            for player, played in self._tracks_of(np.asarray(window), velocity):
+                part = parts.setdefault((player, again[player]), [])
                 again[player] += 1
-                part += [((begin + start) * ticks, (begin + end) * ticks, *rest, 0) for start, end, *rest in notes]
+                part += [Note(begin + note.start, begin + note.end, note.pitch, note.velocity) for note in played]
             begin += self.steps_per_bar
-        parts = []
-        for index, key in enumerate(sorted(rows)):
-            notes_of = np.array(rows[key], NOTE)
-            notes_of["track"] = index
-            parts.append(notes_of)
-        tracks = tuple(_track(player, name) for player, _ in sorted(rows))
+        order = sorted(parts)
+        rows = [(*note, index) for index, key in enumerate(order) for note in parts[key]]
+        notes = np.array(rows, NOTE)
+        notes["start"] *= ticks
+        notes["end"] *= ticks
+        tracks = tuple(_track(player, name) for player, _ in order)
         metres = np.array([(0, self.numerator, self.denominator)], METRE)
-        notes = np.concatenate([np.zeros(0, NOTE), *parts])
         return Score(ticks * self.steps_per_quarter, notes, tracks, np.array([(0, qpm)], TEMPO), metres, name)
 
     def after(self, window: NDArray[Any], bars: int) -> NDArray[Any]:
         """Return a window without its first bars: the window, or nothing of it."""
         return window[:0] if bars else window
 
-    def _tracks_of(self, window: NDArray[Any], velocity: int) -> Iterator[tuple[int, list[tuple[int, int, int, int]]]]:
-        """Yield program (128: drums) and notes (start, end, pitch, velocity) of every track of a bar that has notes.
+    def _tracks_of(self, window: NDArray[Any], velocity: int) -> Iterator[tuple[int, list[Note]]]:
+        """Yield program (:data:`DRUMS` for drums) and notes of every track of a bar that has notes.
 
         Raises:
             MusaeError: if it is no window of this codec.
@@ -394,46 +263,9 @@ class MultitrackCodec(ScoreCodec):
         if not 0 <= int(window.min()) <= int(window.max()) <= self.padding:
             raise MusaeError(f"multitrack windows hold 0 to {self.padding}; this one goes to {window.min()} .. {window.max()}")
         for tokens in window.reshape(self.tracks, self.events).tolist():
-            player, notes = self._play(tokens, velocity)
+            player, notes = self.tokens.play(tokens, velocity)
             if notes:
                 yield player, notes
-
-    def _play(self, tokens: list[int], velocity: int) -> tuple[int, list[tuple[int, int, int, int]]]:
-        """Return program and notes of a track; what makes no sense (a model may say anything) is passed over.
-
-        The first program counts, and it is a piano where there is none; notes that are not ended sound to the bar line.
-        """
-        player, now, bar = -1, 0, self.steps_per_bar
-        sounding: dict[int, tuple[int, int]] = {}
-        free: dict[int, int] = {}  # step from which on a pitch can start again
-        notes = []
-
-        def stop(pitch: int) -> None:
-            start, loud = sounding.pop(pitch)
-            free[pitch] = max(now, start + 1)
-            notes.append((start, free[pitch], pitch, loud))
-
-        for token in tokens:
-            if token >= self.end:
-                break
-            if token < OFF:
-                if token in sounding and sounding[token][0] < now:
-                    stop(token)
-                if now < bar and token not in sounding and free.get(token, 0) <= now:
-                    sounding[token] = now, velocity
-            elif token < SHIFT:
-                if token - OFF in sounding:
-                    stop(token - OFF)
-            elif token < self._velocity:
-                now = min(now + token - SHIFT + 1, bar)
-            elif token < self._program:
-                velocity = min(1 + (token - self._velocity) * self._bin, _LOUDEST)
-            elif player < 0:
-                player = token - self._program
-        now = bar
-        for pitch in sorted(sounding):
-            stop(pitch)
-        return max(player, 0), notes
 
     # What is in windows
 
@@ -444,7 +276,7 @@ class MultitrackCodec(ScoreCodec):
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say which events of windows start a note, [N, T, 1]."""
-        starts: NDArray[np.bool_] = (np.asarray(windows) < OFF)[..., None]
+        starts: NDArray[np.bool_] = (np.asarray(windows) < self.tokens.off)[..., None]
         return starts
 
     def onsets_right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
@@ -456,17 +288,12 @@ class MultitrackCodec(ScoreCodec):
     def _what_starts(self, windows: NDArray[Any]) -> Ints:
         """Return a number [N, T] for window, program, pitch and step of each event."""
         tracks = self._by_track(windows)
-        is_program = (tracks >= self._program) & (tracks <= self._drums)
+        is_program = self.tokens.is_program(tracks)
         first = np.take_along_axis(tracks, is_program.argmax(2)[..., None], 2)
-        player = np.where(np.logical_or.reduce(is_program, axis=2, keepdims=True), first - self._program, 0)
+        player = np.where(np.logical_or.reduce(is_program, axis=2, keepdims=True), first - self.tokens.program, 0)
         window = np.arange(len(tracks))[:, None, None]
-        place = (window * (PROGRAMS + 1) + player) * (self.steps_per_bar + 1) + self._now(tracks)
+        place = (window * (DRUMS + 1) + player) * (self.steps_per_bar + 1) + self.tokens.now(tracks)
         return (place * PITCHES + tracks % PITCHES).reshape(len(tracks), -1)
-
-    def _now(self, tracks: Ints) -> Ints:
-        """Return the step at which each event stands [N, tracks, events]."""
-        shifts = np.where((tracks >= SHIFT) & (tracks < self._velocity), tracks - SHIFT + 1, 0)
-        return np.minimum(np.cumsum(shifts, 2) - shifts, self.steps_per_bar)
 
     def _by_track(self, windows: NDArray[Any]) -> Ints:
         return np.asarray(windows).astype(np.int64).reshape(-1, self.tracks, self.events)
@@ -486,14 +313,15 @@ class MultitrackCodec(ScoreCodec):
             One-hot vectors [N, T, C].
         """
         tracks = self._by_track(windows)
-        step = np.minimum(self._now(tracks), self.steps_per_bar - 1)
+        step = np.minimum(self.tokens.now(tracks), self.steps_per_bar - 1)
         ends = tracks == self.end
         step[..., 1:] = np.where(ends[..., 1:], step[..., :-1], step[..., 1:])
         own = np.take_along_axis(chords.astype(np.int64)[:, None].repeat(self.tracks, 1), step, 2)
-        none = ((tracks >= self._program) & (tracks <= self._drums)) | (tracks >= self.padding)
+        none = self.tokens.is_program(tracks) | (tracks >= self.padding)
         none[..., 0] |= ends[..., 0]
         own = np.where(none, NO_CHORD, own).reshape(len(tracks), self.steps)
-        return np.eye(classes, dtype=np.float32)[own]
+        control: NDArray[np.float32] = np.eye(classes, dtype=np.float32)[own]
+        return control
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far the tracks that are no drums can move together, int8 [N] each."""
@@ -513,21 +341,19 @@ class MultitrackCodec(ScoreCodec):
 
     def _moves(self, tracks: Ints) -> NDArray[np.bool_]:
         """Say which events are notes of an instrument that has pitch."""
-        moves: NDArray[np.bool_] = (tracks < SHIFT) & (tracks[..., :1] != self._drums)
+        moves: NDArray[np.bool_] = (tracks < self.tokens.shift) & (tracks[..., :1] != self.tokens.drums)
         return moves
 
     # What is said of a score
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Name the first bars that cannot be used and why, or that the piece has too few tracks; "" where all can."""
-        score = sustained(score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
-        bars = self._bars(score, grid, Refused(score, grid), None)
+        bars, events, _ = self._cut(sustained(score))
         players = np.unique(bars.track)
         if 0 < len(players) < self.min_tracks:
             only = f"only track {players[0] + 1} has notes" if len(players) == 1 else f"only {len(players)} tracks have notes"
             return f"{only}; a bar holds {self.min_tracks} to {self.tracks} tracks that play together"
-        problem = self._problems(bars, self._events(score, bars))
+        problem = self._problems(bars, events)
         refused = np.flatnonzero(problem[:, 0])
         # What can be helped is said first: too much before too little.
         refused = refused[np.argsort(np.isin(problem[refused, 0], (2, 4)), kind="stable")]
@@ -546,9 +372,7 @@ class MultitrackCodec(ScoreCodec):
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track in how many windows it plays and what was left out, and why."""
         encoded = self.encode(score)
-        score = sustained(score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
-        bars = self._bars(score, grid, Refused(score, grid), None)
+        bars, _, _ = self._cut(sustained(score))
         good = np.isin(bars.origin["bar"][bars.window], encoded.origin["bar"])
         reports = []
         for index, track in enumerate(score.tracks):
@@ -566,16 +390,8 @@ class MultitrackCodec(ScoreCodec):
         return reports
 
 
-def _rise(values: Ints, group: Ints) -> Ints:
-    """Return how much more each value is than the one before it in its group, or than 0."""
-    before = np.concatenate([values[:1] * 0, values[:-1]])
-    first = np.ones(len(values), bool)
-    first[1:] = np.diff(group) != 0
-    return values - np.where(first, 0, before)
-
-
 def _track(player: int, name: str) -> Track:
-    """Return the track of a program (128: drums)."""
-    if player == PROGRAMS:
+    """Return the track of a program."""
+    if player == DRUMS:
         return Track(f"{name} (drums)", 0, is_drum=True)
     return Track(f"{name} ({FAMILIES[player // 8]}, program {player})", player)

@@ -430,7 +430,8 @@ def _close_overlaps(notes: NDArray[np.void]) -> NDArray[np.void]:
 def write_midi(score: Score, path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write a score as a format 1 MIDI file; the same score gives the same bytes.
 
-    Ticks, tempos (to a microsecond per quarter), metres, names, programs and pedals survive a round trip through :func:`read_midi`.
+    Ticks, tempos (to a microsecond per quarter), metres, names, programs and pedals survive a round trip through
+    :func:`read_midi`.
     Notes of one track that overlap on one pitch cannot be told apart in MIDI and may come back paired differently.
 
     Raises:
@@ -456,8 +457,8 @@ def midi_bytes(score: Score) -> bytes:
     for index, track in enumerate(score.tracks):
         # More than 15 instruments share channels; each has a chunk of its own, so that reading keeps them apart.
         channel = DRUM_CHANNEL if track.is_drum else melodic[index % len(melodic)]
-        own = (table[table["track"] == index] for table in (score.notes, score.pedals))
-        events = _note_events(*own, track, channel)
+        notes, pedals = (table[table["track"] == index] for table in (score.notes, score.pedals))
+        events = _note_events(notes, pedals, track, channel)
         file.tracks.append(_as_track(events))
     buffer = io.BytesIO()
     file.save(file=buffer)

@@ -267,17 +267,18 @@ class LstmDecoder(nn.Module):
         After the ``end`` follow events that stand for nothing.
         """
         fixed = torch.cat(self._fixed(z, length, control), -1)
-        state, events = initial_state(self.start, z, self.stack.sizes), []
-        event = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape) if first is None else first
+        none = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape)
+        state, events = initial_state(self.start, z, self.stack.sizes), list[Tensor]()
+        event = none if first is None else first
         for t in range(length):
+            over = (event == self.end) | (event == none) if self.end is not None and t else None
+            if over is not None and bool(over.all()):
+                events += [none] * (length - t)
+                break
             output, state = self._step(event, fixed[:, t], state)
-            drawn = self.likelihood.sample(output, temperature, noise)
-            if self.end is not None and t:
-                drawn = torch.where((event == self.end) | (event == self.tokens.none), self.tokens.none, drawn)
-                if bool((drawn == self.tokens.none).all()):
-                    rest = self.tokens.none.expand(len(z), length - t)
-                    return torch.cat([torch.stack(events, dim=1), rest], 1)
-            event = drawn
+            event = self.likelihood.sample(output, temperature, noise)
+            if over is not None:
+                event = torch.where(over, none, event)
             events.append(event)
         return torch.stack(events, dim=1)
 
