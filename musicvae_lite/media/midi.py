@@ -331,10 +331,12 @@ def _symusic_part(score: Any) -> _Part:
 
 
 def _pedal_rows(track: Any) -> list[tuple[int, int]]:
-    if not len(track.pedals):
+    """Read pedals from the controls: symusic's own table of them begins at tick 0 on every channel but the first."""
+    if not len(track.controls):
         return []
-    table = track.pedals.numpy()
-    return [(start, start + held) for start, held in zip(table["time"].tolist(), table["duration"].tolist(), strict=True) if held]
+    table = track.controls.numpy()
+    sent = table["number"] == SUSTAIN
+    return _held(list(zip(table["time"][sent].tolist(), (table["value"][sent] >= _PRESSED).tolist(), strict=True)))
 
 
 def _qpm(mspq: int) -> float:
@@ -371,13 +373,16 @@ def _read_pretty_midi(data: bytes) -> list[_Part]:
 
 
 def _held(presses: list[tuple[int, bool]]) -> list[tuple[int, int]]:
-    """Return the stretches in which a pedal is held, from what was sent: ticks and whether it is down."""
+    """Return the stretches in which a pedal is held, from what was sent: ticks and whether it is down.
+
+    At one tick it is lifted before it is pressed; in which order it was sent is not always kept.
+    """
     rows, since = [], -1
-    for tick, down in presses:
+    for tick, down in sorted(presses):
         if down and since < 0:
             since = tick
         elif not down and since >= 0:
-            rows += [(since, tick)] if tick > since else []
+            rows.append((since, tick))
             since = -1
     return rows
 
