@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from musicvae_lite.config import (
@@ -140,6 +140,7 @@ _KINDS = {
     "drums": _MUSIC,
     "trio": _MUSIC,
     "multitrack": _MUSIC,
+    "groove": replace(_MUSIC, use="musae groove humanize beat.mid --model FOLDER"),
     "image": _Kind(
         "pictures",
         "a picture",
@@ -205,6 +206,8 @@ def _codec(config: RunConfig) -> str:
     grid = f"{codec.bars} bars of {metre}"
     if codec.kind == "drums":
         return f"drums, {grid}, {codec.classes} classes of drums"
+    if codec.kind == "groove":
+        return f"drum grooves, {grid}: hits, velocities and timing of 9 drums ({codec.kit} pitches)"
     return f"{codec.kind}, {grid}, MIDI pitches {codec.min_pitch} to {codec.max_pitch}"
 
 
@@ -238,6 +241,7 @@ _HEARS = {
     "melody": "one note at a time: of notes that start together the highest",
     "drums": "which drums are hit at each step of the grid, not how hard",
     "multitrack": "bars of a few instruments that play together, none of them too busy",
+    "groove": "9 kinds of drums, of each the loudest hit at a step",
     "trio": "one note at a time in melody and bass: of notes that start together the highest",
 }
 
@@ -257,6 +261,8 @@ def _limits(config: RunConfig) -> list[str]:
         ]
     if codec.kind == "multitrack":
         kept = f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is not part of the model."
+    elif codec.kind == "groove":
+        kept = "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
     else:
         kept = "Velocities, tempo and instruments are not part of the model; timing is on the grid."
     return [

@@ -201,6 +201,11 @@ class ScoreCodec(Codec):
         same: NDArray[np.bool_] = (heard == given)[..., None]
         return same
 
+    @property
+    def silence(self) -> NDArray[Any]:
+        """A window in which nothing sounds."""
+        return np.zeros(self.shape, self.dtype)
+
     def valid(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say where windows [N, T] (or [N, T, K]) hold a step, [N, T]: everywhere, unless there is an :attr:`end`."""
         return np.ones(np.asarray(windows).shape[:2], bool)

@@ -335,21 +335,30 @@ class DrumsCodec(ScoreCodec):
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say that there is no drum track, and how another is named; "" where there is one."""
-        if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
-            return ""
-        return "it has no drum track (channel 10); a track of drums on another channel can be named, as in --role drums=1"
+        return drum_advice(score, roles)
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why; all drum tracks share their windows."""
-        encoded = self.encode(score)
-        reports = []
-        for index, track in enumerate(score.tracks):
-            shared = encoded.origin.copy()
-            lost = sum(drop.count for drop in encoded.drops if drop.track == index and not drop.reason.startswith("window"))
-            if track.is_drum and lost < int((score.notes["track"] == index).sum()):
-                shared["track"] = index
-            reports.append(track_report(index, score, replace(encoded, origin=shared), self.bars))
-        return reports
+        return drum_reports(score, self.encode(score), self.bars)
+
+
+def drum_advice(score: Score, roles: Mapping[str, int] | None, option: str = "--role drums=1") -> str:
+    """Say that a score has no drum track, and by what option another is named; "" where there is one."""
+    if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
+        return ""
+    return f"it has no drum track (channel 10); a track of drums on another channel can be named, as in {option}"
+
+
+def drum_reports(score: Score, encoded: Encoded, bars: int) -> list[TrackReport]:
+    """Say for every track what it gives to the windows of ``bars`` bars that all drum tracks share, and what was left out."""
+    reports = []
+    for index, track in enumerate(score.tracks):
+        shared = encoded.origin.copy()
+        lost = sum(drop.count for drop in encoded.drops if drop.track == index and not drop.reason.startswith("window"))
+        if track.is_drum and lost < int((score.notes["track"] == index).sum()):
+            shared["track"] = index
+        reports.append(track_report(index, score, replace(encoded, origin=shared), bars))
+    return reports
 
 
 def _unpack(bits: NDArray[Any], classes: int) -> NDArray[np.uint8]:

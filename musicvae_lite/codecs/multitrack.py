@@ -194,8 +194,7 @@ class MultitrackCodec(ScoreCodec):
 
     def _written(self, bars: Bars, events: Events) -> NDArray[np.uint16]:
         """Return all bars as windows [W, T]; of a bar that does not fit what fits."""
-        windows = np.full((len(bars), self.tracks, self.events), self.padding, np.uint16)
-        windows[:, :, 0] = self.end
+        windows = np.tile(self.silence, len(bars)).reshape(-1, self.tracks, self.events)
         fits = bars.slot < self.tracks
         windows[bars.window[fits], bars.slot[fits], 0] = self.tokens.program + bars.program[fits]
         order = np.arange(len(events.group)) - np.searchsorted(events.group, events.group)
@@ -268,6 +267,13 @@ class MultitrackCodec(ScoreCodec):
                 yield player, notes
 
     # What is in windows
+
+    @property
+    def silence(self) -> NDArray[np.uint16]:
+        """A bar without tracks."""
+        tracks = np.full((self.tracks, self.events), self.padding, np.uint16)
+        tracks[:, 0] = self.end
+        return tracks.reshape(-1)
 
     def valid(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say where windows [N, T] hold an event, [N, T]."""

@@ -1,9 +1,12 @@
 """The verbs on bars of several instruments, as a user calls them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from musicvae_lite.media.midi import Track
+from musicvae_lite.passages import rebuild, whole_melody
 from tests.tiny import save, score
 
 PRESET = """
@@ -12,7 +15,7 @@ name: small
 codec: {events: 10, tracks: 3, min_events: 2}
 model:
   latent_size: 8
-  encoder: {levels: [10, 3], sizes: [24]}
+  encoder: {levels: [10, 3], sizes: [24], readout_size: [8, 8]}
   decoder: {levels: [3, 10], conductor: [16], sizes: [32]}
 training: {batch_size: 4, steps: 2, valid_every: 2}
 """
@@ -71,6 +74,12 @@ def test_what_comes_out_is_a_track_an_instrument(model, musae):
     result = session.reconstruct(band(2))
     assert result.passage.place == "all tracks" and result.bars == (1, 2) and result.score.end <= 2 * 1920
     assert result.as_dict()["track"] == 0
+    late = band(3)  # its first bar is refused: too few tracks
+    late = replace(late, notes=late.notes[(late.notes["start"] >= 1920) | (late.notes["track"] == 0)])
+    passage = whole_melody(late, session.codec, "small")
+    again = session.codec.encode(rebuild(passage, passage.windows, session.codec, "again"))
+    np.testing.assert_array_equal(again.windows, passage.windows)
+    assert again.origin["bar"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
