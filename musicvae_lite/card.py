@@ -141,6 +141,7 @@ _KINDS = {
     "melody": _MUSIC,
     "drums": _MUSIC,
     "trio": _MUSIC,
+    "multitrack": _MUSIC,
     "groove": replace(_MUSIC, use="musae groove humanize beat.mid --model FOLDER"),
     "image": _Kind(
         "pictures",
@@ -219,7 +220,10 @@ def _codec(config: RunConfig) -> str:
         if corrupt.kind == "shrink":
             return f"{size}, shrunk by {corrupt.factor}"
         return f"{size}, with noise of mean {corrupt.mean:g} and standard deviation {corrupt.sd:g}, cut to 0..1"
-    grid = f"{codec.bars} bars of {codec.numerator}/{codec.denominator}, {codec.steps_per_quarter} steps a quarter"
+    metre = f"{codec.numerator}/{codec.denominator}, {codec.steps_per_quarter} steps a quarter"
+    if codec.kind == "multitrack":
+        return f"multitrack, one bar of {metre}, up to {codec.tracks} tracks of {codec.events} events"
+    grid = f"{codec.bars} bars of {metre}"
     if codec.kind == "drums":
         return f"drums, {grid}, {codec.classes} classes of drums"
     if codec.kind == "groove":
@@ -256,6 +260,7 @@ def _start(provenance: Mapping[str, Any]) -> list[str]:
 _HEARS = {
     "melody": "one note at a time: of notes that start together the highest",
     "drums": "which drums are hit at each step of the grid, not how hard",
+    "multitrack": "bars of a few instruments that play together, none of them too busy",
     "groove": "9 kinds of drums, of each the loudest hit at a step",
     "trio": "one note at a time in melody and bass: of notes that start together the highest",
 }
@@ -280,9 +285,13 @@ def _limits(config: RunConfig) -> list[str]:
             "It knows the kind of picture that it was trained on; others come out wrong.",
             "What the code has no room for is lost: fine detail first.",
         ]
+    if codec.kind == "multitrack":
+        kept = f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is not part of the model."
+    elif codec.kind == "groove":
+        kept = "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
+    else:
+        kept = "Velocities, tempo and instruments are not part of the model; timing is on the grid."
     return [
         f"It hears {codec.numerator}/{codec.denominator} only, and {_HEARS[codec.kind]}.",
-        "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
-        if codec.kind == "groove"
-        else "Velocities, tempo and instruments are not part of the model; timing is on the grid.",
+        kept,
     ]

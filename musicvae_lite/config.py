@@ -131,6 +131,31 @@ class TrioCodecSettings(Settings):
     magenta: bool = False
 
 
+class MultitrackCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.multitrack.MultitrackCodec`."""
+
+    kind: Literal["multitrack"] = "multitrack"
+    steps_per_quarter: int = Field(24, ge=1, le=96)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    tracks: int = Field(8, ge=1, le=64)
+    events: int = Field(64, ge=4, le=1024)
+    min_tracks: int = Field(2, ge=1)
+    min_events: int = Field(8, ge=0)
+    velocity_bins: int = Field(8, ge=1, le=127)
+
+    @property
+    def steps(self) -> int:
+        """Events of a window."""
+        return self.tracks * self.events
+
+    @model_validator(mode="after")
+    def _some_bar_fits(self) -> MultitrackCodecSettings:
+        if self.min_tracks > self.tracks:
+            raise ValueError(f"min_tracks is {self.min_tracks}, more than the {self.tracks} tracks of a bar")
+        return self
+
+
 class GrooveCodecSettings(Settings):
     """Arguments of :class:`musicvae_lite.codecs.groove.GrooveCodec`."""
 
@@ -162,11 +187,12 @@ class SoundCodecSettings(Settings):
     seconds: float = Field(3.5, ge=0.1, le=60)
 
 
-MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings | GrooveCodecSettings
+MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings | GrooveCodecSettings | MultitrackCodecSettings
 CodecSettings = Annotated[
     Annotated[MelodyCodecSettings, Tag("melody")]
     | Annotated[DrumsCodecSettings, Tag("drums")]
     | Annotated[TrioCodecSettings, Tag("trio")]
+    | Annotated[MultitrackCodecSettings, Tag("multitrack")]
     | Annotated[GrooveCodecSettings, Tag("groove")]
     | Annotated[ImageCodecSettings, Tag("image")]
     | Annotated[SoundCodecSettings, Tag("sound")],
@@ -602,7 +628,11 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     Raises:
         ValueError: saying which part.
     """
-    steps = codec.bars * codec.steps_per_quarter * 4 * codec.numerator // codec.denominator
+    if codec.kind == "multitrack":
+        steps = codec.steps
+        _check_tracks(model, codec)
+    else:
+        steps = codec.bars * codec.steps_per_quarter * 4 * codec.numerator // codec.denominator
     for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
         if part.kind == "hierarchical" and math.prod(part.levels) != steps:
             raise ValueError(f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a window")
@@ -620,11 +650,26 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
         raise ValueError(f"a {'roll has bits' if roll else 'groove has numbers'}, no tokens: leave out token_size")
 
 
+def _check_tracks(model: SequenceModel, codec: MultitrackCodecSettings) -> None:
+    """Refuse a model whose segments are not the tracks of a bar.
+
+    Raises:
+        ValueError: saying which part.
+    """
+    wanted = {"encoder": (codec.events, codec.tracks), "decoder": (codec.tracks, codec.events)}
+    for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
+        if part.kind != "hierarchical" or part.levels != wanted[side]:
+            raise ValueError(
+                f"model.{side} must be hierarchical with levels {list(wanted[side])}, as codec.tracks and events say"
+            )
+
+
 #: The kinds of models that read what a kind of codec makes.
 MODELS_OF_CODEC = {
     "melody": ("sequence",),
     "drums": ("sequence",),
     "trio": ("sequence",),
+    "multitrack": ("sequence",),
     "groove": ("sequence",),
     "image": ("image",),
     "sound": ("spectrogram", "timbre"),

@@ -34,11 +34,11 @@ _MAX_TICK = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Windows of one track of a piece (or of one track for each voice), in order of time.
+    """Windows of one track of a piece (or of one track for each voice, or of all tracks together), in order of time.
 
     Attributes:
         score: the piece.
-        track: number of the track, 1-based; of several voices the first one's.
+        track: number of the track, 1-based; of several voices the first one's; 0 for all tracks together.
         windows: tokens [N, T], or [N, T, K] where a step has several numbers.
         bars: first bar of each window, 1-based [N].
         ticks: where each window starts, in ticks of the piece [N].
@@ -71,19 +71,21 @@ class Passage:
     @property
     def track_name(self) -> str:
         """Name of the track in the file; may be empty."""
-        return self.score.tracks[self.track - 1].name
+        return self.score.tracks[self.track - 1].name if self.track else ""
 
     @property
     def place(self) -> str:
         """What messages call the track or the tracks: ``track 1 (Melody)``, ``melody 1, bass 3, drums 2``."""
         if self.parts:
             return ", ".join(f"{role} {track}" for role, track in self.parts.items())
+        if not self.track:
+            return "all tracks"
         return f"track {self.track}" + (f" ({self.track_name})" if self.track_name else "")
 
     @property
     def program(self) -> int:
-        """General MIDI program of the track, 0-127."""
-        return self.score.tracks[self.track - 1].program
+        """General MIDI program of the track, 0-127; 0 for all tracks together."""
+        return self.score.tracks[self.track - 1].program if self.track else 0
 
     @property
     def qpm(self) -> NDArray[np.float64]:
@@ -177,7 +179,7 @@ def whole_melody(
         return item
     score, encoded = _encode(item, codec, model, track, roles)
     parts = encoded.parts[0]
-    read = _read(score, parts, track, roles)
+    read = tuple(range(len(score.tracks))) if codec.whole else _read(score, parts, track, roles)
     if overlapping and codec.seamless:
         encoded = _every_bar(score, codec, parts, read)
     rows = np.flatnonzero((encoded.parts == parts).all(1))
@@ -225,6 +227,8 @@ def overlap(bars: Ints, size: int) -> Ints:
 
 
 def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles) -> tuple[Score, Encoded]:
+    if codec.whole and (track is not None or roles):
+        raise UsageError(f"{model} hears all tracks of a piece together; none can be chosen (leave out --track and --role)")
     if track is not None and len(codec.roles) > 1:
         raise UsageError(
             f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role {codec.roles[0]}={track}"
@@ -282,7 +286,7 @@ def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read
     several = len(codec.roles) > 1
     return Passage(
         score=score,
-        track=int(origin["track"][0]) + 1,
+        track=0 if codec.whole else int(origin["track"][0]) + 1,
         windows=encoded.windows[rows],
         bars=origin["bar"].astype(np.int64) + 1,
         ticks=origin["tick"].astype(np.int64),
@@ -306,6 +310,8 @@ def _candidates(score: Score, encoded: Encoded, codec: ScoreCodec) -> list[str]:
         numbers = (parts.astype(int) + 1).tolist()
         if len(numbers) > 1:
             label = ", ".join(f"{role} {number}" for role, number in zip(codec.roles, numbers, strict=True))
+        elif codec.whole:
+            label = "all tracks"
         else:
             name = score.tracks[parts[0]].name
             label = f"track {numbers[0]}" + (f" ({name})" if name else "")
@@ -338,7 +344,7 @@ def _joined(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> _Parts:
         lengths = np.array([len(part) // codec.steps_per_bar for part in tokens], np.int64)
         return _Parts(tokens, np.array([stretch.row for stretch in stretches], np.int64), lengths, np.zeros_like(lengths))
     skip = overlap(bars, codec.bars)
-    tokens = [window[left_out * codec.steps_per_bar :] for window, left_out in zip(windows, skip.tolist(), strict=True)]
+    tokens = [codec.after(window, left_out) for window, left_out in zip(windows, skip.tolist(), strict=True)]
     return _Parts(tokens, np.arange(len(tokens)), codec.bars - skip, skip)
 
 
@@ -357,7 +363,7 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
     score = passage.score
     parts = _joined(windows, passage.bars, codec)
     # An empty bar comes first, so that a hit that is early on the first step of a groove has a place.
-    empty = np.zeros_like(parts.tokens[0][: codec.steps_per_bar])
+    empty = codec.after(codec.silence, codec.bars - 1)
     parts = _Parts([empty, *parts.tokens], parts.row, np.append(1, parts.bars), np.append(0, parts.skip))
     placed = codec.join(parts.tokens, program=passage.program, name=name)
     target = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter)

@@ -22,8 +22,8 @@ def agreement(codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any]) -> tu
 
     Where a step has several voices, each counts; 1 where there is nothing to compare.
     """
-    right, onsets = codec.right(heard, given), codec.onsets(given)
-    started = right[onsets]
+    right = codec.right(heard, given)[codec.valid(given)]
+    started = codec.onsets_right(heard, given)[codec.onsets(given)]
     return float(right.mean()) if right.size else 1.0, float(started.mean()) if started.size else 1.0
 
 

@@ -289,7 +289,7 @@ class Session:
         Raises:
             UsageError: a count below 1, a negative temperature, or a length that the model cannot make.
         """
-        size = self.codec.steps // self.codec.steps_per_bar
+        size = self.codec.bars
         bars = size if bars is None else bars
         if count < 1:
             raise UsageError(f"count is {count}; at least 1 piece can be drawn")
@@ -361,7 +361,7 @@ class Session:
         """Return mean and standard deviation of each window's posterior.
 
         Args:
-            windows: classes [N, T], or [N, T, K] where a step has several.
+            windows: classes [N, T], or [N, T, K] where a step has several; where the codec has an end, its padding after it.
             lengths: valid steps of each window, 1 to T [N]; default all.
             condition: control input [N, T, C]; of a groove model that is told of the hits default those of the windows.
 
@@ -458,7 +458,7 @@ class Session:
             if not np.isfinite(array).all():
                 raise UsageError("a window has a number that is not finite")
             return array.astype(np.float32)
-        last = sizes - 1 if len(shape) > 1 else sizes[0] - 1
+        last = sizes - 1 if len(shape) > 1 else sizes[0] - 1 + (self.codec.end is not None)  # padding
         if ((array < 0) | (array > last)).any():
             raise UsageError(f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} to {array.max()}")
         return array.astype(np.int64)

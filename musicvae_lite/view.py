@@ -37,7 +37,7 @@ def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArra
     """Draw windows [N, T] or [N, T, K] side by side: melodies on 88 keys, low notes at the bottom; of a trio voice over voice.
 
     Args:
-        windows: of melodies, drums, trios or grooves.
+        windows: of melodies, drums, trios, grooves or several instruments (all on one roll).
         codec: that made them; default: of melodies.
 
     Returns:
@@ -45,6 +45,8 @@ def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArra
     """
     windows = np.asarray(windows)
     kind = "melody" if codec is None else codec.kind
+    if codec is not None and codec.whole:
+        return _framed(np.stack([_score_roll(codec.decode(window), codec) for window in windows]))
     if kind == "melody":
         return _framed(_melody_rolls(windows))
     if kind == "trio":
@@ -71,6 +73,17 @@ def _melody_rolls(windows: NDArray[Any]) -> NDArray[np.float64]:
     key = sounding[window, step]
     rolls[window, keys - 1 - key, step] = np.where(windows[window, step] >= FIRST_NOTE, 1.0, 0.6)
     return rolls
+
+
+def _score_roll(score: Score, codec: ScoreCodec) -> NDArray[np.float64]:
+    """Return the notes of a window as a picture [128, steps]."""
+    roll = np.zeros((128, codec.bars * codec.steps_per_bar))
+    ticks = score.ticks_per_quarter // codec.steps_per_quarter
+    for start, end, pitch, *_ in score.notes.tolist():
+        row = roll[127 - pitch, start // ticks : end // ticks]
+        row[:] = np.maximum(row, 0.6)
+        row[:1] = 1.0
+    return roll
 
 
 def _framed(rolls: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from musicvae_lite.codecs.multitrack import MultitrackCodec
 from musicvae_lite.errors import UsageError
+from musicvae_lite.media.midi import Track
 from musicvae_lite.view import plot_interpolation, roll_image
 from tests.tiny import melody, score
 
@@ -34,3 +36,11 @@ def test_picture_of_silence(tmp_path):
 def test_unknown_kind_of_picture(tmp_path):
     with pytest.raises(UsageError, match=r"\.png"):
         plot_interpolation([melody(2)], tmp_path / "p.bmp")
+
+
+def test_roll_image_of_several_instruments():
+    codec = MultitrackCodec()
+    piece = score([(0, 1, 0, 0), (0, 4, 127, 1)], (Track("a"), Track("b", 33)))
+    image = roll_image(MultitrackCodec(min_events=0).encode(piece).windows, codec)
+    assert image.shape == (128 * 3, 96 * 3 + 1)
+    assert image[-1, 0] == image[0, 0] == 1 and image[-1, 71] == image[0, 287] == 0.6 and image[-1, 72] == 0

@@ -87,7 +87,7 @@ class TrackReport:
 class Codec(ABC):
     """What a model's arrays mean.
 
-    A window is the array of one example: steps of music, a picture.
+    A window is the array of one example: steps (or events) of music, a picture.
     """
 
     kind: ClassVar[str]
@@ -116,6 +116,7 @@ class ScoreCodec(Codec):
         roles: names of the voices R that a window holds.
         item: what messages call the content of a window.
         seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
+        whole: whether a window holds all tracks of a piece; then no track is chosen.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre.
@@ -125,6 +126,7 @@ class ScoreCodec(Codec):
     roles: ClassVar[tuple[str, ...]]
     item: ClassVar[str]
     seamless: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int
     numerator: int
@@ -158,6 +160,16 @@ class ScoreCodec(Codec):
     @abstractmethod
     def vocabulary(self) -> int:
         """Number of classes V of a step; of several numbers a step the sum."""
+
+    @property
+    def end(self) -> int | None:
+        """Class of a step after which a segment of the window holds nothing but :attr:`padding`; None where all are full."""
+        return None
+
+    @property
+    def padding(self) -> int:
+        """Class that stands for no step, one past the last; only where there is an :attr:`end`."""
+        return self.vocabulary
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -199,6 +211,24 @@ class ScoreCodec(Codec):
         from musicvae_lite.codecs.attributes import density
 
         return {"density": density(self.onsets(windows).sum(2), self.steps_per_bar)}
+
+    @property
+    def silence(self) -> NDArray[Any]:
+        """A window in which nothing sounds."""
+        return np.zeros(self.shape, self.dtype)
+
+    def valid(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say where windows [N, T] (or [N, T, K]) hold a step, [N, T]: everywhere, unless there is an :attr:`end`."""
+        return np.ones(np.asarray(windows).shape[:2], bool)
+
+    def onsets_right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say which of the :meth:`onsets` of ``given`` windows ``heard`` has, too, [N, T, R]."""
+        started: NDArray[np.bool_] = self.right(heard, given) & self.onsets(given)
+        return started
+
+    def after(self, window: NDArray[Any], bars: int) -> NDArray[Any]:
+        """Return a window without its first bars."""
+        return window[bars * self.steps_per_bar :]
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""

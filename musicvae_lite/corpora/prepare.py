@@ -48,6 +48,7 @@ from musicvae_lite.media.midi import MidiError, load_reader, read_midi
 PART_FILES = 256
 UNIT_FILES = 32
 DROPPED = "dropped.csv"
+_NO_WINDOW = "file: no window"
 DROPPED_COLUMNS = ("source", "track", "first_bar", "last_bar", "reason", "count", "detail")
 
 
@@ -174,7 +175,8 @@ def prepare_corpus(
         manifest = _finish(folder, manifest)
     report = _report(folder, manifest, time.monotonic() - begun)
     if report.complete and not report.windows:
-        why = max(report.dropped, key=lambda reason: (report.dropped[reason], reason), default="no files")
+        # That a file has no window says nothing: it has none for one of the other reasons.
+        why = max(report.dropped, key=lambda r: (r != _NO_WINDOW, report.dropped[r], r), default="no files")
         raise NothingUsableError(f"no window in {report.files} files; most often: {why}; all reasons are in {folder / DROPPED}")
     return report
 
@@ -310,7 +312,7 @@ def _encode_file(codec: ScoreCodec, file: MidiFile) -> _Found:
         return _nothing(codec, "file: failed", f"{type(error).__name__}: {error}", sha256)
     drops = [(0, drop, "") for drop in encoded.drops]
     if not len(encoded.windows):
-        drops.append((0, Drop(-1, "file: no window", 1, -1, -1), ""))
+        drops.append((0, Drop(-1, _NO_WINDOW, 1, -1, -1), ""))
     low, high = codec.transposition_limits(encoded.windows)
     at = encoded.origin
     place = np.zeros(len(at), np.int32)

@@ -120,20 +120,23 @@ def _measure_batch(model: Autoencoder, batch: Batch, codec: ScoreCodec, noise: N
     rows, length, told = batch.target.cpu().numpy(), batch.target.shape[1], batch.condition
     sampled = latent.sample(noise)
 
-    def right(heard: Tensor) -> NDArray[np.bool_]:
-        return codec.right(heard.cpu().numpy(), rows)
+    valid = codec.valid(rows)[..., None]
 
-    greedy = right(model.decode(latent.mean, length, condition=told))
+    def right(heard: Tensor) -> NDArray[np.bool_]:
+        return codec.right(heard.cpu().numpy(), rows) & valid
+
+    heard = model.decode(latent.mean, length, condition=told)
+    greedy = right(heard)
     drawn = right(model.decode(sampled, length, temperature=1.0, noise=noise, condition=told))
     starts = codec.onsets(rows)
     return latent.mean.float(), {
         "nll": model.nll(sampled, batch).sum().item(),
         "kl": latent.kl().sum().item(),
-        "steps": np.full(greedy.shape[-1], greedy[..., 0].size),
+        "steps": np.full(greedy.shape[-1], valid.sum()),
         "onsets": starts.sum((0, 1)),
         "right": greedy.sum((0, 1)),
-        "right_onsets": (greedy & starts).sum((0, 1)),
-        "exact": greedy.all((1, 2)).sum(),
+        "right_onsets": codec.onsets_right(heard.cpu().numpy(), rows).sum((0, 1)),
+        "exact": (greedy | ~valid).all((1, 2)).sum(),
         "right_sampled": drawn.sum((0, 1)),
         "right_forced": right(model.predict(latent.mean, batch)).sum((0, 1)),
     }

@@ -27,10 +27,12 @@ from musicvae_lite.files import atomic_output, reason, shown
 NOTE = np.dtype([("start", "<i8"), ("end", "<i8"), ("pitch", "u1"), ("velocity", "u1"), ("track", "<u2")])
 TEMPO = np.dtype([("tick", "<i8"), ("qpm", "<f8")])
 METRE = np.dtype([("tick", "<i8"), ("numerator", "<i4"), ("denominator", "<i4")])
+PEDAL = np.dtype([("start", "<i8"), ("end", "<i8"), ("track", "<u2")])
 
 MAX_BYTES = 16 * 2**20
 MAX_DELTA = 2**28 - 1  # the largest time between two events that a MIDI file can hold
 DRUM_CHANNEL = 9
+SUSTAIN, _PRESSED = 64, 64  # number of the controller; values from here on mean that the pedal is down
 
 Reader = Literal["symusic", "pretty_midi"]
 
@@ -67,7 +69,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """Notes on a grid of ticks. The constructor puts notes, tempos and metres in their order.
+    """Notes on a grid of ticks. The constructor puts notes, tempos, metres and pedals in their order.
 
     Attributes:
         ticks_per_quarter: resolution of every tick in the score.
@@ -76,6 +78,8 @@ class Score:
         tempos: array of :data:`TEMPO`, quarter notes per minute from a tick on.
         metres: array of :data:`METRE`, as the file has them (repeats included).
         source: where the score came from, for messages.
+        pedals: array of :data:`PEDAL`, stretches in which the sustain pedal of a track is held; the ends of the notes do not
+            know of it (:func:`musicvae_lite.media.pedal.sustained` moves them). One that is never lifted is left out.
     """
 
     ticks_per_quarter: int
@@ -84,11 +88,13 @@ class Score:
     tempos: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, TEMPO))
     metres: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, METRE))
     source: str = ""
+    pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
 
     def __post_init__(self) -> None:
         notes = self.notes
         order = np.lexsort((notes["end"], 127 - notes["pitch"], notes["start"], notes["track"]))
         object.__setattr__(self, "notes", notes[order])
+        object.__setattr__(self, "pedals", self.pedals[np.lexsort((self.pedals["start"], self.pedals["track"]))])
         for name in ("tempos", "metres"):
             table = getattr(self, name)
             if len(table) > 1:
@@ -104,6 +110,7 @@ class Score:
             and np.array_equal(self.notes, other.notes)
             and np.array_equal(self.tempos, other.tempos)
             and np.array_equal(self.metres, other.metres)
+            and np.array_equal(self.pedals, other.pedals)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -255,9 +262,9 @@ def _track_chunks(data: bytes, position: int, name: str) -> Iterator[tuple[int, 
 
 
 class _Part(NamedTuple):
-    """What one chunk gave: tracks with (start, end, pitch, velocity) columns, tempo rows and metre rows."""
+    """What one chunk gave: tracks with (start, end, pitch, velocity) columns and pedal rows (start, end), tempos and metres."""
 
-    tracks: list[tuple[Track, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]
+    tracks: list[tuple[Track, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], list[tuple[int, int]]]]
     tempos: list[tuple[int, float]]
     metres: list[tuple[int, int, int]]
     error: str = ""
@@ -315,7 +322,7 @@ def _symusic_part(score: Any) -> _Part:
             who = Track(track.name, int(track.program), bool(track.is_drum))
             # Bytes 0-127, but a signed type: a negative one would be damage, and shows up as a value above 127.
             pitch, velocity = columns["pitch"].view(np.uint8), columns["velocity"].view(np.uint8)
-            tracks.append((who, start, start + columns["duration"], pitch, velocity))
+            tracks.append((who, start, start + columns["duration"], pitch, velocity, _pedal_rows(track)))
     tracks.sort(key=lambda row: int(row[2].min()))
     tempos: list[tuple[int, float]] = []
     metres: list[tuple[int, int, int]] = []
@@ -327,6 +334,15 @@ def _symusic_part(score: Any) -> _Part:
         rows = zip(table["time"].tolist(), table["numerator"].tolist(), table["denominator"].tolist(), strict=True)
         metres = [row for row in rows if row[1] > 0 and row[2] > 0]
     return _Part(tracks, tempos, metres)
+
+
+def _pedal_rows(track: Any) -> list[tuple[int, int]]:
+    """Read pedals from the controls: symusic's own table of them begins at tick 0 on every channel but the first."""
+    if not len(track.controls):
+        return []
+    table = track.controls.numpy()
+    sent = table["number"] == SUSTAIN
+    return _held(list(zip(table["time"][sent].tolist(), (table["value"][sent] >= _PRESSED).tolist(), strict=True)))
 
 
 def _qpm(mspq: int) -> float:
@@ -354,11 +370,27 @@ def _read_pretty_midi(data: bytes) -> list[_Part]:
         if rows:
             columns = np.array(rows, np.int64).T
             who = Track(instrument.name, int(instrument.program), bool(instrument.is_drum))
-            tracks.append((who, columns[0], columns[1], columns[2], columns[3]))
+            presses = [(int(tick(c.time)), c.value >= _PRESSED) for c in instrument.control_changes if c.number == SUSTAIN]
+            tracks.append((who, columns[0], columns[1], columns[2], columns[3], _held(presses)))
     times, qpms = score.get_tempo_changes()
     tempos = [(int(tick(time)), _qpm(round(6e7 / qpm))) for time, qpm in zip(times, qpms, strict=True)]
     metres = [(int(tick(m.time)), int(m.numerator), int(m.denominator)) for m in score.time_signature_changes]
     return [_Part(tracks, tempos, metres)]
+
+
+def _held(presses: list[tuple[int, bool]]) -> list[tuple[int, int]]:
+    """Return the stretches in which a pedal is held, from what was sent: ticks and whether it is down.
+
+    At one tick it is lifted before it is pressed; in which order it was sent is not always kept.
+    """
+    rows, since = [], -1
+    for tick, down in sorted(presses):
+        if down and since < 0:
+            since = tick
+        elif not down and since >= 0:
+            rows.append((since, tick))
+            since = -1
+    return rows
 
 
 def _assemble(parts: list[_Part], ticks_per_quarter: int, name: str) -> Score:
@@ -384,7 +416,9 @@ def _assemble(parts: list[_Part], ticks_per_quarter: int, name: str) -> Score:
     if int(notes["pitch"].max()) > 127 or int(notes["velocity"].max()) > 127:
         raise MidiError(name, "malformed", "damaged MIDI data (a pitch or velocity above 127)")
     tracks = tuple(row[0] for row in rows)
-    return Score(ticks_per_quarter, _close_overlaps(notes), tracks, tempos, metres, name)
+    pedals = np.array([(start, end, index) for index, row in enumerate(rows) for start, end in row[5]], PEDAL)
+    pedals = pedals[(pedals["start"] >= 0) & (pedals["end"] > pedals["start"])]  # damage of so little weight is left out
+    return Score(ticks_per_quarter, _close_overlaps(notes), tracks, tempos, metres, name, pedals)
 
 
 def _close_overlaps(notes: NDArray[np.void]) -> NDArray[np.void]:
@@ -407,7 +441,8 @@ def _close_overlaps(notes: NDArray[np.void]) -> NDArray[np.void]:
 def write_midi(score: Score, path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write a score as a format 1 MIDI file; the same score gives the same bytes.
 
-    Ticks, tempos (to a microsecond per quarter), metres, names and programs survive a round trip through :func:`read_midi`.
+    Ticks, tempos (to a microsecond per quarter), metres, names, programs and pedals survive a round trip through
+    :func:`read_midi`.
     Notes of one track that overlap on one pitch cannot be told apart in MIDI and may come back paired differently.
 
     Raises:
@@ -433,7 +468,8 @@ def midi_bytes(score: Score) -> bytes:
     for index, track in enumerate(score.tracks):
         # More than 15 instruments share channels; each has a chunk of its own, so that reading keeps them apart.
         channel = DRUM_CHANNEL if track.is_drum else melodic[index % len(melodic)]
-        events = _note_events(score.notes[score.notes["track"] == index], track, channel)
+        notes, pedals = (table[table["track"] == index] for table in (score.notes, score.pedals))
+        events = _note_events(notes, pedals, track, channel)
         file.tracks.append(_as_track(events))
     buffer = io.BytesIO()
     file.save(file=buffer)
@@ -453,8 +489,8 @@ def _conductor_events(score: Score) -> list[tuple[int, Any]]:
     return sorted(events, key=lambda event: event[0])
 
 
-def _note_events(notes: NDArray[np.void], track: Track, channel: int) -> list[tuple[int, Any]]:
-    """Name, program and note messages of one track; at one tick a note ends before the next one starts."""
+def _note_events(notes: NDArray[np.void], pedals: NDArray[np.void], track: Track, channel: int) -> list[tuple[int, Any]]:
+    """Name, program, note and pedal messages of one track; at one tick a note ends before the next one starts."""
     from mido import Message, MetaMessage
 
     events: list[tuple[int, Any]] = []
@@ -466,6 +502,9 @@ def _note_events(notes: NDArray[np.void], track: Track, channel: int) -> list[tu
         on = Message("note_on", note=pitch, velocity=velocity, channel=channel)
         off = Message("note_off", note=pitch, velocity=0, channel=channel)
         timed += [(start, 1, on), (end, 0 if end > start else 2, off)]
+    for start, end, _ in pedals.tolist():  # a pedal acts before the notes of its tick, and is lifted before it is pressed again
+        for tick, order, value in ((start, -1, 127), (end, -2, 0)):
+            timed.append((tick, order, Message("control_change", control=SUSTAIN, value=value, channel=channel)))
     timed.sort(key=lambda event: event[:2])
     return events + [(tick, message) for tick, _, message in timed]
 

@@ -14,7 +14,17 @@ from torch import Tensor, nn
 from musicvae_lite.models import FORCED, Teacher
 from musicvae_lite.models.inputs import EventInput
 from musicvae_lite.models.likelihood import Categorical, Joint
-from musicvae_lite.models.lstm import LstmDecoder, LstmStack, Readout, choose, initial_state, shifted, summary, with_control
+from musicvae_lite.models.lstm import (
+    LstmDecoder,
+    LstmStack,
+    Readout,
+    choose,
+    initial_state,
+    shifted,
+    steps_held,
+    summary,
+    with_control,
+)
 from musicvae_lite.noise import Noise
 
 _MANY = 64  # rows from which on twice as many take nearly twice as long
@@ -31,6 +41,7 @@ class HierarchicalEncoder(nn.Module):
         readout_size: numbers a step, for ``steps``; one for all levels, or one each.
         control_size: numbers a step of the control input C.
         skip: for ``steps``: what is read of a segment at an upper level is read of its input, too, past the LSTM.
+        padded: segments may end early: events that stand for nothing follow, and are not read.
     """
 
     def __init__(
@@ -43,9 +54,11 @@ class HierarchicalEncoder(nn.Module):
         control_size: int = 0,
         dropout: float = 0.0,
         skip: bool = False,
+        padded: bool = False,
     ) -> None:
         super().__init__()
         self.tokens = events
+        self.padded = padded
         self.lengths = tuple(levels)
         self.skip = skip
         self.levels, self.projects = nn.ModuleList(), nn.ModuleList()
@@ -74,6 +87,9 @@ class HierarchicalEncoder(nn.Module):
                 # A segment after the end is read as one step; the level above does not look at it.
                 inside = (length.unsqueeze(1) - begin).clamp(1, steps).flatten()
                 length = -(-length // steps)
+            if self.padded and index == 0:
+                held = steps_held(events.reshape(batch * segments, steps), self.tokens.none)
+                inside = held if inside is None else torch.minimum(inside, held)
             x = x.reshape(batch * segments, steps, -1)
             x = summary(stack, project, x, inside, steps, skip=self.skip and index > 0).view(batch, segments, -1)
         return x.flatten(1)
@@ -223,7 +239,8 @@ class HierarchicalDecoder(nn.Module):
         at the latest, and so on. Two or three rounds do mostly, as the first input of a segment seldom changes its last event.
         """
         rows, none = torch.arange(len(z), device=z.device), core.tokens.none
-        before = torch.zeros_like(none).repeat(len(z), *[1] * none.dim())  # a guess: nothing new, silence
+        # A guess: nothing new, silence; nothing at all where segments end.
+        before = (torch.zeros_like(none) if core.end is None else none).repeat(len(z), *[1] * none.dim())
         before[::count] = none
         events = before.new_zeros(len(z), self.steps, *none.shape)
         known = torch.zeros(len(z), dtype=torch.bool, device=z.device)

@@ -25,8 +25,8 @@ class Categorical(nn.Module):
         self.size = classes
 
     def nll(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return [B, T] nats for logits [B, T, V] and classes [B, T]; computed in float32."""
-        flat = F.cross_entropy(logits.float().flatten(0, 1), target.flatten().long(), reduction="none")
+        """Return [B, T] nats for logits [B, T, V] and classes [B, T], 0 for the class one past the last; computed in float32."""
+        flat = F.cross_entropy(logits.float().flatten(0, 1), target.flatten().long(), reduction="none", ignore_index=self.classes)
         return flat.view(target.shape)
 
     def sample(self, logits: Tensor, temperature: float, noise: Noise | None) -> Tensor:

@@ -193,6 +193,7 @@ class LstmDecoder(nn.Module):
         length: number of steps that plan and position know.
         control_size: numbers a step of the control input C.
         latent_input: whether z is part of the input of every step; without, a plan can say what a step needs at less cost.
+        end: class after which a sequence holds only events that stand for nothing; None where all are full.
     """
 
     def __init__(
@@ -207,8 +208,10 @@ class LstmDecoder(nn.Module):
         control_size: int = 0,
         dropout: float = 0.0,
         latent_input: bool = True,
+        end: int | None = None,
     ) -> None:
         super().__init__()
+        self.end = end
         self.latent_input = latent_input
         self.likelihood = likelihood
         self.tokens = events
@@ -220,12 +223,14 @@ class LstmDecoder(nn.Module):
         self.start = nn.Linear(latent_size, 2 * sum(sizes))
         self.output = nn.Linear(self.stack.output_size, likelihood.size)
 
-    def forced(self, z: Tensor, previous: Tensor, control: Tensor | None = None) -> Tensor:
-        """Return outputs [B, T, V] where the event before each step is given: previous [B, T] (or [B, T, K])."""
+    def forced(self, z: Tensor, previous: Tensor, control: Tensor | None = None, length: Tensor | None = None) -> Tensor:
+        """Return outputs [B, T, V] where the event before each step is given: previous [B, T] (or [B, T, K]).
+
+        After ``length`` [B] steps they mean nothing.
+        """
         fixed = self._fixed(z, previous.shape[1], control)
-        outputs, _ = self.stack(
-            torch.cat([self.tokens(previous), *fixed], dim=-1), initial_state(self.start, z, self.stack.sizes)
-        )
+        x = torch.cat([self.tokens(previous), *fixed], dim=-1)
+        outputs, _ = self.stack(x, initial_state(self.start, z, self.stack.sizes), length)
         logits: Tensor = self.output(outputs)
         return logits
 
@@ -247,7 +252,7 @@ class LstmDecoder(nn.Module):
             hidden = _bernoulli(teacher.dropout, previous.shape[:2], noise, z.device)
             previous = choose(hidden, self.tokens.none.to(previous.dtype), previous)
         if teacher.sampling <= 0:
-            return self.forced(z, previous, control)
+            return self.forced(z, previous, control, None if self.end is None else steps_held(target, self.tokens.none))
         replaced = _bernoulli(teacher.sampling, previous.shape[:2], noise, z.device)
         fixed = torch.cat(self._fixed(z, target.shape[1], control), -1)
         state, outputs = initial_state(self.start, z, self.stack.sizes), []
@@ -273,18 +278,26 @@ class LstmDecoder(nn.Module):
     ) -> Tensor:
         """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B, length, K]).
 
-        ``given`` is described at :meth:`musicvae_lite.models.likelihood.Groove.sample`; [B, length, K].
+        ``given`` is described at :meth:`musicvae_lite.models.likelihood.Groove.sample`; [B, length, K]. After the ``end`` follow
+        events that stand for nothing.
         """
         latent, *told = self._fixed(z, length, control)
-        state, events = initial_state(self.start, z, self.stack.sizes), []
+        none = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape)
+        state, events = initial_state(self.start, z, self.stack.sizes), list[Tensor]()
         steps = Stepper(self.stack.weights(), state, latent[:, 0], torch.cat(told, -1) if told else None)
-        event = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape) if first is None else first
+        event = none if first is None else first
         for t in range(length):
+            over = (event == self.end) | (event == none) if self.end is not None and t else None
+            if over is not None and bool(over.all()):
+                events += [none] * (length - t)
+                break
             output = self.output(steps.advance(self.tokens(event), t))
             if given is not None and isinstance(self.likelihood, Groove):
                 event = self.likelihood.sample(output, temperature, noise, given[:, t])
             else:
                 event = self.likelihood.sample(output, temperature, noise)
+            if over is not None:
+                event = torch.where(over, none, event)
             events.append(event)
         return torch.stack(events, dim=1)
 
@@ -315,6 +328,12 @@ def shifted(target: Tensor, first: Tensor) -> Tensor:
     """Return the event before each step of target [B, T] (or [B, T, K]); before the first: ``first``, [B] or one for all."""
     begin = first.to(target.dtype).expand(target.shape[0], *target.shape[2:])
     return torch.cat([begin.unsqueeze(1), target[:, :-1]], 1)
+
+
+def steps_held(events: Tensor, none: Tensor) -> Tensor:
+    """Return how many steps of events [B, T] hold something, at least 1 [B]; ``none`` stands for nothing."""
+    held: Tensor = (events != none).sum(1).clamp_min(1)
+    return held
 
 
 def choose(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:

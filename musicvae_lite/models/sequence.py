@@ -31,10 +31,14 @@ class SequenceAutoencoder(Autoencoder):
 
     Attributes:
         control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
+        padding: class that stands for no step, where segments of a sequence may end early; else None.
     """
 
-    def __init__(self, encoder: Encoder, decoder: Decoder, latent_size: int, control_size: int = 0) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder: Decoder, latent_size: int, control_size: int = 0, padding: int | None = None
+    ) -> None:
         super().__init__()
+        self.padding = padding
         self.latent_size = latent_size
         self.control_size = control_size
         self.adversary = None
@@ -64,10 +68,10 @@ class SequenceAutoencoder(Autoencoder):
         return nats.sum(1)
 
     def predict(self, z: Tensor, batch: Batch) -> Tensor:
-        """Return the likeliest event of each step under teacher forcing, shape of the target."""
+        """Return the likeliest event of each step under teacher forcing, shape of the target; padding stays."""
         outputs = self.logits(z, batch)
-        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None)
-        return events.view(batch.target.shape)
+        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None).view(batch.target.shape)
+        return events if self.padding is None else torch.where(batch.target == self.padding, self.padding, events)
 
     def decode(
         self,
@@ -105,7 +109,11 @@ class SequenceAutoencoder(Autoencoder):
 
 
 def build(
-    config: SequenceModel, classes: int | Sequence[int], steps: int, table: Sequence[Sequence[float]] | None = None
+    config: SequenceModel,
+    classes: int | Sequence[int],
+    steps: int,
+    table: Sequence[Sequence[float]] | None = None,
+    end: int | None = None,
 ) -> SequenceAutoencoder:
     """Build the model of a preset.
 
@@ -114,19 +122,20 @@ def build(
         classes: number of classes of a step, or of each number of a step.
         steps: steps of a window.
         table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
+        end: class after which a segment holds only padding (the class one past the last); None where all are full.
     """
     sizes = (classes,) if isinstance(classes, int) else tuple(classes)
     fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
-    encoder = _encoder(config.encoder, _Events(config, sizes, fixed), steps, config)
-    decoder = _decoder(config.decoder, _Events(config, sizes, None), steps, config)
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size)
+    encoder = _encoder(config.encoder, _Events(config, sizes, fixed, end), steps, config)
+    decoder = _decoder(config.decoder, _Events(config, sizes, None, end), steps, config)
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, None if end is None else sizes[0])
 
 
 class _Events:
     """Makes the inputs and the likelihoods for events of some sizes."""
 
-    def __init__(self, config: SequenceModel, sizes: Sequence[int], table: Tensor | None) -> None:
-        self.likelihood, self.sizes, self.table = config.likelihood, tuple(sizes), table
+    def __init__(self, config: SequenceModel, sizes: Sequence[int], table: Tensor | None, end: int | None = None) -> None:
+        self.likelihood, self.sizes, self.table, self.end = config.likelihood, tuple(sizes), table, end
 
     def input(self, token_size: int | None, silence: bool = False) -> EventInput:
         if self.likelihood.kind == "nade":
@@ -148,9 +157,8 @@ def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: Seq
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
     if settings.kind == "hierarchical":
-        return HierarchicalEncoder(
-            inputs, settings.levels, settings.sizes, settings.readout, settings.readout_size, *more, settings.skip
-        )
+        readout, padded = (settings.readout, settings.readout_size), events.end is not None
+        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, *readout, *more, settings.skip, padded)
     return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
 
 
@@ -195,4 +203,5 @@ def _lstm_decoder(
         control_size=config.control_size,
         dropout=config.dropout,
         latent_input=settings.latent_input,
+        end=events.end,
     )

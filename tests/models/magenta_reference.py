@@ -28,8 +28,9 @@ def layers(v, form):
     return [form.format(layer) for layer in range(count)]
 
 
-def bilstm(v, prefix, x):
-    """The last states of both directions over x [B, T, D]."""
+def bilstm(v, prefix, x, length=None):
+    """The last states of both directions over x [B, T, D]; after ``length`` [B] steps a state stays, and outputs are 0."""
+    length = np.full(len(x), x.shape[1]) if length is None else length
     form = prefix + "cell_{}/bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell"
     for scope in layers(v, form):
         outputs = []
@@ -38,19 +39,22 @@ def bilstm(v, prefix, x):
             c = h = np.zeros((len(x), size(v, direction)))
             out = np.zeros((*x.shape[:2], size(v, direction)))
             for t in steps:
-                c, h = cell(v, direction, x[:, t], c, h)
-                out[:, t] = h
+                inside = (t < length)[:, None]
+                c, h = (np.where(inside, new, old) for new, old in zip(cell(v, direction, x[:, t], c, h), (c, h), strict=True))
+                out[:, t] = np.where(inside, h, 0)
             outputs.append((out, h))
         x = np.concatenate([out for out, _ in outputs], -1)
     return np.concatenate([h for _, h in outputs], -1)
 
 
-def encode(v, x, levels=(16, 16)):
-    """mu and sigma for encoder inputs x [B, T, D] (controls included)."""
+def encode(v, x, levels=(16, 16), lengths=None):
+    """mu and sigma for encoder inputs x [B, T, D] (controls included); ``lengths`` [B, S] of the segments of the first level."""
     if any(name.startswith("encoder/hierarchical_level_0") for name in v):
         for level, length in enumerate(levels):
             parts = np.split(x, x.shape[1] // length, axis=1)
-            x = np.stack([bilstm(v, f"encoder/hierarchical_level_{level}/", part) for part in parts], 1)
+            scope = f"encoder/hierarchical_level_{level}/"
+            inside = [None] * len(parts) if level or lengths is None else lengths.T
+            x = np.stack([bilstm(v, scope, part, own) for part, own in zip(parts, inside, strict=True)], 1)
         h = x[:, 0]
     else:
         h = bilstm(v, "encoder/", x)

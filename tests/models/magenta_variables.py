@@ -17,6 +17,8 @@ CASES = {
     "flat-trio_16bar": (692, [90, 90, 512], 0, False, False, 0),
     "hierdec-trio_16bar": (692, [90, 90, 512], 0, False, True, 0),
     "hier-trio_16bar": (692, [90, 90, 512], 0, True, True, 0),
+    "hier-multiperf_vel_1bar_med": (490, [490], 0, True, True, 0),
+    "hier-multiperf_vel_1bar_med_chords": (490, [490], 49, True, True, 0),
 }
 
 
@@ -47,7 +49,7 @@ def variables(preset, seed=0, latent=6, encoder=(5, 7), decoder=(9, 8, 6)):
         put(f"{scope}/output_projection", decoder[-1], out)
 
     if hierarchical_encoder:
-        rows = bilstm("encoder/hierarchical_level_0/", inputs)
+        rows = bilstm("encoder/hierarchical_level_0/", inputs + control)
         rows = bilstm("encoder/hierarchical_level_1/", rows)
     else:
         rows = bilstm("encoder/", inputs + control)

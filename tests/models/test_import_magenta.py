@@ -24,7 +24,22 @@ PREFIX = "model.ckpt-1234"
 
 
 def one_hot(tokens, depth):
-    return np.eye(depth)[tokens]
+    return np.eye(depth + 1)[tokens, :depth]  # the class one past the last stands for nothing
+
+
+def some_windows(codec, generator):
+    """Two windows at random; segments that may end early do so."""
+    windows = np.stack([generator.integers(0, size, (2, codec.steps)) for size in codec.sizes], -1).reshape(2, *codec.shape)
+    if codec.end is None:
+        return windows, None
+    tracks = windows.reshape(2, codec.tracks, codec.events)
+    tracks[tracks == codec.end] = 0
+    lengths = generator.integers(1, codec.events + 1, tracks.shape[:2])
+    lengths[:, 1] = codec.events  # the track after a full one begins with its last event
+    place = np.arange(codec.events)
+    tracks[place == lengths[..., None] - 1] = codec.end
+    tracks[place >= lengths[..., None]] = codec.padding
+    return windows, lengths
 
 
 def vectors(codec, windows, depths):
@@ -46,19 +61,21 @@ def encoder_input(preset, codec, windows, depths):
 @pytest.mark.parametrize("preset", CASES)
 def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tmp_path):
     v = variables(preset)
+    if "multiperf" in preset:
+        v["core_decoder/decoder/output_projection/bias"][489] += 3  # so that some tracks end
     write_checkpoint(tmp_path / "run" / PREFIX, with_optimiser(v), shards=2)
     imported = mv.import_magenta(tmp_path / "run", preset, tmp_path / "model")
     assert imported.step == 1234 and imported.parameters == sum(value.size for value in v.values())
     session = mv.load(tmp_path / "model", device="cpu")
     _, depths, control, _, _, nade = CASES[preset]
     generator = np.random.default_rng(1)
-    windows = np.stack([generator.integers(0, size, (2, session.codec.steps)) for size in session.codec.sizes], -1)
-    windows = windows.reshape(2, *session.codec.shape)
+    windows, lengths = some_windows(session.codec, generator)
+    levels = imported.config.model.encoder.levels if lengths is not None else (16, 16)
     told = generator.random((2, session.codec.steps, control)).astype(np.float32) if control else None
     double = {name: value.astype(np.float64) for name, value in v.items()}
 
     x = encoder_input(preset, session.codec, windows, depths)
-    mu, sigma = reference.encode(double, x if told is None else np.concatenate([x, told], -1))
+    mu, sigma = reference.encode(double, x if told is None else np.concatenate([x, told], -1), levels, lengths)
     mean, scale = session.encode_windows(windows, condition=told)
     np.testing.assert_allclose(mean, mu, atol=1e-5, rtol=0)
     np.testing.assert_allclose(scale, sigma, atol=1e-5, rtol=0)
@@ -69,18 +86,30 @@ def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tm
     def forced(t, outputs, voice):
         return target[:, t] if voice is None else target[:, t, edges[voice] : edges[voice + 1]]
 
-    logits = reference.decode(double, mu, session.codec.steps, forced, depths, told)
-    np.testing.assert_allclose(session.teacher_forced(mu, windows, told), logits, atol=1e-5, rtol=0)
+    logits = reference.decode(double, mu, session.codec.steps, forced, depths, told, levels[::-1])
+    inside = session.codec.valid(windows)
+    np.testing.assert_allclose(session.teacher_forced(mu, windows, told)[inside], logits[inside], atol=1e-5, rtol=0)
+    ended = np.zeros(2, bool)
 
     def greedy(t, outputs, voice):
         if nade:
             return reference.nade_bits(double, outputs, nade)
+        if lengths is not None:  # Magenta goes on after an end; ours says nothing there, as it was trained
+            ended[:] = False if t % session.codec.events == 0 else ended
+            classes = np.where(ended, session.codec.padding, outputs.argmax(-1))
+            ended[:] |= classes == session.codec.end
+            said[:, t] = classes
+            return one_hot(classes, depths[0])
         parts = np.split(outputs, edges[1:-1], axis=-1) if voice is None else [outputs]
         return np.concatenate([one_hot(part.argmax(-1), part.shape[-1]) for part in parts], -1)
 
+    said = np.zeros((2, session.codec.steps), np.int64)
     heard = session.decode_windows(mu, condition=told)
-    outputs = reference.decode(double, mu, session.codec.steps, greedy, depths, told)
-    if nade:
+    outputs = reference.decode(double, mu, session.codec.steps, greedy, depths, told, levels[::-1])
+    if lengths is not None:
+        wanted = said
+        assert set(session.codec.valid(heard)[0].reshape(8, 64).sum(1)) > {64}
+    elif nade:
         flat = outputs.reshape(-1, outputs.shape[-1])
         wanted = reference.nade_bits(double, flat, nade).reshape(windows.shape)
     else:
@@ -310,6 +339,14 @@ def test_weights_of_magenta_js(small, tmp_path, quantise, tolerance):
     model = mv.load(tmp_path / "out", device="cpu").model
     found = model.decoder.output.weight.detach().numpy()
     np.testing.assert_allclose(found, small["decoder/output_projection/kernel"].T, atol=tolerance)
+
+
+def test_magenta_js_multitrack(tmp_path):
+    write_tfjs(tmp_path / "js", variables("hier-multiperf_vel_1bar_med_chords"), "uint16", shard_bytes=100_000)
+    imported = mv.import_magenta(tmp_path / "js", "hier-multiperf_vel_1bar_med_chords", tmp_path / "out")
+    assert imported.config.model.encoder.levels == (64, 8) and imported.config.model.control_size == 49
+    with pytest.raises(CheckpointError, match="cell_0"):
+        mv.import_magenta(tmp_path / "js", "hier-multiperf_vel_1bar_med", tmp_path / "plain")
 
 
 @pytest.mark.parametrize(("preset", "control"), [("groovae_2bar_humanize", 0), ("groovae_2bar_hits_control_tfds", 9)])

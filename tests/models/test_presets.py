@@ -35,6 +35,8 @@ def reduced(name: str) -> RunConfig:
         f"model.encoder.sizes={[5 + i for i in range(len(full.model.encoder.sizes))]}",
         f"model.decoder.sizes={[7 + i for i in range(len(full.model.decoder.sizes))]}",
     ]
+    if full.codec.kind == "multitrack":
+        changes += ["codec.tracks=3", "codec.events=8", "model.encoder.levels=[8,3]", "model.decoder.levels=[3,8]"]
     if full.model.decoder.kind == "hierarchical":
         changes.append(f"model.decoder.conductor={[8 + i for i in range(len(full.model.decoder.conductor))]}")
     if full.model.likelihood.kind == "nade":
@@ -201,6 +203,10 @@ class TestSequences:
         ("flat-mel_16bar", "235.3 M"),
         ("hierdec-mel_16bar", "176.1 M"),
         ("hier-mel_16bar", "72.5 M"),
+        ("hier-multiperf_vel_1bar_med", "55.6 M"),
+        ("hier-multiperf_vel_1bar_big", "204.6 M"),
+        ("hier-multiperf_vel_1bar_med_chords", "56.1 M"),
+        ("hier-multiperf_vel_1bar_big_chords", "205.6 M"),
         ("groovae_4bar", "4.09 M"),
         ("groovae_2bar_humanize", "4.09 M"),
         ("groovae_2bar_tap_fixed_velocity", "4.09 M"),

@@ -233,7 +233,7 @@ def _melodies(request: Request) -> None:
     else:
         result = session.grid(ends, request.grid, request.temperature, path)
     _write(request, result, outputs)
-    _report(request, result, codec.steps // codec.steps_per_bar, outputs)
+    _report(request, result, codec.bars, outputs)
     names = [str(output) for output in outputs]
     made = {"outputs": names, "plot": request.plot, "wav": request.wav}
     console.document({"model": request.model, **result.as_dict(), **made})
@@ -276,7 +276,7 @@ def _check_sound(wav: str, codec: ScoreCodec, ends: list[Passage], steps: int) -
 
     window = codec.decode(ends[0].windows[0])
     metre = window.metres[0]
-    quarters = 4 * codec.steps / codec.steps_per_bar * int(metre["numerator"]) / int(metre["denominator"])
+    quarters = 4 * codec.bars * int(metre["numerator"]) / int(metre["denominator"])
     # Of a grid the slowest path says enough.
     first, last = sorted(float(end.qpm[0]) for end in ends)[:2]
     minutes = float((quarters / np.linspace(first, last, steps)).sum())

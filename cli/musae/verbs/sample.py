@@ -131,7 +131,7 @@ def _melodies(
 
     paths = _outputs(output, count, overwrite)
     codec = codec_of(model)
-    size = codec.steps // codec.steps_per_bar
+    size = codec.bars
     if length is not None and length % size:
         raise UsageError(f"--length {length}: {model} makes pieces of {size} bars and multiples of it")
     from musicvae_lite.session import Session, load_as
