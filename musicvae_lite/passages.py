@@ -6,7 +6,7 @@ Imports no torch, so that a file that cannot be used is told of at once. Letters
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -299,10 +299,12 @@ def spans(numbers: Ints, most: int = 8) -> str:
 
 def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: str) -> Score:
     """Put ``windows`` [N, T] where those of ``passage`` are; tempos and metres are those of the piece."""
-    score = passage.score
-    placed = place_windows(windows, passage.skip, codec, program=passage.program, name=name)
+    score, skip, size = passage.score, passage.skip, codec.steps // codec.steps_per_bar
+    # An empty bar comes first, so that a hit that is early on the first step of a groove has a place.
+    skip = np.concatenate([[size - 1], skip])
+    placed = place_windows(np.concatenate([np.zeros_like(windows[:1]), windows]), skip, codec, passage.program, name)
     target = _scaled(passage.ticks, score.ticks_per_quarter, placed.ticks_per_quarter)
-    placed = _spread(placed, target, passage.skip, codec)
+    placed = _spread(placed, np.concatenate([target[:1] - size * _bar_ticks(placed), target]), skip, codec)
     tempos, metres = score.tempos.copy(), score.metres.copy()
     for table in (tempos, metres):
         table["tick"] = _scaled(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
@@ -312,6 +314,19 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
         tempos=tempos if len(tempos) else np.array([(0, 120.0)], TEMPO),
         metres=metres if len(metres) else np.array([(0, 4, 4)], METRE),
     )
+
+
+def with_other_tracks(made: Score, piece: Score, replaced: Collection[int]) -> Score:
+    """Return a score that was made of a piece with the tracks of the piece after its own, but for those (indices) replaced."""
+    kept = [index for index in range(len(piece.tracks)) if index not in replaced]
+    place = np.zeros(len(piece.tracks), np.uint16)
+    place[kept] = np.arange(len(kept)) + len(made.tracks)
+    notes = piece.notes[np.isin(piece.notes["track"], kept)].copy()
+    notes["track"] = place[notes["track"]]
+    for column in ("start", "end"):
+        notes[column] = _scaled(notes[column], piece.ticks_per_quarter, made.ticks_per_quarter)
+    tracks = (*made.tracks, *(piece.tracks[index] for index in kept))
+    return replace(made, notes=np.concatenate([made.notes, notes]), tracks=tracks)
 
 
 def in_sequence(
@@ -375,8 +390,9 @@ def _spread(score: Score, target: Ints, skip: Ints, codec: ScoreCodec) -> Score:
     shift = target + skip * bar - begin
     notes = score.notes.copy()
     if len(notes):
-        part = np.searchsorted(begin, notes["start"], side="right") - 1
-        notes["start"] += shift[part]
+        early = bar // codec.steps_per_bar // 2  # a note may come up to half a step before its window
+        part = np.searchsorted(begin, notes["start"] + early, side="right") - 1
+        notes["start"] = np.maximum(0, notes["start"] + shift[part])
         notes["end"] += shift[part]
         if int(notes["end"].max()) > _MAX_TICK:
             raise MusaeError("the windows lie too far apart for a MIDI file")

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.bundle import Description, describe, load_bundle
+from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.config import MixtureSettings
 from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
@@ -19,14 +20,17 @@ from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.evaluation.attributes import WINDOWS, keep_vectors, learn_vectors
 from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
+from musicvae_lite.evaluation.grooves import evaluate_grooves
 from musicvae_lite.evaluation.pairs import Pair, find_pairs, read_pair
 from musicvae_lite.evaluation.paths import PAIRS, PathMeasures, measure_paths
 from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, evaluate_pictures
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
+from musicvae_lite.material.music import Examples
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
 from musicvae_lite.models import Autoencoder
+from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.vectors import AttributeVectors
 
 _MIXTURES, _PERFORMANCES = 120, 20  # clips that are measured, and stretches that MIDI files are played for
@@ -43,12 +47,15 @@ class Evaluation:
         measures: of the model on it.
         codes: how good the codes are as embeddings, beside principal components; of pictures.
         others: measures on pictures of other kinds than the model was trained on, by kind.
+        grooves: what a groove model adds to drums, by task, and what it takes to do better; see
+            :func:`musicvae_lite.evaluation.grooves.evaluate_grooves`.
     """
 
     split: Split
     measures: Measures | PictureMeasures | SoundMeasures
     codes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    grooves: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -95,7 +102,15 @@ def evaluate(
     windows = windows[_spread(len(windows), limit)]
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed, codec=corpus.codec))
+    bundle, examples = load_bundle(model, where), Examples.of(windows, description.config)
+    measures = evaluate_windows(
+        bundle.model, windows, seed, codec=corpus.codec, inputs=examples.inputs, condition=examples.condition
+    )
+    grooves = {}
+    if isinstance(corpus.codec, GrooveCodec) and isinstance(bundle.model, SequenceAutoencoder):
+        train = corpus.split("train").windows
+        grooves = evaluate_grooves(bundle.model, windows, train, description.config, corpus.codec)
+    return Evaluation(chosen, measures, grooves=grooves)
 
 
 def evaluate_paths(

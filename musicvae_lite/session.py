@@ -18,6 +18,7 @@ from torch import Tensor
 from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.corpora.groove_inputs import told
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import Latent, check_similar, grid, interpolate, towards
@@ -244,7 +245,7 @@ class Session:
         """
         passage = whole_melody(item, self.codec, self.name, track, roles=roles)
         mean, _ = self.encode_windows(passage.windows)
-        windows = self.decode_windows(mean)
+        windows = self.decode_windows(mean, condition=told(passage.windows, self.bundle.config))
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
         last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
         return Reconstruction(
@@ -342,7 +343,7 @@ class Session:
         Args:
             windows: classes [N, T], or [N, T, K] where a step has several.
             lengths: valid steps of each window, 1 to T [N]; default all.
-            condition: control input [N, T, C].
+            condition: control input [N, T, C]; of a groove model that is told of the hits default those of the windows.
 
         Returns:
             Two float32 arrays [N, Z].
@@ -351,8 +352,13 @@ class Session:
             UsageError: if a shape or a value does not fit the model.
         """
         tokens = self._tokens(windows)
-        told = self._condition(condition, tokens)
-        arrays = {"x": tokens, "target": tokens, "length": _lengths(lengths, tokens), "condition": told}
+        given = told(tokens, self.bundle.config) if condition is None else condition
+        arrays = {
+            "x": tokens,
+            "target": tokens,
+            "length": _lengths(lengths, tokens),
+            "condition": self._condition(given, tokens),
+        }
 
         def block(start: int, **rows: Tensor) -> tuple[Tensor, Tensor]:
             latent = self.model.encode(Batch(**rows))
@@ -362,7 +368,12 @@ class Session:
         return mean, scale
 
     def decode_windows(
-        self, z: Points, temperature: float = 0.0, condition: NDArray[Any] | None = None, seed: int | None = None
+        self,
+        z: Points,
+        temperature: float = 0.0,
+        condition: NDArray[Any] | None = None,
+        seed: int | None = None,
+        given: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
         """Return what points decode to.
 
@@ -371,9 +382,10 @@ class Session:
             temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
             condition: control input [N, T, C].
             seed: of the draws; default the session's.
+            given: of grooves, the numbers that are known [N, T, 27], NaN for the others.
 
         Returns:
-            Classes [N, T] or [N, T, K], in the codec's type of numbers.
+            Classes [N, T] or [N, T, K] (of grooves numbers), in the codec's type of numbers.
 
         Raises:
             UsageError: if a shape or a value does not fit the model, or the temperature is negative.
@@ -381,11 +393,11 @@ class Session:
         points = self.blocks.latents(z)
         if not 0 <= temperature < np.inf:
             raise UsageError(f"temperature is {temperature}; it is 0 (the likeliest) or above")
-        arrays = {"z": points, "condition": self._condition(condition, points)}
+        arrays = {"z": points, "condition": self._condition(condition, points), "given": given}
         draws = self.seed if seed is None else seed
 
-        def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
-            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition),)
+        def block(start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor) -> tuple[Tensor]:
+            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition, **known),)
 
         (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape])
         return tokens.astype(self.codec.dtype)
@@ -413,12 +425,18 @@ class Session:
         (logits,) = self.blocks.run(block, len(points), arrays, [(tokens.shape[1], model.decoder.likelihood.size)])
         return logits
 
-    def _tokens(self, windows: NDArray[Any]) -> NDArray[np.int64]:
+    def _tokens(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Check windows and return them as int64, those of grooves as float32."""
         array, sizes = np.asarray(windows), np.array(self.codec.sizes)
-        shape = list(self.codec.shape)
-        if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.integer):
+        shape, numbers = list(self.codec.shape), np.issubdtype(self.codec.dtype, np.floating)
+        if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.floating if numbers else np.integer):
             wanted = ", ".join(["N", *map(str, shape)])
-            raise UsageError(f"{self.name} reads integer windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
+            kind = "float" if numbers else "integer"
+            raise UsageError(f"{self.name} reads {kind} windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
+        if numbers:
+            if not np.isfinite(array).all():
+                raise UsageError("a window has a number that is not finite")
+            return array.astype(np.float32)
         last = sizes - 1 if len(shape) > 1 else sizes[0] - 1
         if ((array < 0) | (array > last)).any():
             raise UsageError(f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} to {array.max()}")

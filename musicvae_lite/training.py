@@ -24,7 +24,7 @@ from musicvae_lite import __version__
 from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, load_weights, save_bundle
 from musicvae_lite.checkpoint import STATE, Progress, averaged_tensors, load_state, read_progress, save_state
 from musicvae_lite.codecs import build_codec
-from musicvae_lite.config import RunConfig
+from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
@@ -331,7 +331,8 @@ class _Run:
     def _resume(self) -> None:
         path = self.output / STATE
         saved = read_progress(path)
-        _check_same_run(saved.run, self.progress.run)
+        # Settings that came after the run was started have their defaults.
+        _check_same_run(parse_config(saved.run, str(path)).model_dump(mode="json"), self.progress.run)
         if saved.corpora != self.progress.corpora:
             raise UsageError(f"{self.output}: was started on another corpus; --resume needs the same --data")
         if saved.step >= self.config.training.steps:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.codecs.groove import HITS, VELOCITIES
 from musicvae_lite.codecs.melody import FIRST_NOTE, NOTE_OFF
 from musicvae_lite.errors import UsageError
 from musicvae_lite.files import atomic_output
@@ -36,11 +37,11 @@ def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArra
     """Draw windows [N, T] or [N, T, K] side by side: melodies on 88 keys, low notes at the bottom; of a trio voice over voice.
 
     Args:
-        windows: of melodies, drums or trios.
+        windows: of melodies, drums, trios or grooves.
         codec: that made them; default: of melodies.
 
     Returns:
-        Brightness 0 to 1 [H, W]: 1 where a note starts, 0.6 where it goes on, 0.3 between windows.
+        Brightness 0 to 1 [H, W]: 1 where a note starts (of a groove its velocity), 0.6 where it goes on, 0.3 between windows.
     """
     windows = np.asarray(windows)
     kind = "melody" if codec is None else codec.kind
@@ -49,11 +50,13 @@ def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArra
     if kind == "trio":
         lines = [_melody_rolls(windows[..., voice]) for voice in (0, 1)]
         return _framed(np.concatenate([*lines, _drum_rolls(windows[..., 2])], axis=1))
+    if kind == "groove":
+        windows = (windows[..., HITS] > 0.5) * windows[..., VELOCITIES]
     return _framed(_drum_rolls(windows))
 
 
 def _drum_rolls(windows: NDArray[Any]) -> NDArray[np.float64]:
-    """Return drum windows as pictures [N, classes, T], the first class at the bottom: tokens of 9 bits [N, T], or bits."""
+    """Return drum windows as pictures [N, classes, T], the first class at the bottom: tokens of 9 bits [N, T], or brightness."""
     bits = (windows[..., None].astype(np.int64) >> np.arange(9)) & 1 if windows.ndim == 2 else windows
     return bits.astype(np.float64).transpose(0, 2, 1)[:, ::-1]
 

@@ -21,9 +21,9 @@ LAYERS = [
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
-    {"blocks", "magenta", "passages", "results"},
+    {"blocks", "groove_passages", "magenta", "passages", "results"},
     {"picture_session", "sound_session"},
-    {"session", "gallery"},
+    {"session", "gallery", "grooving"},
     {"changing"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -19,6 +19,7 @@ from musicvae_lite.errors import MusaeError, suggest
 VERBS = {
     "interpolate": ("interpolate", "Turn one melody or picture into another in a few steps."),
     "reconstruct": ("reconstruct", "Write what a model makes of MIDI files, pictures or sound."),
+    "groove": ("groove", "Humanize drums, make a beat of taps, add a drum, transfer a groove."),
     "denoise": ("denoise", "Clean noisy recordings or pictures."),
     "sample": ("sample", "Make up new melodies or pictures."),
     "encode": ("latents", "Write the latent vectors of MIDI files or pictures as arrays."),

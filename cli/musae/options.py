@@ -197,7 +197,7 @@ def label_option(function: F) -> F:
 MAX_INPUTS = 4
 
 
-def one_each(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+def numbers_each(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     """Parse ``N`` (for every input), ``N,M`` or ``N,M,O,P`` (one for each), from 1; a callback of click options."""
     if value is None:
         return None
@@ -208,7 +208,7 @@ def one_each(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 def for_each(values: tuple[int, ...] | None, option: str, inputs: int) -> tuple[int | None, ...]:
-    """Return a number for each of some inputs from what :func:`one_each` parsed.
+    """Return a number for each of some inputs from what :func:`numbers_each` parsed.
 
     Raises:
         UsageError: if there are neither one nor as many.
@@ -228,7 +228,7 @@ def role_option(function: F) -> F:
         roles: tuple[dict[str, int], ...] = tuple({} for _ in range(MAX_INPUTS))
         for value in values:
             role, sign, numbers = value.partition("=")
-            found = one_each(ctx, parameter, numbers) if sign and role.strip() else None
+            found = numbers_each(ctx, parameter, numbers) if sign and role.strip() else None
             if found is None:
                 raise click.BadParameter(f"{value!r} is not ROLE=N, such as bass=3", ctx, parameter)
             for own, number in zip(roles, found + found[-1:] * MAX_INPUTS, strict=False):

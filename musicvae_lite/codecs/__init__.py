@@ -115,20 +115,42 @@ class ScoreCodec(Codec):
     Attributes:
         roles: names of the voices R that a window holds.
         item: what messages call the content of a window.
+        bars: bars of a window.
+        steps_per_quarter: steps of a quarter note.
+        numerator: of the metre.
+        denominator: of the metre.
     """
 
     roles: ClassVar[tuple[str, ...]]
     item: ClassVar[str]
+    bars: int
+    steps_per_quarter: int
+    numerator: int
+    denominator: int
+
+    def _set_grid(self, bars: int, steps_per_quarter: int, numerator: int, denominator: int) -> None:
+        """Check and keep the length of a window, the grid and the metre.
+
+        Raises:
+            UsageError: one is below 1, or a bar is no whole number of steps.
+        """
+        if min(bars, steps_per_quarter, numerator, denominator) < 1:
+            raise UsageError(f"codec {self.kind!r}: bars, steps_per_quarter and metre start at 1")
+        if (steps_per_quarter * 4 * numerator) % denominator:
+            bar = f"a bar of {numerator}/{denominator}"
+            raise UsageError(f"codec {self.kind!r}: {bar} is no whole number of steps at {steps_per_quarter} a quarter")
+        self.bars, self.steps_per_quarter = bars, steps_per_quarter
+        self.numerator, self.denominator = numerator, denominator
 
     @property
-    @abstractmethod
-    def steps(self) -> int:
-        """Steps T of a window."""
-
-    @property
-    @abstractmethod
     def steps_per_bar(self) -> int:
         """Steps of one bar."""
+        return self.steps_per_quarter * 4 * self.numerator // self.denominator
+
+    @property
+    def steps(self) -> int:
+        """Steps T of a window."""
+        return self.bars * self.steps_per_bar
 
     @property
     @abstractmethod

@@ -103,31 +103,16 @@ class DrumsCodec(ScoreCodec):
         pad_short: bool = True,
         require_onset: bool = True,
     ) -> None:
-        if min(bars, steps_per_quarter, numerator, denominator, hop_bars) < 1 or (max_bars is not None and max_bars < bars):
-            raise UsageError("codec 'drums': bars, steps_per_quarter, metre and hop_bars start at 1, max_bars at bars")
-        if (steps_per_quarter * 4 * numerator) % denominator:
-            raise UsageError(
-                f"codec 'drums': a bar of {numerator}/{denominator} is no whole number of steps at {steps_per_quarter} a quarter"
-            )
+        self._set_grid(bars, steps_per_quarter, numerator, denominator)
+        if hop_bars < 1 or (max_bars is not None and max_bars < bars):
+            raise UsageError("codec 'drums': hop_bars starts at 1, max_bars at bars")
         if classes not in (9, 61, 63) or form not in ("tokens", "roll") or (form == "tokens" and classes != 9):
             raise UsageError("codec 'drums': classes are 9 (form tokens or roll), 61 or 63 (form roll)")
         if gap_bars < 1:
             raise UsageError(f"codec 'drums': gap_bars is {gap_bars}, it must be at least 1")
-        self.bars, self.steps_per_quarter = bars, steps_per_quarter
-        self.numerator, self.denominator = numerator, denominator
         self.classes, self.form = classes, form
         self.gap_bars, self.hop_bars, self.max_bars = float(gap_bars), hop_bars, max_bars
         self.pad_short, self.require_onset = pad_short, require_onset
-
-    @property
-    def steps_per_bar(self) -> int:
-        """Steps of one bar."""
-        return self.steps_per_quarter * 4 * self.numerator // self.denominator
-
-    @property
-    def steps(self) -> int:
-        """Steps T of a window."""
-        return self.bars * self.steps_per_bar
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -215,10 +200,7 @@ class DrumsCodec(ScoreCodec):
         notes = score.notes
         if tracks is None:
             refused.mark_tracks([not track.is_drum for track in score.tracks], "no drum track")
-        for index, segment in enumerate(grid.segments):
-            if not grid.fits[index]:
-                metre = f"{segment.numerator}/{segment.denominator}"
-                refused.mark(grid.segment == index, f"metre {metre} (the model needs {self.numerator}/{self.denominator})")
+        refused.mark_metres(self.numerator, self.denominator)
         refused.mark(notes["velocity"] == 0, "velocity 0")
         drum = class_of_pitch(self.classes)[np.minimum(notes["pitch"], 127)]
         refused.mark(drum < 0, "pitch of no drum")
@@ -326,7 +308,8 @@ class DrumsCodec(ScoreCodec):
         """
         shape = window.shape[1:]
         if not np.issubdtype(window.dtype, np.integer) or window.ndim != len(self.shape) or shape != self.shape[1:]:
-            raise MusaeError(f"a drum window is integers {['T', *self.shape[1:]]}; this is {window.dtype} {list(window.shape)}")
+            wanted = "[T]" if self.form == "tokens" else f"[T, {self.classes}]"
+            raise MusaeError(f"a drum window is integers {wanted}; this is {window.dtype} {list(window.shape)}")
         if window.size and not 0 <= int(window.min()) <= int(window.max()) < self.sizes[0]:
             raise MusaeError(f"drum windows hold 0 to {self.sizes[0] - 1}; these go to {window.min()} .. {window.max()}")
         return _unpack(window, self.classes) if self.form == "tokens" else window.astype(np.uint8)
@@ -371,21 +354,30 @@ class DrumsCodec(ScoreCodec):
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say that there is no drum track, and how another is named; "" where there is one."""
-        if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
-            return ""
-        return "it has no drum track (channel 10); a track of drums on another channel can be named, as in --role drums=1"
+        return drum_advice(score, roles)
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why; all drum tracks share their windows."""
-        encoded = self.encode(score)
-        reports = []
-        for index, track in enumerate(score.tracks):
-            shared = encoded.origin.copy()
-            lost = sum(drop.count for drop in encoded.drops if drop.track == index and not drop.reason.startswith("window"))
-            if track.is_drum and lost < int((score.notes["track"] == index).sum()):
-                shared["track"] = index
-            reports.append(track_report(index, score, replace(encoded, origin=shared), self.bars))
-        return reports
+        return drum_reports(score, self.encode(score), self.bars)
+
+
+def drum_advice(score: Score, roles: Mapping[str, int] | None, option: str = "--role drums=1") -> str:
+    """Say that a score has no drum track, and by what option another is named; "" where there is one."""
+    if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
+        return ""
+    return f"it has no drum track (channel 10); a track of drums on another channel can be named, as in {option}"
+
+
+def drum_reports(score: Score, encoded: Encoded, bars: int) -> list[TrackReport]:
+    """Say for every track what it gives to the windows of ``bars`` bars that all drum tracks share, and what was left out."""
+    reports = []
+    for index, track in enumerate(score.tracks):
+        shared = encoded.origin.copy()
+        lost = sum(drop.count for drop in encoded.drops if drop.track == index and not drop.reason.startswith("window"))
+        if track.is_drum and lost < int((score.notes["track"] == index).sum()):
+            shared["track"] = index
+        reports.append(track_report(index, score, replace(encoded, origin=shared), bars))
+    return reports
 
 
 def _unpack(bits: NDArray[Any], classes: int) -> NDArray[np.uint8]:

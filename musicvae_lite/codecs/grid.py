@@ -14,9 +14,12 @@ Ints = NDArray[np.int64]
 
 
 class Grid:
-    """The bars of a score: its metre segments, which of them fit, and each note's segment."""
+    """The bars of a score: its metre segments, which of them fit, and each note's segment.
 
-    def __init__(self, score: Score, steps_per_quarter: int, steps_per_bar: int) -> None:
+    With ``nearest`` a note's segment is that of the step it is nearest to, which may begin after the note.
+    """
+
+    def __init__(self, score: Score, steps_per_quarter: int, steps_per_bar: int, nearest: bool = False) -> None:
         self.ticks_per_quarter, self.steps_per_quarter = score.ticks_per_quarter, steps_per_quarter
         self.segments = score.metre_segments()
         # A bar is 4 * numerator / denominator quarters; all of this stays in whole numbers.
@@ -27,9 +30,10 @@ class Grid:
         self.denominator = np.array([s.denominator for s in self.segments], np.int64)
         bars = -(-(self.end - self.start) * self.denominator // np.maximum(self.bar_ticks, 1))
         self.first_bar = np.cumsum(bars) - bars
-        starts = score.notes["start"]
+        starts, late = score.notes["start"], score.ticks_per_quarter if nearest else 0
+        double = 2 * steps_per_quarter  # half a step is a whole number of parts of a tick
         if len(self.segments) > 1:
-            self.segment = np.searchsorted(self.start, starts, side="right") - 1
+            self.segment = np.searchsorted(self.start * double, starts * double + late, side="right") - 1
         else:
             self.segment = np.zeros(len(starts), np.int64)
 
@@ -68,6 +72,13 @@ class Refused:
         """Mark all notes of the tracks whose flag is set."""
         if any(flags):
             self.mark(np.array(flags)[self.notes["track"]], reason)
+
+    def mark_metres(self, numerator: int, denominator: int) -> None:
+        """Mark all notes in a metre that does not fit the grid; the codec's own is named."""
+        for index, segment in enumerate(self.grid.segments):
+            if not self.grid.fits[index]:
+                metre = f"{segment.numerator}/{segment.denominator}"
+                self.mark(self.grid.segment == index, f"metre {metre} (the model needs {numerator}/{denominator})")
 
     def drops(self) -> list[Drop]:
         """Count by track and reason."""

@@ -97,34 +97,19 @@ class MelodyCodec(ScoreCodec):
         pad_short: bool = True,
         require_onset: bool = True,
     ) -> None:
-        if min(bars, steps_per_quarter, numerator, denominator, hop_bars) < 1 or (max_bars is not None and max_bars < bars):
-            raise UsageError("codec 'melody': bars, steps_per_quarter, metre and hop_bars start at 1, max_bars at bars")
-        if (steps_per_quarter * 4 * numerator) % denominator:
-            raise UsageError(
-                f"codec 'melody': a bar of {numerator}/{denominator} is no whole number of steps at {steps_per_quarter} a quarter"
-            )
+        self._set_grid(bars, steps_per_quarter, numerator, denominator)
+        if hop_bars < 1 or (max_bars is not None and max_bars < bars):
+            raise UsageError("codec 'melody': hop_bars starts at 1, max_bars at bars")
         if not 0 <= min_pitch <= max_pitch <= 127:
             raise UsageError(f"codec 'melody': pitches {min_pitch} to {max_pitch} are no range inside 0 to 127")
         if programs is not None and not (len(programs) == 2 and 0 <= programs[0] <= programs[1] <= 127):
             raise UsageError(f"codec 'melody': programs {list(programs)} is no range (first, last) inside 0 to 127")
         if gap_bars <= 0:
             raise UsageError(f"codec 'melody': gap_bars is {gap_bars}, it must be above 0")
-        self.bars, self.steps_per_quarter = bars, steps_per_quarter
-        self.numerator, self.denominator = numerator, denominator
         self.min_pitch, self.max_pitch = min_pitch, max_pitch
         self.programs = None if programs is None else (int(programs[0]), int(programs[1]))
         self.gap_bars, self.hop_bars, self.max_bars = float(gap_bars), hop_bars, max_bars
         self.pad_short, self.require_onset = pad_short, require_onset
-
-    @property
-    def steps_per_bar(self) -> int:
-        """Steps of one bar."""
-        return self.steps_per_quarter * 4 * self.numerator // self.denominator
-
-    @property
-    def steps(self) -> int:
-        """Steps T of a window."""
-        return self.bars * self.steps_per_bar
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -211,10 +196,7 @@ class MelodyCodec(ScoreCodec):
         if self.programs is not None:
             low, high = self.programs
             refused.mark_tracks([not low <= track.program <= high for track in score.tracks], f"program outside {low}-{high}")
-        for index, segment in enumerate(grid.segments):
-            if not grid.fits[index]:
-                metre = f"{segment.numerator}/{segment.denominator}"
-                refused.mark(grid.segment == index, f"metre {metre} (the model needs {self.numerator}/{self.denominator})")
+        refused.mark_metres(self.numerator, self.denominator)
         if not notes["velocity"].all():
             refused.mark(notes["velocity"] == 0, "velocity 0")
         pitch = notes["pitch"]

@@ -87,6 +87,7 @@ class TrioCodec(ScoreCodec):
         magenta: bool = False,
     ) -> None:
         grid = (bars, steps_per_quarter, numerator, denominator)
+        self._set_grid(*grid)
         # What they refuse (metres, pitches) is refused here, too.
         self.lines = MelodyCodec(*grid, min_pitch, max_pitch, melody_programs)
         self.drums = DrumsCodec(*grid)
@@ -94,22 +95,10 @@ class TrioCodec(ScoreCodec):
             raise UsageError(f"codec 'trio': programs {list(bass_programs)} is no range (first, last) inside 0 to 127")
         if min(hop_bars, gap_bars) < 1 or max_bars < bars:
             raise UsageError("codec 'trio': hop_bars and gap_bars start at 1, max_bars at bars")
-        self.bars, self.steps_per_quarter = bars, steps_per_quarter
-        self.numerator, self.denominator = numerator, denominator
         self.min_pitch, self.max_pitch = min_pitch, max_pitch
         self.melody_programs = int(melody_programs[0]), int(melody_programs[1])
         self.bass_programs = int(bass_programs[0]), int(bass_programs[1])
         self.gap_bars, self.hop_bars, self.max_bars, self.magenta = gap_bars, hop_bars, max_bars, magenta
-
-    @property
-    def steps_per_bar(self) -> int:
-        """Steps of one bar."""
-        return self.lines.steps_per_bar
-
-    @property
-    def steps(self) -> int:
-        """Steps T of a window."""
-        return self.lines.steps
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -186,10 +175,7 @@ class TrioCodec(ScoreCodec):
         pitched = np.isin(notes["track"], [*players[0], *players[1]])
         drums = np.isin(notes["track"], players[2])
         refused.mark(~pitched & ~drums, "no role in a trio (name it with --role)")
-        for index, segment in enumerate(grid.segments):
-            if not grid.fits[index]:
-                metre = f"{segment.numerator}/{segment.denominator}"
-                refused.mark(grid.segment == index, f"metre {metre} (the model needs {self.numerator}/{self.denominator})")
+        refused.mark_metres(self.numerator, self.denominator)
         refused.mark(notes["velocity"] == 0, "velocity 0")
         outside = (notes["pitch"] < self.min_pitch) | (notes["pitch"] > self.max_pitch)
         refused.mark(pitched & outside, f"pitch outside {self.min_pitch}-{self.max_pitch}")
@@ -353,7 +339,7 @@ class TrioCodec(ScoreCodec):
         """Put windows (each [T, 3]) one after another in one score."""
         for window in windows:
             if window.ndim != 2 or window.shape[1] != len(ROLES):
-                raise MusaeError(f"a trio window is integers ['T', 3]; this is {window.dtype} {list(window.shape)}")
+                raise MusaeError(f"a trio window is integers [T, 3]; this is {window.dtype} {list(window.shape)}")
         voices = [[window[:, voice] for window in windows] for voice in range(len(ROLES))]
         scores = [
             self.lines.join(voices[0], qpm, velocity, program, name),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.attributes import UNITS
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.models import Autoencoder, Batch
+from musicvae_lite.models.inputs import as_events
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.vectors import AttributeVectors, save_vectors
 from musicvae_lite.view import matrix_picture
@@ -97,7 +97,7 @@ def encode(model: Autoencoder, windows: NDArray[np.number]) -> NDArray[np.float3
     device = next(model.parameters()).device
     parts = []
     for start in range(0, len(windows), _BATCH):
-        x = tensor_of(windows[start : start + _BATCH], device)
+        x = as_events(windows[start : start + _BATCH]).to(device)
         parts.append(model.encode(Batch(x, x)).mean.float().cpu().numpy())
     return np.concatenate(parts)
 
@@ -107,12 +107,6 @@ def decode(model: Autoencoder, z: NDArray[np.float32], codec: ScoreCodec) -> NDA
     device = next(model.parameters()).device
     blocks = [torch.from_numpy(z[start : start + _BATCH]).to(device) for start in range(0, len(z), _BATCH)]
     return np.concatenate([model.decode(block, codec.steps).cpu().numpy() for block in blocks]).astype(codec.dtype)
-
-
-def tensor_of(windows: NDArray[np.number], device: torch.device) -> Tensor:
-    """Return windows as the model reads them: classes as integers, other numbers as they are."""
-    kind = np.int64 if np.issubdtype(windows.dtype, np.integer) else np.float32
-    return torch.from_numpy(windows.astype(kind)).to(device)
 
 
 def _some(windows: NDArray[np.number], limit: int, seed: int) -> NDArray[np.number]:

@@ -49,7 +49,9 @@ def evaluate(
 
     Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds. A denoiser
     of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
-    that is mixed with synthesised noises at 0 to 15 dB.
+    that is mixed with synthesised noises at 0 to 15 dB. Of a groove model also what it adds to drums, beside the quantised drums
+    and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120 quarters a minute), velocity (mean
+    absolute error, of 127).
 
     --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11 points: the share of steps
     unlike each end, and the cost under a 5-gram model of the training windows divided by that of the ends.
@@ -71,12 +73,14 @@ def evaluate(
     rows = {"split": result.split, **measures, **{f"codes: {key}": value for key, value in result.codes.items()}}
     for kind, values in result.others.items():
         rows |= {f"{kind}: {key}": values[key] for key in ("bce_mean", "mse_mean", "psnr_db")}
+    for task, errors in result.grooves.items():
+        rows |= {f"{task}: {key}": value for key, value in errors.items()}
     for key in [key for key, value in rows.items() if isinstance(value, dict)]:
         rows |= {f"{key}: {name}": value for name, value in rows.pop(key).items()}
     width = max(map(len, rows))
     for key, value in rows.items():
         console.answer(f"{key:{width}}  {_shown(value)}")
-    more = {key: value for key, value in (("codes", result.codes), ("others", result.others)) if value}
+    more = {key: value for key in ("codes", "others", "grooves") if (value := getattr(result, key))}
     console.document({"model": model, "data": list(data), "split": result.split, "seed": seed, **measures, **more})
 
 

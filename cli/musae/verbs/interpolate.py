@@ -16,7 +16,7 @@ from musae.options import (
     for_each,
     label_option,
     model_options,
-    one_each,
+    numbers_each,
     output_option,
     role_option,
     temperature_option,
@@ -92,9 +92,9 @@ class Request:
 @click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Both ends included.")
 @click.option("--grid", type=click.IntRange(2, 100), metavar="N", help="Fill N x N steps between four corners A B (above) C D.")
 @click.option(
-    "--bar", callback=one_each, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
+    "--bar", callback=numbers_each, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
 )
-@click.option("--track", callback=one_each, metavar="N[,M]", help="Track of A (and B). [default: first usable]")
+@click.option("--track", callback=numbers_each, metavar="N[,M]", help="Track of A (and B). [default: first usable]")
 @role_option
 @click.option("--path", type=click.Choice(["slerp", "lerp"]),
               help="Great circle or line. [default: slerp; lerp for a plain autoencoder]")  # fmt: skip
