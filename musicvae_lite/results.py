@@ -122,9 +122,10 @@ class Reconstruction:
         passage: the windows that were used.
         bars: first and last bar that they cover, 1-based.
         windows: what the model makes of them [N, T].
-        score: the same where they stand in the piece.
+        score: the same where they stand in the piece; in the midst of the other tracks where they are kept.
         accuracy: fraction of steps that are right.
         onset_accuracy: the same over the steps of the input at which a note starts.
+        left: bars of the piece that no window covers, 1-based.
     """
 
     passage: Passage
@@ -133,6 +134,7 @@ class Reconstruction:
     score: Score
     accuracy: float
     onset_accuracy: float
+    left: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for the output."""
@@ -143,6 +145,8 @@ class Reconstruction:
             **({"roles": dict(self.passage.parts)} if self.passage.parts else {}),
             "bars": list(self.bars),
             "windows": len(self.windows),
+            "window_bars": self.passage.bars.tolist(),
+            "bars_left": list(self.left),
             "accuracy": self.accuracy,
             "onset_accuracy": self.onset_accuracy,
         }

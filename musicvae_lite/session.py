@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
+from musicvae_lite.arranging import in_piece, left_bars
+from musicvae_lite.blocks import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.corpora.groove_inputs import told
@@ -26,7 +27,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, in_sequence, is_silent, joined_line, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
@@ -236,21 +237,35 @@ class Session:
         windows = self.decode_windows(points(z), temperature, seed=seed)
         return in_sequence(windows, [qpm] * len(windows), self.codec)
 
-    def reconstruct(self, item: Item | Passage, track: int | None = None, roles: Roles = None) -> Reconstruction:
+    def reconstruct(
+        self, item: Item | Passage, track: int | None = None, roles: Roles = None, keep_tracks: bool = False
+    ) -> Reconstruction:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
+
+        Windows overlap by half, so that a note that is held from one to the next is one note.
+
+        Args:
+            item: file or score.
+            track: track to use, 1-based; default the first usable one.
+            roles: track of each voice.
+            keep_tracks: return the whole piece, with what the model makes in place of the track; bars without a window stay.
 
         Raises:
             UsageError: no such track.
             NothingUsableError: a piece without a usable window.
         """
-        passage = whole_melody(item, self.codec, self.name, track, roles=roles)
+        passage = whole_melody(item, self.codec, self.name, track, roles=roles, overlapping=True)
         mean, _ = self.encode_windows(passage.windows)
         windows = self.decode_windows(mean, condition=told(passage.windows, self.bundle.config))
+        silent = is_silent(passage.windows, self.codec)
+        windows[silent] = passage.windows[silent]
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
-        last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
-        return Reconstruction(
-            passage, (int(passage.bars[0]), last), windows, score, *agreement(self.codec, windows, passage.windows)
-        )
+        if keep_tracks:
+            score = in_piece(passage, score, self.codec)
+        bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
+        heard, given = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
+        left = tuple(left_bars(passage, self.codec).tolist())
+        return Reconstruction(passage, bars, windows, score, *agreement(self.codec, heard, given), left)
 
     def sample(
         self, count: int = 1, temperature: float = 0.5, bars: int | None = None, qpm: float = 120.0, seed: int | None = None
@@ -397,9 +412,10 @@ class Session:
         draws = self.seed if seed is None else seed
 
         def block(start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor) -> tuple[Tensor]:
-            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition, **known),)
+            noise = Noise(draws, _EVENTS, start, world=BLOCK // len(z))  # a smaller block draws the first numbers of a full one
+            return (self.model.decode(z, self.codec.steps, temperature, noise, condition, **known),)
 
-        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape])
+        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape], least=1)
         return tokens.astype(self.codec.dtype)
 
     def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:

@@ -7,11 +7,12 @@ import torch
 
 import musicvae_lite as mv
 from musicvae_lite.blocks import BLOCK
+from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.midi import Score, Track, read_midi
 from musicvae_lite.passages import cover, overlap, spans, whole_melody
-from tests.tiny import codec, melody, save, save_tiny_model, score
+from tests.tiny import SETTINGS, codec, melody, save, save_random, save_tiny_model, score
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,18 @@ def test_results_do_not_depend_on_how_many_are_asked_for(session, windows):
     assert session.decode_windows(mean[:0]).shape == (0, 32)
 
 
+@pytest.mark.parametrize("preset", ["hierdec-mel_16bar", "hierdec-trio_16bar", "mel-16bar"])
+def test_a_piece_in_bars_is_the_same_alone_and_among_others(preset, tmp_path):
+    save_random(tmp_path / "model", load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]"]))
+    session = mv.load(tmp_path / "model", device="cpu")
+    z = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    for temperature in (0.0, 1.0):
+        five = session.decode_windows(z, temperature, seed=3)
+        assert len(np.unique(five)) > 2
+        for count in (1, 2, 3):
+            assert np.array_equal(session.decode_windows(z[:count], temperature, seed=3), five[:count])
+
+
 def test_seed_decides_every_draw(session, windows):
     mean, _ = session.encode_windows(windows)
     draws = [session.decode_windows(mean, 1.0, seed=seed) for seed in (1, 1, 2)]
@@ -162,9 +175,9 @@ def test_reconstruction_keeps_place_tempo_and_metre(session, tmp_path):
     rest = [(q, q + 1, 60 + q % 12, 0) for q in [*range(8, 28), *range(60, 68)]]  # bars 3-7 and 16-17
     path = save(score(rest, ticks=96), tmp_path / "piece.mid")
     result = session.reconstruct(path)
-    assert result.passage.bars.tolist() == [3, 5, 6, 16] and result.passage.skip.tolist() == [0, 0, 1, 0]
-    assert result.bars == (3, 17)
-    assert result.windows.shape == (4, 32)
+    assert result.passage.bars.tolist() == [3, 4, 5, 6, 16]
+    assert result.bars == (3, 17) and result.left == (1, 2, *range(8, 16))
+    assert result.windows.shape == (5, 32)
     perfect = result.passage
     from musicvae_lite.passages import rebuild
 
@@ -185,7 +198,7 @@ def test_cover_takes_each_bar_once_where_it_can():
 
 def test_every_window_of_a_track():
     passage = whole_melody(melody(5), codec(), "tiny", every_window=True)
-    assert passage.bars.tolist() == [1, 2, 3, 4] and passage.skip.tolist() == [0, 1, 1, 1]
+    assert passage.bars.tolist() == [1, 2, 3, 4]
 
 
 def test_cuda_that_is_not_there(tmp_path):

@@ -115,6 +115,7 @@ class ScoreCodec(Codec):
     Attributes:
         roles: names of the voices R that a window holds.
         item: what messages call the content of a window.
+        seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre.
@@ -123,6 +124,7 @@ class ScoreCodec(Codec):
 
     roles: ClassVar[tuple[str, ...]]
     item: ClassVar[str]
+    seamless: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int
     numerator: int
@@ -218,6 +220,17 @@ class ScoreCodec(Codec):
         name: str = "",
     ) -> Score:
         """Put windows one after another in one score; a note that sounds at the end of its window stops there."""
+
+    def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
+        """Return a window that goes on from one that began before it and overlaps it; only where the codec is :attr:`seamless`.
+
+        Args:
+            window: steps [T, ...].
+            earlier: what the other window says of the same time, its last steps [up to T, ...].
+
+        A window does not know of a note that began before it. Until something starts in it, the earlier one says what ends.
+        """
+        return window
 
     @abstractmethod
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:

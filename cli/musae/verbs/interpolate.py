@@ -33,6 +33,7 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid --bar 5,1          from bar 5 of a.mid to bar 1 of b.mid",
     "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
     "musae interpolate a.mid b.mid c.mid d.mid --grid 5 --plot grid.png",
+    "musae interpolate a.mid b.mid --whole --keep-tracks    all of a.mid; its melody turns into that of b.mid",
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
 )
@@ -99,6 +100,8 @@ class Request:
 @click.option("--path", type=click.Choice(["slerp", "lerp"]),
               help="Great circle or line. [default: slerp; lerp for a plain autoencoder]")  # fmt: skip
 @temperature_option(0.0)
+@click.option("--whole", is_flag=True, help="Go through the whole songs: begin as A, end as B (with --steps, a song a step).")
+@click.option("--keep-tracks", is_flag=True, help="With --whole: keep the other tracks of A and all else of its file.")
 @click.option("--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).")
 @click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound.")
 @label_option
@@ -117,6 +120,8 @@ def interpolate(
     roles: tuple[dict[str, int], ...],
     path: Literal["slerp", "lerp"] | None,
     temperature: float,
+    whole: bool,
+    keep_tracks: bool,
     plot: str | None,
     wav: str | None,
     label: int | None,
@@ -132,18 +137,28 @@ def interpolate(
 
     With --grid the four corners A (top left), B (top right), C and D (bottom) turn into one another: all steps row by row in one
     file, or ROW-COLUMN.mid (.png) each in a folder.
+
+    With --whole the result has the bars, the tempo and the metres of A: its first window meets the first of B, and so on; a
+    shorter B begins again. Bars of A without a usable melody stay as they are.
     """
     from musae.kinds import choose_kind
 
     files = (a, b, *more)
     _check_count(files, grid)
     bars, tracks = for_each(bar, "--bar", len(files)), for_each(track, "--track", len(files))
-    if choose_kind(model, files, music=["bar", "track", "roles", "temperature", "wav"], pictures=["label"]) == "pictures":
+    only_music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks"]
+    if choose_kind(model, files, music=only_music, pictures=["label"]) == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
         job = Job(model, device, seed, output, overwrite, console, label)
         picture_verbs.interpolate(job, files, steps, grid, path, plot)
+    elif whole or keep_tracks:
+        from musae import songs
+
+        given = songs.check_options(whole, steps)
+        ends = (output, overwrite, given, tracks, roles[:2], path or "slerp", temperature, keep_tracks)
+        songs.interpolate(songs.Songs((a, b), *ends, model, device, seed, console))
     else:
         request = Request(
             files=files,
