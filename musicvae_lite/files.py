@@ -114,9 +114,8 @@ def write_files(files: Mapping[Path, bytes], overwrite: bool = False) -> None:
         MusaeError: if the file system refuses.
     """
     with ExitStack() as stack:
-        parts = [stack.enter_context(atomic_output(path, overwrite)) for path in files]
-        for part, data in zip(parts, files.values(), strict=True):
-            part.write_bytes(data)
+        for path, data in files.items():
+            stack.enter_context(atomic_output(path, overwrite)).write_bytes(data)
 
 
 def _umask() -> int:

@@ -175,7 +175,12 @@ def learn_attributes(
         raise UsageError(f"{model} is no model of music; attributes are those of windows of music")
     corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
     train, held_out = corpus.split("train").windows, corpus.split("valid").windows
-    vectors = learn_vectors(load_bundle(description.folder, where).model, corpus.codec, train, held_out, limit, seed)
+    bundle = load_bundle(description.folder, where)
+
+    def shown(windows: NDArray[Any]) -> NDArray[Any]:
+        return Examples.of(windows, description.config).inputs
+
+    vectors = learn_vectors(bundle.model, corpus.codec, train, held_out, limit, seed, shown)
     keep_vectors(description, vectors)
     return vectors
 

@@ -7,6 +7,8 @@ density, average interval, syncopation at sixteenth and eighth notes; and a few 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,8 @@ UNITS = {
     "hihat": "share of hits, open and closed",
     "kick": "share of hits",
     "snare": "share of hits",
+    "velocity": "of the hits, mean, 0 to 1",
+    "timing": "steps before the grid, mean of the hits",
 }
 _C_MAJOR = (0, 2, 4, 5, 7, 9, 11)
 
@@ -78,10 +82,30 @@ def melodic(pitches: Ints) -> Values:
     }
 
 
-def shares(hits: Ints) -> list[NDArray[np.float64]]:
-    """Return for each kind which share of all hits [N, K] it has, [N] each."""
-    total = hits.sum(1)
-    return [_share(hits[:, kind], total) for kind in range(hits.shape[1])]
+def percussive(
+    roll: NDArray[np.number] | Bools, kinds: Mapping[str, Sequence[int]], steps_per_quarter: int, steps_per_bar: int
+) -> Values:
+    """Return ``density``, syncopations, and the share of all hits that each kind of drums has [N], of hits [N, T, classes].
+
+    Density counts every hit; syncopation is that of kick and snare together, for the hi-hat fills the gaps.
+
+    Args:
+        roll: 1 where a drum is hit.
+        kinds: classes of ``hihat``, ``kick`` and ``snare``.
+        steps_per_quarter: of the grid.
+        steps_per_bar: of the metre.
+    """
+    hits = {name: roll[..., list(classes)].sum(2, dtype=np.int64) for name, classes in kinds.items()}
+    total = roll.sum(2, dtype=np.int64)
+    backbone = syncopations(hits["kick"] + hits["snare"] > 0, steps_per_quarter, steps_per_bar)
+    each = {name: _share(hit.sum(1), total.sum(1)) for name, hit in hits.items()}
+    return {"density": density(total, steps_per_bar), **backbone, **each}
+
+
+def mean_where(values: NDArray[np.number], there: Bools) -> NDArray[np.float64]:
+    """Return the mean [N] of values [N, ...] where something is there."""
+    axes = tuple(range(1, values.ndim))
+    return _share(np.where(there, values, 0).sum(axes), there.sum(axes))
 
 
 def _share(part: NDArray[np.number], whole: NDArray[np.number]) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
-from musicvae_lite.codecs.attributes import density, shares, syncopations
+from musicvae_lite.codecs.attributes import percussive
 from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS, MAX_SCORE_BARS, silent_drops, track_report
 from musicvae_lite.errors import MusaeError, UsageError
@@ -47,6 +47,16 @@ def drum_pitches(classes: int) -> list[tuple[int, ...]]:
     if classes == len(groups):
         return groups
     return [(pitch,) for group in groups for pitch in group if classes == 63 or pitch not in _LATER]
+
+
+def measured_kinds(classes: int) -> dict[str, list[int]]:
+    """Return the classes of the kinds of drums whose share is measured."""
+    kinds = {"hihat": ("closed hi-hat", "open hi-hat"), "kick": ("kick",), "snare": ("snare",)}
+    first = [pitches[0] for pitches in drum_pitches(classes)]
+    return {
+        name: [index for index, pitch in enumerate(first) if any(pitch in GROUPS[group] for group in groups)]
+        for name, groups in kinds.items()
+    }
 
 
 def class_of_pitch(classes: int) -> Ints:
@@ -326,22 +336,9 @@ class DrumsCodec(ScoreCodec):
         return same[..., None] if self.form == "tokens" else np.logical_and.reduce(same, axis=-1, keepdims=True)
 
     def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Measure windows: density counts every hit, syncopation is that of kick and snare together (the hi-hat fills the gaps).
-
-        ``hihat``, ``kick`` and ``snare`` are shares of all hits; see :mod:`musicvae_lite.codecs.attributes`.
-        """
+        """Measure windows; see :func:`musicvae_lite.codecs.attributes.percussive`."""
         roll = _unpack(windows, self.classes) if self.form == "tokens" else windows
-        names = ("closed hi-hat", "open hi-hat", "kick", "snare")
-        closed, opened, kick, snare = (roll[..., self._classes_of(name)].sum(2, dtype=np.int64) for name in names)
-        total = roll.sum(2, dtype=np.int64)
-        backbone = syncopations((kick > 0) | (snare > 0), self.steps_per_quarter, self.steps_per_bar)
-        hits = np.stack([closed + opened, kick, snare, total - closed - opened - kick - snare]).sum(2).T
-        each = dict(zip(("hihat", "kick", "snare"), shares(hits), strict=False))
-        return {"density": density(total, self.steps_per_bar), **backbone, **each}
-
-    def _classes_of(self, group: str) -> list[int]:
-        """Return the classes that belong to one of the 9 kinds of drums."""
-        return [index for index, pitches in enumerate(drum_pitches(self.classes)) if pitches[0] in GROUPS[group]]
+        return percussive(roll, measured_kinds(self.classes), self.steps_per_quarter, self.steps_per_bar)
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return zeros [N]: drums are not moved."""

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
-from musicvae_lite.codecs.drums import GROUPS, drum_advice, drum_reports
+from musicvae_lite.codecs.attributes import mean_where, percussive
+from musicvae_lite.codecs.drums import GROUPS, drum_advice, drum_reports, measured_kinds
 from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS
 from musicvae_lite.errors import MusaeError, UsageError
@@ -293,6 +294,15 @@ class GrooveCodec(ScoreCodec):
         """Say at which steps of windows a drum is hit, [N, T, 1]."""
         hit: NDArray[np.bool_] = np.logical_or.reduce(windows[..., HITS] > 0.5, axis=-1, keepdims=True)
         return hit
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure windows: see :func:`musicvae_lite.codecs.attributes.percussive`; and the mean ``velocity`` and ``timing``."""
+        hit = windows[..., HITS] > 0.5
+        played = {
+            "velocity": mean_where(windows[..., VELOCITIES], hit),
+            "timing": mean_where(windows[..., OFFSETS] / 2, hit),  # offsets count half steps
+        }
+        return {**percussive(hit, measured_kinds(CLASSES), self.steps_per_quarter, self.steps_per_bar), **played}
 
     def right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps the hits of all drums agree, [N, T, 1]; velocities and offsets do not count."""

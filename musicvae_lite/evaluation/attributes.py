@@ -6,6 +6,7 @@ less mean code of the bottom one. Letters in shapes: N windows, T steps, A attri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,7 @@ def learn_vectors(
     probes: NDArray[np.number] | None = None,
     limit: int = WINDOWS,
     seed: int = 0,
+    shown: Callable[[NDArray[np.number]], NDArray[np.number]] = lambda windows: windows,
 ) -> AttributeVectors:
     """Learn a vector for each attribute of the codec that differs among windows.
 
@@ -48,6 +50,7 @@ def learn_vectors(
         probes: other windows, to measure the effects on (at most :data:`PROBES`); default the training windows.
         limit: see ``windows``.
         seed: of the choice of windows.
+        shown: what the encoder sees of windows, for a model whose input is not its output; attributes are of the output.
 
     Raises:
         NothingUsableError: too few windows, or no attribute that differs.
@@ -60,7 +63,7 @@ def learn_vectors(
         raise NothingUsableError(f"attribute vectors are learned from {_FEWEST} windows or more, not from {len(chosen)}")
     training = model.training
     model.eval()
-    found = _directions(encode(model, chosen), codec.attributes(chosen))
+    found = _directions(encode(model, shown(chosen)), codec.attributes(chosen))
     if not found:
         raise NothingUsableError("no attribute differs among the windows, so there is no vector to learn")
     names = tuple(found)
@@ -68,7 +71,7 @@ def learn_vectors(
     contrast, spread = (np.array([found[name][place] for name in names]) for place in (1, 2))
     held_out = probes is not None and len(probes) > 0
     others = _some(probes if probes is not None and held_out else windows, PROBES, seed + 1)
-    effects = _effects(model, codec, names, vectors, encode(model, others))
+    effects = _effects(model, codec, names, vectors, encode(model, shown(others)))
     model.train(training)
     learned = {"windows": len(chosen), "probes": len(others), "held_out": held_out, "seed": seed}
     units = tuple(UNITS.get(name, "") for name in names)

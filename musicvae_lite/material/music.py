@@ -116,9 +116,13 @@ class MusicMaterial(Material):
         """Learn attribute vectors from up to :data:`~musicvae_lite.evaluation.attributes.WINDOWS` training windows."""
         bundle = load_bundle(folder, device)
         probes = self.valid.windows if self.held_out else None
-        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed)
+        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed, shown=self._shown)
         keep_vectors(bundle.description, vectors)
         return f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
+
+    def _shown(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Return what the encoder sees of windows."""
+        return Examples.of(windows, self.config).inputs
 
     @torch.inference_mode()
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import pytest
 from musicvae_lite.codecs import build_codec, codec_kinds
 from musicvae_lite.codecs.attributes import UNITS
 from musicvae_lite.codecs.drums import DrumsCodec
+from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.codecs.melody import MelodyCodec
 from musicvae_lite.codecs.trio import TrioCodec
 
@@ -82,6 +83,15 @@ def test_single_drums_belong_to_their_kinds():
     window = np.zeros((1, 32, 61), np.uint8)
     window[0, 0, :2] = 1  # both kicks
     assert one(codec, window)["kick"] == 1
+
+
+def test_grooves_have_velocity_and_timing():
+    window = np.zeros((1, 32, 27), np.float32)
+    for step, drum, velocity, offset in ((0, 0, 1.0, 0.0), (5, 1, 0.5, -0.5), (8, 2, 0.25, 0.2)):
+        window[0, step, [drum, 9 + drum, 18 + drum]] = 1, velocity, offset
+    values = one(GrooveCodec(), window)
+    assert values["velocity"] == pytest.approx(1.75 / 3) and values["timing"] == pytest.approx(-0.05)
+    assert values["density"] == 1.5 and values["kick"] == pytest.approx(1 / 3) and values["syncopation"] == 0.5
 
 
 def test_trio_measures_its_melody():

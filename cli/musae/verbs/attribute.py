@@ -70,7 +70,8 @@ def attribute(
 
     \b
     melody: density, syncopation (sixteenths), syncopation8 (eighths), diatonic (C major), interval, register
-    drums:  density, syncopation, syncopation8 (both of kick and snare), hihat, kick, snare (shares of the hits)
+    drums:  density, syncopation, syncopation8 (both of kick and snare), hihat, kick, snare (shares of the hits);
+            of grooves also velocity and timing
     trio:   those of its melody, and density_all
 
     NAME+1 adds the vector of NAME once: the mean code of the training windows that have most of it (a quarter) less that of
