@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from musicvae_lite.config import (
@@ -139,6 +139,7 @@ _KINDS = {
     "melody": _MUSIC,
     "drums": _MUSIC,
     "trio": _MUSIC,
+    "groove": replace(_MUSIC, use="musae groove humanize beat.mid --model FOLDER"),
     "image": _Kind(
         "pictures",
         "a picture",
@@ -201,6 +202,8 @@ def _codec(config: RunConfig) -> str:
     grid = f"{codec.bars} bars of {codec.numerator}/{codec.denominator}, {codec.steps_per_quarter} steps a quarter"
     if codec.kind == "drums":
         return f"drums, {grid}, {codec.classes} classes of drums"
+    if codec.kind == "groove":
+        return f"drum grooves, {grid}: hits, velocities and timing of 9 drums ({codec.kit} pitches)"
     return f"{codec.kind}, {grid}, MIDI pitches {codec.min_pitch} to {codec.max_pitch}"
 
 
@@ -233,6 +236,7 @@ def _start(provenance: Mapping[str, Any]) -> list[str]:
 _HEARS = {
     "melody": "one note at a time: of notes that start together the highest",
     "drums": "which drums are hit at each step of the grid, not how hard",
+    "groove": "9 kinds of drums, of each the loudest hit at a step",
     "trio": "one note at a time in melody and bass: of notes that start together the highest",
 }
 
@@ -252,5 +256,7 @@ def _limits(config: RunConfig) -> list[str]:
         ]
     return [
         f"It hears {codec.numerator}/{codec.denominator} only, and {_HEARS[codec.kind]}.",
-        "Velocities, tempo and instruments are not part of the model; timing is on the grid.",
+        "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
+        if codec.kind == "groove"
+        else "Velocities, tempo and instruments are not part of the model; timing is on the grid.",
     ]

@@ -131,6 +131,20 @@ class TrioCodecSettings(Settings):
     magenta: bool = False
 
 
+class GrooveCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.groove.GrooveCodec`."""
+
+    kind: Literal["groove"] = "groove"
+    bars: int = Field(2, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    kit: Literal["gm", "roland"] = "gm"
+    hop_bars: int = Field(1, ge=1)
+    pad_short: bool = True
+    require_onset: bool = True
+
+
 class ImageCodecSettings(Settings):
     """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
 
@@ -148,11 +162,12 @@ class SoundCodecSettings(Settings):
     seconds: float = Field(3.5, ge=0.1, le=60)
 
 
-MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings
+MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings | GrooveCodecSettings
 CodecSettings = Annotated[
     Annotated[MelodyCodecSettings, Tag("melody")]
     | Annotated[DrumsCodecSettings, Tag("drums")]
     | Annotated[TrioCodecSettings, Tag("trio")]
+    | Annotated[GrooveCodecSettings, Tag("groove")]
     | Annotated[ImageCodecSettings, Tag("image")]
     | Annotated[SoundCodecSettings, Tag("sound")],
     _kind_or("melody"),
@@ -172,7 +187,8 @@ class EncoderSettings(Settings):
 class HierarchicalEncoderSettings(Settings):
     """Bidirectional LSTMs, one a level; see :class:`musicvae_lite.models.hierarchy.HierarchicalEncoder`.
 
-    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window.
+    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window. ``skip``: for the
+    readout ``steps``, upper levels are read past their LSTM, too. ``readout_size``: one for all levels, or one each.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
@@ -180,7 +196,14 @@ class HierarchicalEncoderSettings(Settings):
     sizes: Sizes = Field((256,), min_length=1)
     token_size: int | None = Field(None, ge=1)
     readout: Literal["final", "steps"] = "final"
-    readout_size: int = Field(32, ge=1)
+    readout_size: Annotated[int, Field(ge=1)] | Sizes = 32
+    skip: bool = False
+
+    @model_validator(mode="after")
+    def _readout_for_each_level(self) -> HierarchicalEncoderSettings:
+        if not isinstance(self.readout_size, int) and len(self.readout_size) != len(self.levels):
+            raise ValueError("readout_size is one number, or one a level")
+        return self
 
 
 class DecoderSettings(Settings):
@@ -202,13 +225,14 @@ class HierarchicalDecoderSettings(Settings):
     """A conductor over segments and an LSTM decoder in each; see :class:`musicvae_lite.models.hierarchy.HierarchicalDecoder`.
 
     ``levels``: segments, then steps of a segment. ``sizes`` and what follows are of the decoder of a segment, which has the
-    conductor's output in place of z.
+    conductor's output in place of z; with ``skip`` also the vector ``conductor_plan`` that the conductor got.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
     levels: Sizes = Field((16, 16), min_length=2, max_length=2)
     conductor: Sizes = Field((256,), min_length=1)
     conductor_plan: int = Field(0, ge=0)
+    skip: bool = False
     carry: bool = True
     sizes: Sizes = Field((256, 256), min_length=1)
     token_size: int | None = Field(None, ge=1)
@@ -231,6 +255,18 @@ class NadeSettings(Settings):
     size: int = Field(128, ge=1)
 
 
+class GrooveSettings(Settings):
+    """Hits, velocities and offsets of several drums a step; see :class:`musicvae_lite.models.likelihood.Groove`.
+
+    The standard deviations of sqrt(1/2) make the nats the squared errors (Magenta).
+    """
+
+    kind: Literal["groove"] = "groove"
+    velocity_scale: float = Field(0.5**0.5, gt=0)
+    offset_scale: float = Field(0.5**0.5, gt=0)
+    hits_only: bool = False
+
+
 SequenceEncoder = Annotated[
     Annotated[EncoderSettings, Tag("lstm")] | Annotated[HierarchicalEncoderSettings, Tag("hierarchical")], _kind_or("lstm")
 ]
@@ -238,14 +274,18 @@ SequenceDecoder = Annotated[
     Annotated[DecoderSettings, Tag("lstm")] | Annotated[HierarchicalDecoderSettings, Tag("hierarchical")], _kind_or("lstm")
 ]
 StepLikelihood = Annotated[
-    Annotated[CategoricalSettings, Tag("categorical")] | Annotated[NadeSettings, Tag("nade")], _kind_or("categorical")
+    Annotated[CategoricalSettings, Tag("categorical")]
+    | Annotated[NadeSettings, Tag("nade")]
+    | Annotated[GrooveSettings, Tag("groove")],
+    _kind_or("categorical"),
 ]
 
 
 class SequenceModel(Settings):
     """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
 
-    ``control_size``: numbers a step that encoder and decoder are told of beside the music (49 for a chord).
+    ``control_size``: numbers a step that encoder and decoder are told of beside the music (49 for a chord, 9 for the hits of a
+    groove).
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -448,16 +488,36 @@ class MixtureSettings(Settings):
         return self
 
 
+class GrooveInputSettings(Settings):
+    """What the input of a groove model lacks of the performance; see :mod:`musicvae_lite.corpora.groove_inputs`.
+
+    ``share``: of the examples, against the shares of other inputs. ``humanize``: no velocities and offsets. ``tap``: the loudest
+    hit of each step alone, as if of one drum. ``fixed_velocity``: no velocities. ``add``: one of these classes is missing, drawn
+    for every example; ``unknown``: its hits are then one half, "not known", in place of none. ``note_dropout``: largest share of
+    notes that are left out, soft ones more often.
+    """
+
+    share: float = Field(1.0, gt=0)
+    humanize: bool = False
+    tap: bool = False
+    fixed_velocity: bool = False
+    add: tuple[Annotated[int, Field(ge=0, le=8)], ...] = ()
+    unknown: bool = False
+    note_dropout: float = Field(0.0, ge=0, le=1)
+
+
 class DataSettings(Settings):
     """How windows, pictures or clips become batches.
 
-    ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture model,
-    never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``: folder of
-    recorded noises that clean sound is mixed with; null: all noise is synthesised. ``speech``: folder of voices that babble is
+    ``inputs``: what a groove model sees of a performance, one way or several of which one is drawn for every example; none: all
+    of it. ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture
+    model, never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``: folder
+    of recorded noises that clean sound is mixed with; null: all noise is synthesised. ``speech``: folder of voices that babble is
     made of. ``mixture``: how the two are mixed.
     """
 
     transpose: tuple[int, int] | None = None  # semitones, both included, drawn anew for every window and epoch
+    inputs: tuple[GrooveInputSettings, ...] = ()
     source: Literal["mnist", "digits"] | None = None
     corrupt: Corruption | None = None
     pieces: bool = False
@@ -506,6 +566,8 @@ class RunConfig(Settings):
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {wanted!r}, not {self.model.kind!r}")
         if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
+        if self.data.inputs and self.codec.kind != "groove":
+            raise ValueError("data.inputs says what a groove model sees; it needs codec kind 'groove'")
         return self
 
 
@@ -522,14 +584,26 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     roll = codec.kind == "drums" and codec.form == "roll"
     if roll != (model.likelihood.kind == "nade"):
         raise ValueError("a codec of form roll and the likelihood nade go together, and with no other")
+    groove = codec.kind == "groove"
+    if groove != (model.likelihood.kind == "groove"):
+        raise ValueError("codec groove and the likelihood groove go together, and with no other")
+    if groove and model.control_size not in (0, 9):
+        raise ValueError("a groove model is told of the hits of 9 drums or of nothing: model.control_size is 9 or 0")
     if model.decoder.split and codec.kind != "trio":
         raise ValueError("model.decoder.split needs a codec with several numbers a step (trio)")
-    if roll and (model.encoder.token_size or model.decoder.token_size):
-        raise ValueError("a roll has bits, no tokens: leave out token_size")
+    if (roll or groove) and (model.encoder.token_size or model.decoder.token_size):
+        raise ValueError(f"a {'roll has bits' if roll else 'groove has numbers'}, no tokens: leave out token_size")
 
 
 #: The kind of model that reads what a kind of codec makes.
-MODEL_OF_CODEC = {"melody": "sequence", "drums": "sequence", "trio": "sequence", "image": "image", "sound": "spectrogram"}
+MODEL_OF_CODEC = {
+    "melody": "sequence",
+    "drums": "sequence",
+    "trio": "sequence",
+    "groove": "sequence",
+    "image": "image",
+    "sound": "spectrogram",
+}
 
 
 def preset_names() -> list[str]:
@@ -661,6 +735,8 @@ def _walk(location: Sequence[Any]) -> tuple[list[str], Any]:
             group = members[part]
             continue
         keys.append(str(part))
+        if isinstance(part, int):  # a place in a list: the group is that of its items
+            continue
         field = _fields(group).get(part)
         group = None if field is None else field.annotation
     return keys, group

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musicvae_lite.errors import UsageError
 from musicvae_lite.noise import Noise
 
 Path = Literal["slerp", "lerp"]
@@ -112,6 +113,44 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
             points = direction * ((1 - t) * length_a + t * length_b)
     points = torch.where(t == 1, b, torch.where(t == 0, a, points))
     return points.to(start.dtype)
+
+
+def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tensor:
+    """Return points between four corners, [rows, columns, Z]; the corners of the grid are ``corners`` exactly.
+
+    Bilinear: each row is a path between a point of the left side and one of the right side, which are paths themselves.
+
+    Args:
+        corners: [4, Z]: top left, top right, bottom left, bottom right.
+        rows: at least 2.
+        columns: at least 2.
+        path: ``slerp`` or ``lerp``, see :func:`along`.
+
+    Raises:
+        ValueError: if there are not four corners, or too few rows or columns.
+    """
+    if corners.dim() != 2 or len(corners) != 4 or min(rows, columns) < 2:
+        raise ValueError(f"a grid of at least 2 x 2 has corners [4, Z]; this is {rows} x {columns} of {tuple(corners.shape)}")
+    left = interpolate(corners[0], corners[2], rows, path)
+    right = interpolate(corners[1], corners[3], rows, path)
+    return torch.stack([interpolate(a, b, columns, path) for a, b in zip(left, right, strict=True)])
+
+
+def towards(draws: Tensor, goal: Tensor, fraction: float) -> Tensor:
+    """Return the points at ``fraction`` of the great circle from each draw [N, Z] to ``goal`` [Z], [N, Z]; see :func:`along`."""
+    return torch.cat([along(draw, goal, torch.tensor([fraction])) for draw in draws])
+
+
+def check_similar(similarity: float, count: int) -> None:
+    """Refuse a similarity or a count out of range.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if not 0 <= similarity <= 1:
+        raise UsageError(f"similarity is {similarity}; it goes from 0 (unrelated) to 1 (the same)")
+    if count < 1:
+        raise UsageError(f"count is {count}; at least 1 can be drawn")
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

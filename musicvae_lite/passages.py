@@ -6,7 +6,7 @@ Imports no torch, so that a file that cannot be used is told of at once. Letters
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -356,8 +356,12 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
     """Put ``windows`` [N, T] where those of ``passage`` are; tempos and metres are those of the piece."""
     score = passage.score
     parts = _joined(windows, passage.bars, codec)
-    placed = codec.join(parts.tokens, program=passage.program, name=name)
-    placed = _spread(placed, in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter), parts)
+    # An empty bar comes first, so that a hit that is early on the first step of a groove has a place.
+    empty = np.zeros_like(windows[0][: codec.steps_per_bar])
+    placed = codec.join([empty, *parts.tokens], program=passage.program, name=name)
+    bar = _bar_ticks(placed)
+    ticks = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter) + parts.skip * bar
+    placed = _spread(placed, np.concatenate([ticks[:1] - bar, ticks]), np.concatenate([[1], parts.bars]), codec)
     tempos, metres = score.tempos.copy(), score.metres.copy()
     for table in (tempos, metres):
         table["tick"] = in_ticks(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
@@ -367,6 +371,19 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
         tempos=tempos if len(tempos) else np.array([(0, 120.0)], TEMPO),
         metres=metres if len(metres) else np.array([(0, 4, 4)], METRE),
     )
+
+
+def with_other_tracks(made: Score, piece: Score, replaced: Collection[int]) -> Score:
+    """Return a score that was made of a piece with the tracks of the piece after its own, but for those (indices) replaced."""
+    kept = [index for index in range(len(piece.tracks)) if index not in replaced]
+    place = np.zeros(len(piece.tracks), np.uint16)
+    place[kept] = np.arange(len(kept)) + len(made.tracks)
+    notes = piece.notes[np.isin(piece.notes["track"], kept)].copy()
+    notes["track"] = place[notes["track"]]
+    for column in ("start", "end"):
+        notes[column] = in_ticks(notes[column], piece.ticks_per_quarter, made.ticks_per_quarter)
+    tracks = (*made.tracks, *(piece.tracks[index] for index in kept))
+    return replace(made, notes=np.concatenate([made.notes, notes]), tracks=tracks)
 
 
 def in_sequence(
@@ -394,7 +411,7 @@ def in_sequence(
         parts = _joined(windows, bars, codec)
         score = codec.join(parts.tokens, program=program, name=name)
         ticks = (bars - 1) * _bar_ticks(score)
-        score = _spread(score, ticks[parts.row], parts)
+        score = _spread(score, ticks[parts.row] + parts.skip * _bar_ticks(score), parts.bars, codec)
     return replace(score, tempos=_tempos(ticks, qpm))
 
 
@@ -417,15 +434,16 @@ def in_ticks(ticks: NDArray[Any], old: int, new: int) -> Ints:
     return (ticks.astype(np.int64) * 2 * new + old) // (2 * old)
 
 
-def _spread(score: Score, target: Ints, parts: _Parts) -> Score:
-    """Move the joined parts of ``score`` apart: part i, without its skipped bars, to ``target[i]`` and those bars."""
+def _spread(score: Score, target: Ints, bars: Ints, codec: ScoreCodec) -> Score:
+    """Move the joined parts of ``score`` apart: part i, of ``bars[i]`` bars, to ``target[i]``."""
     bar = _bar_ticks(score)
-    begin = (np.cumsum(parts.bars) - parts.bars) * bar
-    shift = target + parts.skip * bar - begin
+    begin = (np.cumsum(bars) - bars) * bar
+    shift = target - begin
     notes = score.notes.copy()
     if len(notes):
-        part = np.searchsorted(begin, notes["start"], side="right") - 1
-        notes["start"] += shift[part]
+        early = bar // codec.steps_per_bar // 2  # a note may come up to half a step before its window
+        part = np.searchsorted(begin, notes["start"] + early, side="right") - 1
+        notes["start"] = np.maximum(0, notes["start"] + shift[part])
         notes["end"] += shift[part]
         if int(notes["end"].max()) > _MAX_TICK:
             raise MusaeError("the windows lie too far apart for a MIDI file")

@@ -12,19 +12,26 @@ import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.bundle import Description, describe, load_bundle
+from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.config import MixtureSettings
 from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
+from musicvae_lite.evaluation.attributes import WINDOWS, keep_vectors, learn_vectors
 from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
+from musicvae_lite.evaluation.grooves import evaluate_grooves
 from musicvae_lite.evaluation.pairs import Pair, find_pairs, read_pair
+from musicvae_lite.evaluation.paths import PAIRS, PathMeasures, measure_paths
 from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, evaluate_pictures
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
+from musicvae_lite.material.music import Examples
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
 from musicvae_lite.models import Autoencoder
+from musicvae_lite.models.sequence import SequenceAutoencoder
+from musicvae_lite.vectors import AttributeVectors
 
 _MIXTURES, _PERFORMANCES = 120, 20  # clips that are measured, and stretches that MIDI files are played for
 
@@ -40,12 +47,15 @@ class Evaluation:
         measures: of the model on it.
         codes: how good the codes are as embeddings, beside principal components; of pictures.
         others: measures on pictures of other kinds than the model was trained on, by kind.
+        grooves: what a groove model adds to drums, by task, and what it takes to do better; see
+            :func:`musicvae_lite.evaluation.grooves.evaluate_grooves`.
     """
 
     split: Split
     measures: Measures | PictureMeasures | SoundMeasures
     codes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    grooves: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -84,11 +94,7 @@ def evaluate(
         return _evaluate_pictures(description, folders, split, limit, where, seed, claims)
     if description.config.codec.kind == "sound":
         return _evaluate_sound(description, folders, limit, where, seed)
-    if not folders:
-        raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
-    corpus = Corpus.open(folders)
-    if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
-        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
+    corpus = _corpus(description, model, folders)
     chosen = _unseen(description, folders) if split == "auto" else split
     if split == "auto" and chosen == "valid" and not corpus.valid.any():
         chosen = "train"  # no song was held out: all that can be measured is what the model has seen
@@ -96,7 +102,88 @@ def evaluate(
     windows = windows[_spread(len(windows), limit)]
     if not len(windows):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed, codec=corpus.codec))
+    bundle, examples = load_bundle(model, where), Examples.of(windows, description.config)
+    measures = evaluate_windows(
+        bundle.model, windows, seed, codec=corpus.codec, inputs=examples.inputs, condition=examples.condition
+    )
+    grooves = {}
+    if isinstance(corpus.codec, GrooveCodec) and isinstance(bundle.model, SequenceAutoencoder):
+        train = corpus.split("train").windows
+        grooves = evaluate_grooves(bundle.model, windows, train, description.config, corpus.codec)
+    return Evaluation(chosen, measures, grooves=grooves)
+
+
+def evaluate_paths(
+    model: str | Path,
+    data: str | Path | Sequence[str | Path],
+    split: Split = "auto",
+    pairs: int = PAIRS,
+    device: str = "auto",
+    seed: int = 0,
+) -> tuple[Split, PathMeasures]:
+    """Measure a model's paths between windows of prepared corpora, beside blending the windows themselves.
+
+    Args:
+        model: shipped name or folder.
+        data: corpora; the n-gram model learns from their training songs.
+        split: part that the ends come from; ``auto``: the validation songs, or the training songs where none was held out.
+        pairs: of ends.
+        device: auto, cpu, cuda or mps.
+        seed: of the pairs and of the blending.
+
+    Returns:
+        The part that was used, and the measures.
+
+    Raises:
+        UsageError: unknown model or device, no music, no data, or a corpus of another codec.
+        NothingUsableError: fewer than two windows.
+        MusaeError: a damaged model or corpus.
+    """
+    where, description = resolve_device(device), describe(model)
+    if description.config.model.kind != "sequence":
+        raise UsageError(f"{model} is no model of music; paths are measured between windows of music")
+    corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
+    chosen: Split = ("valid" if corpus.valid.any() else "train") if split == "auto" else split
+    windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows
+    bundle = load_bundle(description.folder, where)
+    return chosen, measure_paths(bundle.model, corpus.codec, corpus.split("train").windows, windows, pairs, seed)
+
+
+def learn_attributes(
+    model: str | Path, data: str | Path | Sequence[str | Path], limit: int = WINDOWS, device: str = "auto", seed: int = 0
+) -> AttributeVectors:
+    """Learn attribute vectors of a model from the training windows of prepared corpora, and keep them in its folder.
+
+    Args:
+        model: shipped name or folder.
+        data: corpora; the effects of the vectors are measured on windows of their validation songs.
+        limit: windows to learn from.
+        device: auto, cpu, cuda or mps.
+        seed: of the choice of windows.
+
+    Raises:
+        UsageError: unknown model or device, no music, no data, or a corpus of another codec.
+        NothingUsableError: too few windows.
+        MusaeError: a damaged model or corpus, or the folder cannot be written.
+    """
+    where, description = resolve_device(device), describe(model)
+    if description.config.model.kind != "sequence":
+        raise UsageError(f"{model} is no model of music; attributes are those of windows of music")
+    corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
+    train, held_out = corpus.split("train").windows, corpus.split("valid").windows
+    vectors = learn_vectors(load_bundle(description.folder, where).model, corpus.codec, train, held_out, limit, seed)
+    keep_vectors(description, vectors)
+    return vectors
+
+
+def _corpus(description: Description, model: str | Path, folders: Sequence[Path]) -> Corpus:
+    """Open prepared corpora that fit a model of music."""
+    if not folders:
+        raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
+    corpus = Corpus.open(folders)
+    if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
+        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
+    return corpus
 
 
 def _evaluate_pictures(

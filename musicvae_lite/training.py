@@ -24,7 +24,7 @@ from musicvae_lite import __version__
 from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, load_weights, save_bundle
 from musicvae_lite.checkpoint import STATE, Progress, averaged_tensors, load_state, read_progress, save_state
 from musicvae_lite.codecs import build_codec
-from musicvae_lite.config import RunConfig
+from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
@@ -159,12 +159,24 @@ class _Run:
                 self._save()
             raise
         self._save()
-        if stopped:
+        if not stopped:
+            self._finish()
+        else:
             self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
         if self.log is not None:
             self.log.close()
         self.fabric.barrier()
         return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
+
+    def _finish(self) -> None:
+        """Add what is learned of a trained model; without it the model is whole, too."""
+        if self.rank == 0:
+            try:
+                said = self.material.finish(self.output, self.fabric.device, self.config.seed)
+                if said:
+                    self._send(Notice(self.progress.step, said, warning=False))
+            except MusaeError as error:
+                self._send(Notice(self.progress.step, str(error)))
 
     def _plan(self) -> str:
         millions = sum(p.numel() for p in self.parameters if p.requires_grad) / 1e6
@@ -319,7 +331,8 @@ class _Run:
     def _resume(self) -> None:
         path = self.output / STATE
         saved = read_progress(path)
-        _check_same_run(saved.run, self.progress.run)
+        # Settings that came after the run was started have their defaults.
+        _check_same_run(parse_config(saved.run, str(path)).model_dump(mode="json"), self.progress.run)
         if saved.corpora != self.progress.corpora:
             raise UsageError(f"{self.output}: was started on another corpus; --resume needs the same --data")
         if saved.step >= self.config.training.steps:

@@ -17,15 +17,15 @@ LAYERS = [
     {"objective", "devices"},
     {"media", "models", "codecs"},
     {"weaving"},
-    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning"},
+    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning", "vectors"},
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
-    {"blocks", "magenta", "passages", "results"},
+    {"blocks", "groove_passages", "magenta", "passages", "results"},
     {"picture_session", "sound_session", "arranging"},
-    {"session", "gallery"},
-    {"morphing"},
+    {"session", "gallery", "grooving"},
+    {"changing", "morphing"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -225,3 +225,39 @@ def test_steps_without_a_note_are_told(session):
     result = session.interpolate(melody(2), melody(2, first=70), steps=3)
     assert result.silent == tuple(n for n, score in enumerate(result, start=1) if not len(score.notes))
     assert "3 steps" in repr(result) and "latent size 4" in repr(session)
+
+
+def test_a_grid_goes_between_four_pieces(session):
+    corners = [melody(3, qpm, first=60 + qpm // 40) for qpm in (80, 120, 160, 200)]
+    result = session.grid(corners, size=3, bars=(None, 2, None, None))
+    mean, _ = session.encode_windows(np.concatenate([passage.windows for passage in result.inputs]))
+    assert result.columns == 3 and result.corners == (0, 2, 6, 8) and len(result) == 9
+    assert np.array_equal(result.latents[[0, 2, 6, 8]], mean)
+    assert np.array_equal(result.windows[[0, 2, 6, 8]], session.decode_windows(mean))
+    assert [round(step.qpm) for step in result] == [80, 100, 120, 120, 140, 160, 160, 180, 200]
+    assert result.labels[:4] == ("1-1", "1-2", "1-3", "2-1") and result.inputs[1].bars[0] == 2
+    for items, size in ((corners[:3], 3), (corners, 1)):
+        with pytest.raises(UsageError, match="a grid has"):
+            session.grid(items, size)
+
+
+def test_equal_tempos_stay_one(session):
+    piece = melody(2, 97.3)
+    assert len(session.interpolate(piece, melody(3, 97.3), steps=11).joined.tempos) == 1
+
+
+def test_similar_goes_from_the_prior_to_the_mean(session):
+    piece = melody(3, 90)
+    window = whole_melody(piece, session.codec, "tiny").windows[:1]
+    mean, _ = session.encode_windows(window)
+    same = session.similar(piece, 1, count=2, temperature=0)
+    assert np.array_equal(same.latents, mean.repeat(2, axis=0))
+    assert np.array_equal(same.windows, session.decode_windows(mean.repeat(2, axis=0)))
+    assert round(same.scores[0].qpm) == 90 and same.accuracy == pytest.approx((same.windows[0] == window[0]).mean())
+    unrelated, drawn = session.similar(piece, 0, count=3, seed=5, qpm=120), session.sample(3, seed=5)
+    assert [score.notes.tolist() for score in unrelated.scores] == [score.notes.tolist() for score in drawn]
+    near, far = (np.linalg.norm(session.similar(piece, s, count=8).latents - mean, axis=1).mean() for s in (0.9, 0.3))
+    assert near < far
+    for similarity, count in ((1.1, 1), (-0.1, 1), (float("nan"), 1), (0.5, 0)):
+        with pytest.raises(UsageError, match="similarity|count"):
+            session.similar(piece, similarity, count)

@@ -16,7 +16,7 @@ SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.siz
 
 def save_tiny_model(folder: Path, preset: str = "mel-2bar") -> Path:
     """Write a model of 4 latent numbers with random weights."""
-    return _save_random(folder, load_config(preset, SETTINGS))
+    return save_random(folder, load_config(preset, SETTINGS))
 
 
 #: Models of pictures of 8 x 8 pixels, by what is special about them.
@@ -40,7 +40,7 @@ PICTURE_MODELS = {
 def save_picture_model(folder: Path, special: str = "vae") -> Path:
     """Write a model of pictures with random weights; ``special`` is a key of :data:`PICTURE_MODELS`."""
     preset, *changes = PICTURE_MODELS[special]
-    return _save_random(folder, load_config(preset, changes))
+    return save_random(folder, load_config(preset, changes))
 
 
 def digits(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +51,7 @@ def digits(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(data[:count].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), labels[:count].astype(np.int64)
 
 
-def _save_random(folder: Path, config: RunConfig) -> Path:
+def save_random(folder: Path, config: RunConfig) -> Path:
     codec = build_codec(config.codec.model_dump())
     with torch.random.fork_rng():
         torch.manual_seed(1)

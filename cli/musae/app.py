@@ -19,10 +19,12 @@ from musicvae_lite.errors import MusaeError, suggest
 VERBS = {
     "interpolate": ("interpolate", "Turn one melody or picture into another in a few steps."),
     "reconstruct": ("reconstruct", "Write what a model makes of MIDI files, pictures or sound."),
+    "groove": ("groove", "Humanize drums, make a beat of taps, add a drum, transfer a groove."),
     "denoise": ("denoise", "Clean noisy recordings or pictures."),
     "sample": ("sample", "Make up new melodies or pictures."),
     "encode": ("latents", "Write the latent vectors of MIDI files or pictures as arrays."),
     "decode": ("latents", "Turn latent vectors back into MIDI files or pictures."),
+    "attribute": ("attribute", "Give a melody more or less of something: notes, syncopation ..."),
     "inspect": ("inspect", "Show what a model can use of files, and why not the rest."),
     "plot": ("plot", "Draw what a model of pictures has learned."),
     "prepare": ("prepare", "Make a training corpus from folders of MIDI files."),

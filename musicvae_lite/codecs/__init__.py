@@ -191,6 +191,15 @@ class ScoreCodec(Codec):
         same: NDArray[np.bool_] = (heard == given)[..., None]
         return same
 
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure what can be heard of windows, each attribute [N]; NaN where there is nothing to measure.
+
+        Formulas and units are in :mod:`musicvae_lite.codecs.attributes`.
+        """
+        from musicvae_lite.codecs.attributes import density
+
+        return {"density": density(self.onsets(windows).sum(2), self.steps_per_bar)}
+
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
         return ""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
+from musicvae_lite.codecs.attributes import density, shares, syncopations
 from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS, MAX_SCORE_BARS, silent_drops, track_report
 from musicvae_lite.errors import MusaeError, UsageError
@@ -324,6 +325,24 @@ class DrumsCodec(ScoreCodec):
         same: NDArray[np.bool_] = heard == given
         return same[..., None] if self.form == "tokens" else np.logical_and.reduce(same, axis=-1, keepdims=True)
 
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure windows: density counts every hit, syncopation is that of kick and snare together (the hi-hat fills the gaps).
+
+        ``hihat``, ``kick`` and ``snare`` are shares of all hits; see :mod:`musicvae_lite.codecs.attributes`.
+        """
+        roll = _unpack(windows, self.classes) if self.form == "tokens" else windows
+        names = ("closed hi-hat", "open hi-hat", "kick", "snare")
+        closed, opened, kick, snare = (roll[..., self._classes_of(name)].sum(2, dtype=np.int64) for name in names)
+        total = roll.sum(2, dtype=np.int64)
+        backbone = syncopations((kick > 0) | (snare > 0), self.steps_per_quarter, self.steps_per_bar)
+        hits = np.stack([closed + opened, kick, snare, total - closed - opened - kick - snare]).sum(2).T
+        each = dict(zip(("hihat", "kick", "snare"), shares(hits), strict=False))
+        return {"density": density(total, self.steps_per_bar), **backbone, **each}
+
+    def _classes_of(self, group: str) -> list[int]:
+        """Return the classes that belong to one of the 9 kinds of drums."""
+        return [index for index, pitches in enumerate(drum_pitches(self.classes)) if pitches[0] in GROUPS[group]]
+
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return zeros [N]: drums are not moved."""
         return np.zeros(len(windows), np.int8), np.zeros(len(windows), np.int8)
@@ -336,21 +355,30 @@ class DrumsCodec(ScoreCodec):
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say that there is no drum track, and how another is named; "" where there is one."""
-        if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
-            return ""
-        return "it has no drum track (channel 10); a track of drums on another channel can be named, as in --role drums=1"
+        return drum_advice(score, roles)
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why; all drum tracks share their windows."""
-        encoded = self.encode(score)
-        reports = []
-        for index, track in enumerate(score.tracks):
-            shared = encoded.origin.copy()
-            lost = sum(drop.count for drop in encoded.drops if drop.track == index and not drop.reason.startswith("window"))
-            if track.is_drum and lost < int((score.notes["track"] == index).sum()):
-                shared["track"] = index
-            reports.append(track_report(index, score, replace(encoded, origin=shared), self.bars))
-        return reports
+        return drum_reports(score, self.encode(score), self.bars)
+
+
+def drum_advice(score: Score, roles: Mapping[str, int] | None, option: str = "--role drums=1") -> str:
+    """Say that a score has no drum track, and by what option another is named; "" where there is one."""
+    if roles or any(track.is_drum for track in score.tracks) or not score.tracks:
+        return ""
+    return f"it has no drum track (channel 10); a track of drums on another channel can be named, as in {option}"
+
+
+def drum_reports(score: Score, encoded: Encoded, bars: int) -> list[TrackReport]:
+    """Say for every track what it gives to the windows of ``bars`` bars that all drum tracks share, and what was left out."""
+    reports = []
+    for index, track in enumerate(score.tracks):
+        shared = encoded.origin.copy()
+        lost = sum(drop.count for drop in encoded.drops if drop.track == index and not drop.reason.startswith("window"))
+        if track.is_drum and lost < int((score.notes["track"] == index).sum()):
+            shared["track"] = index
+        reports.append(track_report(index, score, replace(encoded, origin=shared), bars))
+    return reports
 
 
 def _unpack(bits: NDArray[Any], classes: int) -> NDArray[np.uint8]:

@@ -21,9 +21,12 @@ class Grid:
         steps_per_quarter: steps of a quarter note.
         steps_per_bar: steps of a bar; segments of another length do not fit.
         compound: whether the metre is compound (:func:`is_compound`); the other kind does not fit.
+        nearest: a note's segment is that of the step it is nearest to, which may begin after the note.
     """
 
-    def __init__(self, score: Score, steps_per_quarter: int, steps_per_bar: int, compound: bool = False) -> None:
+    def __init__(
+        self, score: Score, steps_per_quarter: int, steps_per_bar: int, compound: bool = False, nearest: bool = False
+    ) -> None:
         self.ticks_per_quarter, self.steps_per_quarter = score.ticks_per_quarter, steps_per_quarter
         self.segments = score.metre_segments()
         # A bar is 4 * numerator / denominator quarters; all of this stays in whole numbers.
@@ -36,9 +39,10 @@ class Grid:
         self.denominator = np.array([s.denominator for s in self.segments], np.int64)
         bars = -(-(self.end - self.start) * self.denominator // np.maximum(self.bar_ticks, 1))
         self.first_bar = np.cumsum(bars) - bars
-        starts = score.notes["start"]
+        starts, late = score.notes["start"], score.ticks_per_quarter if nearest else 0
+        double = 2 * steps_per_quarter  # half a step is a whole number of parts of a tick
         if len(self.segments) > 1:
-            self.segment = np.searchsorted(self.start, starts, side="right") - 1
+            self.segment = np.searchsorted(self.start * double, starts * double + late, side="right") - 1
         else:
             self.segment = np.zeros(len(starts), np.int64)
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, chosen_tracks
+from musicvae_lite.codecs.attributes import density, melodic, syncopations
 from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -369,6 +370,13 @@ class MelodyCodec(ScoreCodec):
         """Say at which steps of windows [N, T] a note starts, [N, T, 1]."""
         starts: NDArray[np.bool_] = (windows >= FIRST_NOTE)[..., None]
         return starts
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure windows [N, T]: see :mod:`musicvae_lite.codecs.attributes`."""
+        starts = windows >= FIRST_NOTE
+        pitches = np.where(starts, windows.astype(np.int64) + (self.min_pitch - FIRST_NOTE), -1)
+        rhythm = syncopations(starts, self.steps_per_quarter, self.steps_per_bar)
+        return {"density": density(starts, self.steps_per_bar), **rhythm, **melodic(pitches)}
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how many semitones each window [N, T] can move down (<= 0) and up (>= 0), int8 [N] each; 0, 0 for no notes."""

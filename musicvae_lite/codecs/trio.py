@@ -373,6 +373,12 @@ class TrioCodec(ScoreCodec):
         same: NDArray[np.bool_] = heard == given
         return same
 
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure the melody of windows, and as ``density_all`` the note starts of melody and bass and the hits of the drums."""
+        lines = [self.lines.attributes(windows[..., voice]) for voice in (0, 1)]
+        drums = self.drums.attributes(windows[..., 2])
+        return {**lines[0], "density_all": lines[0]["density"] + lines[1]["density"] + drums["density"]}
+
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far melody and bass can move together, int8 [N] each."""
         lines = windows[..., :2].reshape(len(windows), 2 * windows.shape[1]).astype(np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from musicvae_lite.codecs import ScoreCodec, score_codec
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.files import read_json
+
+#: Makes inputs of windows that are the examples (rows) of an epoch: (windows, rows [N], seed, epoch) to windows.
+MakeInputs = Callable[[NDArray[Any], NDArray[np.int64], int, int], NDArray[Any]]
 
 FORMAT = "musae-corpus"
 VERSION = 1
@@ -119,6 +122,7 @@ class Corpus:
         transpose: tuple[int, int] | None = (-5, 6),
         rank: int = 0,
         world: int = 1,
+        inputs: MakeInputs | None = None,
     ) -> Iterator[Batch]:
         """Yield the batches of one epoch: all windows in random order, what is left over at the end dropped.
 
@@ -131,6 +135,7 @@ class Corpus:
             transpose: semitones (first, last) to draw a transposition from, within each window's own limits; None for none.
             rank: which slice of every batch to give, 0 to world - 1.
             world: number of slices.
+            inputs: makes what the encoder sees; default the windows themselves.
 
         Raises:
             MusaeError: if there are fewer windows than ``size``.
@@ -141,10 +146,17 @@ class Corpus:
         if len(self) < size:
             advice = f"prepare more files or set a batch of {len(self)} or less" if len(self) else "prepare more files"
             raise MusaeError(f"the corpus has {len(self)} windows here, fewer than one batch of {size}; {advice}")
-        return self._batches(size, seed, epoch, transpose, rank, world)
+        return self._batches(size, seed, epoch, transpose, rank, world, inputs)
 
     def _batches(
-        self, size: int, seed: int, epoch: int, transpose: tuple[int, int] | None, rank: int, world: int
+        self,
+        size: int,
+        seed: int,
+        epoch: int,
+        transpose: tuple[int, int] | None,
+        rank: int,
+        world: int,
+        inputs: MakeInputs | None,
     ) -> Iterator[Batch]:
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
         order = generator.permutation(len(self))
@@ -159,7 +171,7 @@ class Corpus:
                 high = np.clip(self.high[rows].astype(np.int64), 0, max(transpose[1], 0))
                 semitones = low + np.floor(draw[start : start + share] * (high - low + 1)).astype(np.int64)
                 x = self.codec.transpose(x, semitones)
-            yield Batch(x, x)
+            yield Batch(x if inputs is None else inputs(x, rows, seed, epoch), x)
 
 
 def distinct(windows: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.int64]:

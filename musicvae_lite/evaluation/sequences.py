@@ -14,6 +14,7 @@ from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.melody import MelodyCodec
 from musicvae_lite.latent import active_units
 from musicvae_lite.models import Autoencoder, Batch
+from musicvae_lite.models.inputs import as_events
 from musicvae_lite.noise import Noise
 from musicvae_lite.objective import NATS_PER_BIT
 
@@ -56,11 +57,24 @@ class Measures:
 
 @torch.inference_mode()
 def evaluate_windows(
-    model: Autoencoder, windows: NDArray[Any], seed: int = 0, batch_size: int = 256, codec: ScoreCodec | None = None
+    model: Autoencoder,
+    windows: NDArray[Any],
+    seed: int = 0,
+    batch_size: int = 256,
+    codec: ScoreCodec | None = None,
+    inputs: NDArray[Any] | None = None,
+    condition: NDArray[Any] | None = None,
 ) -> Measures:
     """Measure ``model`` on windows [N, T] or [N, T, K]; the draws depend on ``seed`` and the order of the windows alone.
 
-    ``codec`` says what starts where; default: melodies.
+    Args:
+        model: of sequences.
+        windows: what it should give.
+        seed: of the draws.
+        batch_size: windows that run together.
+        codec: says what starts where; default: of melodies.
+        inputs: what the encoder sees, of the same shape; default the windows.
+        condition: control input [N, T, C], of a model that needs one.
 
     Raises:
         ValueError: if there is no window.
@@ -74,9 +88,11 @@ def evaluate_windows(
     sums: dict[str, NDArray[np.float64]] = {}
     means: list[Tensor] = []
     for start in range(0, len(windows), batch_size):
-        rows = windows[start : start + batch_size].astype(np.int64)
-        tokens = torch.from_numpy(rows).to(device)
-        mean, terms = _measure_batch(model, Batch(tokens, tokens), rows, codec, Noise(seed, start))
+        part = slice(start, start + batch_size)
+        target = as_events(windows[part]).to(device)
+        x = target if inputs is None else as_events(inputs[part]).to(device)
+        told = None if condition is None else torch.from_numpy(condition[part]).to(device)
+        mean, terms = _measure_batch(model, Batch(x, target, condition=told), codec, Noise(seed, start))
         means.append(mean)
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + np.asarray(value, np.float64)
@@ -98,19 +114,17 @@ def evaluate_windows(
     )
 
 
-def _measure_batch(
-    model: Autoencoder, batch: Batch, rows: NDArray[np.int64], codec: ScoreCodec, noise: Noise
-) -> tuple[Tensor, dict[str, Any]]:
+def _measure_batch(model: Autoencoder, batch: Batch, codec: ScoreCodec, noise: Noise) -> tuple[Tensor, dict[str, Any]]:
     """Return the posterior means [B, Z] and sums over the batch of each measure, those of steps for each voice."""
     latent = model.encode(batch)
-    length = batch.target.shape[1]
+    rows, length, told = batch.target.cpu().numpy(), batch.target.shape[1], batch.condition
     sampled = latent.sample(noise)
 
     def right(heard: Tensor) -> NDArray[np.bool_]:
         return codec.right(heard.cpu().numpy(), rows)
 
-    greedy = right(model.decode(latent.mean, length))
-    drawn = right(model.decode(sampled, length, temperature=1.0, noise=noise))
+    greedy = right(model.decode(latent.mean, length, condition=told))
+    drawn = right(model.decode(sampled, length, temperature=1.0, noise=noise, condition=told))
     starts = codec.onsets(rows)
     return latent.mean.float(), {
         "nll": model.nll(sampled, batch).sum().item(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.config import RunConfig, SequenceModel, parse_config
+from musicvae_lite.config import GrooveSettings, RunConfig, SequenceModel, parse_config
 from musicvae_lite.errors import UsageError
 from musicvae_lite.magenta.source import CheckpointError, Weights
 
@@ -133,6 +133,8 @@ def _as_magenta(model: SequenceModel) -> bool:
         and not model.decoder.plan_size
         and not model.decoder.position_size
     )
+    if model.likelihood.kind == "groove":
+        plain &= model.likelihood == GrooveSettings()
     if model.decoder.kind == "hierarchical":
         plain &= model.decoder.carry and not model.decoder.conductor_plan
     return plain

@@ -68,6 +68,14 @@ class Material(ABC):
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure a model on the held-out part, on the device where it is; the same examples every time."""
 
+    def finish(self, folder: Path, device: torch.device, seed: int) -> str:  # noqa: B027 (most kinds have nothing to add)
+        """Add to the folder of a trained model what is learned of it when the run has ended; return what to say of that.
+
+        Raises:
+            MusaeError: it cannot be learned or written; the model is whole without it.
+        """
+        return ""
+
     @abstractmethod
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or [H, W, 3]."""

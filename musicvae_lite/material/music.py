@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.bundle import load_bundle
+from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.config import RunConfig
+from musicvae_lite.corpora.groove_inputs import GrooveInputs, told
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.errors import UsageError
+from musicvae_lite.evaluation.attributes import keep_vectors, learn_vectors
 from musicvae_lite.evaluation.sequences import evaluate_windows
 from musicvae_lite.material import Material, Measured
 from musicvae_lite.models import Autoencoder, Batch
+from musicvae_lite.models.inputs import as_events
 from musicvae_lite.view import roll_image
 
 _NO_SONG_HELD_OUT = (
@@ -23,6 +29,29 @@ _NO_SONG_HELD_OUT = (
     "prepare more files, or with --valid-fraction 0.2 --overwrite"
 )
 _SHOWN = 8
+_MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no input is both learned from and measured on
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Windows to measure on, as a model of a run sees them.
+
+    Attributes:
+        windows: what is asked for [N, T] or [N, T, K].
+        inputs: what the encoder sees, same shape.
+        condition: the control input [N, T, C], or None.
+    """
+
+    windows: NDArray[Any]
+    inputs: NDArray[Any]
+    condition: NDArray[Any] | None
+
+    @classmethod
+    def of(cls, windows: NDArray[Any], config: RunConfig) -> Examples:
+        """Make the examples of windows, the same ones every time."""
+        inputs, rows = GrooveInputs(config.data.inputs), np.arange(len(windows))
+        shown = inputs(windows, rows, 0, _MEASURED_EPOCH) if len(windows) else windows
+        return cls(windows, shown, told(windows, config))
 
 
 class MusicMaterial(Material):
@@ -32,11 +61,12 @@ class MusicMaterial(Material):
 
     def __init__(self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
-        self.codec = corpus.codec
-        self.transpose = config.data.transpose
+        self.codec: ScoreCodec = corpus.codec
+        self.config, self.transpose = config, config.data.transpose
+        self.inputs = GrooveInputs(config.data.inputs) if config.data.inputs else None
         self.held_out = bool(len(valid))
         self.notice = "" if self.held_out else _NO_SONG_HELD_OUT
-        self.valid = _choose(valid if len(valid) else self.train, config.training.valid_windows)
+        self.valid = Examples.of(_choose(valid if len(valid) else self.train, config.training.valid_windows), config)
         self.fingerprints = [str(manifest["fingerprint"]) for manifest in manifests]
         self.sources = [
             {"name": name, "windows": facts["distinct"], "rights": manifest.get("rights", "")}
@@ -54,7 +84,7 @@ class MusicMaterial(Material):
         """
         if not sources:
             raise UsageError(f"{config.name} learns from a prepared corpus; name it with --data ('musae prepare' makes one)")
-        if config.model.kind == "sequence" and config.model.control_size:
+        if config.model.kind == "sequence" and config.model.control_size and config.codec.kind != "groove":
             raise UsageError(
                 f"{config.name} is told of {config.model.control_size} control numbers a step; no corpus has them yet"
             )
@@ -68,21 +98,36 @@ class MusicMaterial(Material):
 
     def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the windows of one epoch, transposed at random; see :meth:`Material.batches`."""
-        for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world):
-            tokens = torch.from_numpy(arrays.x).to(device).long()
-            yield Batch(tokens, tokens)
+        for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world, self.inputs):
+            target = as_events(arrays.target).to(device)
+            x = target if arrays.x is arrays.target else as_events(arrays.x).to(device)
+            condition = told(arrays.target, self.config)
+            yield Batch(x, target, condition=None if condition is None else torch.from_numpy(condition).to(device))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on held-out windows; see :class:`musicvae_lite.evaluation.sequences.Measures`."""
-        measures = evaluate_windows(model, self.valid, seed=seed, codec=self.codec)
+        held_out = self.valid
+        measures = evaluate_windows(
+            model, held_out.windows, seed=seed, codec=self.codec, inputs=held_out.inputs, condition=held_out.condition
+        )
         return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
+
+    def finish(self, folder: Path, device: torch.device, seed: int) -> str:
+        """Learn attribute vectors from up to :data:`~musicvae_lite.evaluation.attributes.WINDOWS` training windows."""
+        bundle = load_bundle(folder, device)
+        probes = self.valid.windows if self.held_out else None
+        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed)
+        keep_vectors(bundle.description, vectors)
+        return f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
 
     @torch.inference_mode()
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show piano rolls: windows above, what the model makes of them below."""
-        windows = self.valid[:_SHOWN]
-        tokens = torch.from_numpy(windows.astype(np.int64)).to(next(model.parameters()).device)
-        heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
+        device = next(model.parameters()).device
+        windows, inputs = self.valid.windows[:_SHOWN], as_events(self.valid.inputs[:_SHOWN]).to(device)
+        condition = None if self.valid.condition is None else torch.from_numpy(self.valid.condition[:_SHOWN]).to(device)
+        mean = model.encode(Batch(inputs, inputs, condition=condition)).mean
+        heard = model.decode(mean, inputs.shape[1], condition=condition)
         return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])
 
 

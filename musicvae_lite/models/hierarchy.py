@@ -26,8 +26,9 @@ class HierarchicalEncoder(nn.Module):
         levels: steps of a segment, then segments (of segments ...).
         sizes: hidden size of each layer, per direction; the same at every level.
         readout: of each level, as at :class:`~musicvae_lite.models.lstm.LstmEncoder`.
-        readout_size: numbers a step, for ``steps``.
+        readout_size: numbers a step, for ``steps``; one for all levels, or one each.
         control_size: numbers a step of the control input C.
+        skip: for ``steps``: what is read of a segment at an upper level is read of its input, too, past the LSTM.
     """
 
     def __init__(
@@ -36,21 +37,25 @@ class HierarchicalEncoder(nn.Module):
         levels: Sequence[int],
         sizes: Sequence[int],
         readout: Readout = "final",
-        readout_size: int = 32,
+        readout_size: int | Sequence[int] = 32,
         control_size: int = 0,
         dropout: float = 0.0,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         self.tokens = events
         self.lengths = tuple(levels)
+        self.skip = skip
         self.levels, self.projects = nn.ModuleList(), nn.ModuleList()
         inputs = events.size + control_size
-        for length in levels:
+        readouts = [readout_size] * len(levels) if isinstance(readout_size, int) else readout_size
+        for length, size in zip(levels, readouts, strict=True):
             stack = LstmStack(inputs, sizes, bidirectional=True, dropout=dropout)
             self.levels.append(stack)
             if readout == "steps":
-                self.projects.append(nn.Linear(stack.output_size, readout_size))
-            inputs = length * readout_size if readout == "steps" else stack.output_size
+                seen = stack.output_size + (inputs if skip and len(self.levels) > 1 else 0)
+                self.projects.append(nn.Linear(seen, size))
+            inputs = length * size if readout == "steps" else stack.output_size
         self.output_size = inputs
 
     def forward(self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None) -> Tensor:
@@ -67,7 +72,8 @@ class HierarchicalEncoder(nn.Module):
                 # A segment after the end is read as one step; the level above does not look at it.
                 inside = (length.unsqueeze(1) - begin).clamp(1, steps).flatten()
                 length = -(-length // steps)
-            x = summary(stack, project, x.reshape(batch * segments, steps, -1), inside, steps).view(batch, segments, -1)
+            x = x.reshape(batch * segments, steps, -1)
+            x = summary(stack, project, x, inside, steps, skip=self.skip and index > 0).view(batch, segments, -1)
         return x.flatten(1)
 
     def _stacks(self) -> list[LstmStack]:
@@ -125,13 +131,14 @@ class HierarchicalDecoder(nn.Module):
     as one batch, and drawing does so too unless ``carry``.
 
     Args:
-        core: decoder of one segment; its latent size is the last of ``conductor``.
+        core: decoder of one segment; its latent size is the last of ``conductor``, with ``skip`` plus ``plan_size``.
         latent_size: Z.
         segments: S.
         steps: L.
         conductor: hidden sizes of the conductor's LSTM layers.
         plan_size: size of a vector that the conductor gets for each segment by a linear map of z; 0: it gets zeros (MusicVAE).
         carry: the first step of a segment sees the last event of the one before it (MusicVAE); otherwise it sees nothing.
+        skip: the vector of a segment ends with its plan, so that z reaches the segment past the conductor, too.
     """
 
     def __init__(
@@ -144,9 +151,10 @@ class HierarchicalDecoder(nn.Module):
         plan_size: int = 0,
         carry: bool = True,
         dropout: float = 0.0,
+        skip: bool = False,
     ) -> None:
         super().__init__()
-        self.segments, self.steps, self.carry = segments, steps, carry
+        self.segments, self.steps, self.carry, self.skip = segments, steps, carry, skip
         self.plan = nn.Linear(latent_size, segments * plan_size) if plan_size else None
         self.conductor = LstmStack(plan_size or 1, conductor, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(conductor))
@@ -158,7 +166,7 @@ class HierarchicalDecoder(nn.Module):
         batch = len(z)
         inputs = z.new_zeros(batch, self.segments, 1) if self.plan is None else self.plan(z).view(batch, self.segments, -1)
         outputs, _ = self.conductor(inputs, initial_state(self.start, z, self.conductor.sizes))
-        embeddings: Tensor = outputs
+        embeddings: Tensor = torch.cat([outputs, inputs], -1) if self.skip else outputs
         return embeddings
 
     def run(

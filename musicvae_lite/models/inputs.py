@@ -1,16 +1,25 @@
 """Events to vectors: what an encoder or a decoder sees of one step.
 
-An event is the content of a step: one class, several classes (a trio), or bits (a roll). Letters in shapes: K numbers of an
-event.
+An event is the content of a step: one class, several classes (a trio), bits (a roll) or other numbers (a groove). Letters in
+shapes: K numbers of an event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+def as_events(windows: NDArray[Any]) -> Tensor:
+    """Return windows as a tensor of events: int64 for classes and bits, float32 for other numbers."""
+    wanted = np.float32 if np.issubdtype(windows.dtype, np.floating) else np.int64
+    return torch.from_numpy(windows.astype(wanted))
 
 
 class TokenInput(nn.Module):
@@ -74,7 +83,7 @@ class JointInput(nn.Module):
 
 
 class RollInput(nn.Module):
-    """Bits as they are; with ``silence`` one more, 1 where no other is.
+    """Bits (or other numbers) as they are; with ``silence`` one bit more, 1 where no other is.
 
     Attributes:
         size: numbers of a vector.
@@ -90,7 +99,7 @@ class RollInput(nn.Module):
         self.register_buffer("none", torch.zeros(bits, dtype=torch.long), persistent=False)
 
     def forward(self, events: Tensor) -> Tensor:
-        """Return [B, T, size] for bits [B, T, K]; any leading shape will do."""
+        """Return [B, T, size] for bits or numbers [B, T, K]; any leading shape will do."""
         bits = events.float()
         return torch.cat([bits, (bits.sum(-1, keepdim=True) == 0).float()], -1) if self.silence else bits
 

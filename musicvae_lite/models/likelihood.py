@@ -119,8 +119,70 @@ class Nade(nn.Module):
         return torch.stack(bits, -1).long()
 
 
+class Groove(nn.Module):
+    """Hits, velocities and offsets of K drums a step (GrooVAE, Gillick et al. 2019).
+
+    A hit is 1 with the probability of its logit's sigmoid. Velocity and offset are normal variables about the sigmoid and the
+    tanh of their outputs, each with one standard deviation for all; their nats leave out the constant ``log(scale sqrt(2 pi))``.
+    So the scale sqrt(1/2) gives Magenta's loss: the cross-entropy of the hits plus the squared errors of the rest, where no
+    drum is hit too. Smaller scales make the model care more for velocity and timing.
+
+    Args:
+        drums: K.
+        velocity_scale: standard deviation of velocities (0 to 1).
+        offset_scale: standard deviation of offsets (-1 to 1).
+        hits_only: velocity and offset count only where the target has a hit, so that they are what is expected of a hit, not
+            that times its probability (Magenta); what is drawn has none where there is no hit.
+
+    Attributes:
+        size: number of decoder outputs per step, 3 K.
+    """
+
+    def __init__(self, drums: int, velocity_scale: float = 0.5**0.5, offset_scale: float = 0.5**0.5, hits_only: bool = False):
+        super().__init__()
+        self.drums, self.hits_only = drums, hits_only
+        self.velocity_scale, self.offset_scale = velocity_scale, offset_scale
+        self.size = 3 * drums
+
+    def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return [B, T] nats for outputs and targets [B, T, 3 K]; computed in float32, with Magenta's 1e-7 in the logarithms."""
+        logits, velocity, offset = self._means(outputs)
+        hit, true_velocity, true_offset = target.float().chunk(3, -1)
+        lit = torch.sigmoid(logits)
+        nats = -hit * torch.log(lit + _EPSILON) - (1 - hit) * torch.log(1 - lit + _EPSILON)
+        rest = 0.5 * ((velocity - true_velocity) / self.velocity_scale).square()
+        rest = rest + 0.5 * ((offset - true_offset) / self.offset_scale).square()
+        return (nats + (rest * hit if self.hits_only else rest)).sum(-1)
+
+    def sample(self, outputs: Tensor, temperature: float, noise: Noise | None, given: Tensor | None = None) -> Tensor:
+        """Draw steps [B, 3 K], outputs [B, 3 K]: hits alone are drawn; temperature 0 takes those likelier than not.
+
+        ``given`` [B, 3 K] holds the numbers that are not to be drawn, NaN for the others.
+
+        Raises:
+            ValueError: if there is a temperature but no noise to draw with.
+        """
+        logits, velocity, offset = self._means(outputs)
+        if temperature <= 0:
+            hit = logits > 0
+        elif noise is None:
+            raise ValueError("drawing at a temperature above 0 needs noise")
+        else:
+            hit = noise.uniform(logits.shape, logits.device) < torch.sigmoid(logits / temperature)
+        step = torch.cat([hit.float(), velocity, offset], -1)
+        if given is not None:
+            step = torch.where(given.isnan(), step, given.float())
+        return step * (step[..., : self.drums] > 0).repeat(1, 3) if self.hits_only else step
+
+    def _means(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, velocity, offset = outputs.float().chunk(3, -1)
+        return logits, torch.sigmoid(velocity), torch.tanh(offset)
+
+
+_EPSILON = 1e-7
+
 #: What may stand at the end of a sequence decoder.
-StepLikelihood = Categorical | Joint | Nade
+StepLikelihood = Categorical | Joint | Nade | Groove
 
 
 class Bernoulli(nn.Module):

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from musicvae_lite.models import FORCED, Teacher
 from musicvae_lite.models.inputs import EventInput
-from musicvae_lite.models.likelihood import StepLikelihood
+from musicvae_lite.models.likelihood import Groove, StepLikelihood
 from musicvae_lite.noise import Noise
 
 State = list[tuple[Tensor, Tensor]]
@@ -115,15 +115,22 @@ def _start_weights(layer: nn.Module) -> None:
                 parameter.requires_grad_(False)
 
 
-def summary(stack: LstmStack, project: nn.Linear | None, x: Tensor, length: Tensor | None, steps: int) -> Tensor:
+def summary(
+    stack: LstmStack, project: nn.Linear | None, x: Tensor, length: Tensor | None, steps: int, skip: bool = False
+) -> Tensor:
     """Return one vector for each sequence x [B, T, D], T up to ``steps``.
 
-    It is the last state of each direction, or, with ``project``, what the map makes of the outputs of all ``steps`` steps.
+    It is the last state of each direction, or, with ``project``, what the map makes of the outputs of all ``steps`` steps
+    (with ``skip`` each followed by its input).
     """
     outputs, state = stack(x, length=length)
     if project is None:
         top: Tensor = state[-1][0]
         return top
+    if skip:
+        if length is not None:
+            x = x * (torch.arange(x.shape[1], device=x.device) < length.unsqueeze(1)).unsqueeze(-1)
+        outputs = torch.cat([outputs, x], -1)
     read: Tensor = project(outputs)
     return F.pad(read, (0, 0, 0, steps - read.shape[1])).flatten(1)
 
@@ -256,14 +263,21 @@ class LstmDecoder(nn.Module):
         noise: Noise | None = None,
         control: Tensor | None = None,
         first: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B, length, K])."""
+        """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B, length, K]).
+
+        ``given`` is described at :meth:`musicvae_lite.models.likelihood.Groove.sample`; [B, length, K].
+        """
         fixed = torch.cat(self._fixed(z, length, control), -1)
         state, events = initial_state(self.start, z, self.stack.sizes), []
         event = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape) if first is None else first
         for t in range(length):
             output, state = self._step(event, fixed[:, t], state)
-            event = self.likelihood.sample(output, temperature, noise)
+            if given is not None and isinstance(self.likelihood, Groove):
+                event = self.likelihood.sample(output, temperature, noise, given[:, t])
+            else:
+                event = self.likelihood.sample(output, temperature, noise)
             events.append(event)
         return torch.stack(events, dim=1)
 

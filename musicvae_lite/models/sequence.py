@@ -13,7 +13,7 @@ from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.models.head import PosteriorHead
 from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
 from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
-from musicvae_lite.models.likelihood import Categorical, Joint, Nade, StepLikelihood
+from musicvae_lite.models.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
 from musicvae_lite.models.lstm import LstmDecoder, LstmEncoder
 from musicvae_lite.noise import Noise
 
@@ -27,7 +27,7 @@ Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
 class SequenceAutoencoder(Autoencoder):
     """Encoder, posterior head and decoder of sequences of events.
 
-    An event is one class, or K of them; sequences are [B, T] or [B, T, K] accordingly.
+    An event is one class, or K of them (or K numbers); sequences are [B, T] or [B, T, K] accordingly.
 
     Attributes:
         control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
@@ -76,9 +76,21 @@ class SequenceAutoencoder(Autoencoder):
         temperature: float = 0.0,
         noise: Noise | None = None,
         condition: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """Return events [B, length] (or [B, length, K])."""
-        return self.decoder.sample(z, length, temperature, noise, self._control(condition))
+        """Return events [B, length] (or [B, length, K]).
+
+        ``given`` [B, length, K] holds the numbers of a groove that are known, NaN for the others: those go with them.
+
+        Raises:
+            ValueError: the model cannot be given anything.
+        """
+        control = self._control(condition)
+        if given is None:
+            return self.decoder.sample(z, length, temperature, noise, control)
+        if not isinstance(self.decoder, LstmDecoder) or not isinstance(self.decoder.likelihood, Groove):
+            raise ValueError("only a groove model with one decoder can be given a part of what it decodes")
+        return self.decoder.sample(z, length, temperature, noise, control, given=given)
 
     def _control(self, condition: Tensor | None) -> Tensor | None:
         """Check the control input.
@@ -119,12 +131,16 @@ class _Events:
     def input(self, token_size: int | None, silence: bool = False) -> EventInput:
         if self.likelihood.kind == "nade":
             return RollInput(len(self.sizes), silence)
+        if self.likelihood.kind == "groove":
+            return RollInput(len(self.sizes))
         parts = [TokenInput(size, token_size, self.table) for size in self.sizes]
         return parts[0] if len(parts) == 1 else JointInput(parts)
 
     def output(self) -> StepLikelihood:
         if self.likelihood.kind == "nade":
             return Nade(len(self.sizes), self.likelihood.size)
+        if self.likelihood.kind == "groove":
+            return Groove(len(self.sizes) // 3, **self.likelihood.model_dump(exclude={"kind"}))
         return Categorical(self.sizes[0]) if len(self.sizes) == 1 else Joint(self.sizes)
 
 
@@ -132,7 +148,9 @@ def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: Seq
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
     if settings.kind == "hierarchical":
-        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, settings.readout, settings.readout_size, *more)
+        return HierarchicalEncoder(
+            inputs, settings.levels, settings.sizes, settings.readout, settings.readout_size, *more, settings.skip
+        )
     return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
 
 
@@ -141,7 +159,7 @@ def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: Seq
         return _core(settings, events, config.latent_size, steps, config)
     segments, length = settings.levels
     return HierarchicalDecoder(
-        _core(settings, events, settings.conductor[-1], length, config),
+        _core(settings, events, settings.conductor[-1] + settings.conductor_plan * settings.skip, length, config),
         config.latent_size,
         segments,
         length,
@@ -149,6 +167,7 @@ def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: Seq
         plan_size=settings.conductor_plan,
         carry=settings.carry,
         dropout=config.dropout,
+        skip=settings.skip,
     )
 
 

@@ -66,11 +66,14 @@ def test_closed_pipe_is_no_error():
 def test_every_verb_has_examples_and_the_common_options(musae, verb):
     run = musae(verb, "--help")
     assert run.code == 0 and f"musae {verb}" in run.out.split("Examples:")[1]
-    assert all(option in run.out for option in ("--json", "--quiet", "--verbose"))
     group = cli
     assert isinstance(group, Verbs)
     command = group.get_command(click.Context(group), verb)
     assert command is not None and command.name == verb
+    own = [[verb, name] for name in command.commands] if isinstance(command, click.Group) else [[verb]]
+    for names in own:
+        text = musae(*names, "--help").out
+        assert all(option in text for option in ("--json", "--quiet", "--verbose"))
 
 
 @pytest.mark.parametrize("verb", ["interpolate", "reconstruct", "denoise", "sample", "encode", "decode"])

@@ -15,6 +15,7 @@ from musicvae_lite.magenta.crc32c import crc32c, masked
 from musicvae_lite.magenta.source import CheckpointError
 from musicvae_lite.magenta.tensorflow import read_tensorflow
 from musicvae_lite.models import Batch
+from tests.grooves import windows
 from tests.models import magenta_reference as reference
 from tests.models.magenta_variables import CASES, variables, with_optimiser
 from tests.models.tf_writer import block, entry, field, table, write_checkpoint
@@ -309,6 +310,33 @@ def test_weights_of_magenta_js(small, tmp_path, quantise, tolerance):
     model = mv.load(tmp_path / "out", device="cpu").model
     found = model.decoder.output.weight.detach().numpy()
     np.testing.assert_allclose(found, small["decoder/output_projection/kernel"].T, atol=tolerance)
+
+
+@pytest.mark.parametrize(("preset", "control"), [("groovae_2bar_humanize", 0), ("groovae_2bar_hits_control_tfds", 9)])
+def test_grooves_of_both_kinds_of_checkpoint(tmp_path, monkeypatch, preset, control):
+    monkeypatch.setitem(CASES, preset, (27, [27], control, False, False, 0))
+    v = variables(preset, encoder=(4,), decoder=(5, 3))
+    write_tfjs(tmp_path / "js", v)
+    write_checkpoint(tmp_path / PREFIX, v)
+    rows = windows(3)
+    found = []
+    for number, path in enumerate((tmp_path / "js", tmp_path / PREFIX)):
+        (tmp_path / str(number)).mkdir()
+        session = same(path, v, tmp_path / str(number), preset)
+        assert session.model.control_size == control
+        mean, _ = session.encode_windows(rows)
+        found.append(session.decode_windows(mean, condition=rows[..., :9] if control else None))
+    np.testing.assert_array_equal(*found)
+    with pytest.raises(CheckpointError, match="does not fit the preset"):
+        other = {0: "groovae_2bar_hits_control_tfds", 9: "groovae_2bar_humanize"}[control]
+        mv.import_magenta(tmp_path / PREFIX, other, tmp_path / "no")
+
+
+def test_our_own_preset_is_none_of_magentas(tmp_path, monkeypatch):
+    monkeypatch.setitem(CASES, "groovae_2bar_humanize", (27, [27], 0, False, False, 0))
+    write_checkpoint(tmp_path / PREFIX, variables("groovae_2bar_humanize", encoder=(4,), decoder=(5,)))
+    with pytest.raises(UsageError, match="has parts"):
+        mv.import_magenta(tmp_path / PREFIX, "groove-2bar", tmp_path / "out")
 
 
 def test_manifests_that_lie(small, tmp_path):

@@ -49,7 +49,7 @@ def encode(
     output: str,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], dict[str, int]],
+    roles: tuple[dict[str, int], ...],
     every_window: bool,
     label: int | None,
     model: str,

@@ -1,0 +1,221 @@
+"""``musae groove`` and its verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from musae.options import (
+    FILE,
+    Console,
+    console_options,
+    examples,
+    for_each,
+    model_options,
+    numbers_each,
+    output_option,
+    temperature_option,
+)
+
+if TYPE_CHECKING:
+    from musicvae_lite.config import RunConfig
+    from musicvae_lite.grooving import Grooved
+    from musicvae_lite.passages import Passage
+    from musicvae_lite.session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DEFAULT = "groove-2bar"
+_EPILOG = examples(
+    "musae groove humanize beat.mid                       beat.humanized.mid",
+    "musae groove humanize song.mid --keep-tracks         with the other instruments",
+    "musae groove tap taps.mid                            taps.beat.mid: a whole kit to a tapped rhythm",
+    "musae groove add beat.mid                            beat.added.mid: with a closed hi-hat",
+    "musae groove add beat.mid --drum ride",
+    "musae groove transfer funk.mid beat.mid              beat.grooved.mid: beat.mid played as funk.mid is",
+)
+
+
+@click.group(epilog=_EPILOG, subcommand_metavar="VERB ...")
+def groove() -> None:
+    """Give drums velocities and timing, or more drums.
+
+    The drum tracks (channel 10) of a file are read over its whole length, on the grid of the model: of a drum the loudest hit
+    at each step. One track of drums comes out, with the tempos of the file.
+    """
+
+
+def _options(function: F) -> F:
+    """Add what all verbs here have but inputs, output and track."""
+    keep = click.option("--keep-tracks", is_flag=True, help="Write the other tracks of the file, too.")
+    return keep(temperature_option(0.0)(model_options(_DEFAULT)(console_options(function))))
+
+
+def _files(kind: str) -> Callable[[F], F]:
+    """Add inputs, output and track of a verb that writes FILE.KIND.mid for each file."""
+
+    def decorate(function: F) -> F:
+        track = click.option(
+            "--track", type=click.IntRange(1), metavar="N", help="Track of the drums, of any channel. [default: all drum tracks]"
+        )
+        output = output_option(f"Folder (DIR/) for FILE.mid each, or the one file. [default: FILE.{kind}.mid here]")
+        return click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")(output(track(function)))
+
+    return decorate
+
+
+@groove.command()
+@_files("humanized")
+@_options
+def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
+    """Play drums as a drummer would: new velocities and timing.
+
+    What is hit where stays as it is; velocities and timing that the file has are not heard.
+    """
+    from musicvae_lite.corpora.groove_inputs import HUMANIZE
+    from musicvae_lite.groove_passages import check_task
+
+    def do(session: Session, passage: Passage) -> Grooved:
+        from musicvae_lite.grooving import humanize
+
+        return humanize(session, passage, track, values["temperature"])
+
+    return _each(files, track, "humanized", lambda config, name: check_task(config, name, HUMANIZE), do, **values)
+
+
+@groove.command()
+@_files("beat")
+@_options
+def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
+    """Make a beat of a tapped rhythm.
+
+    When it was tapped counts, not on what: all notes of the drum tracks, or of the track that is named.
+    """
+    from musicvae_lite.corpora.groove_inputs import TAP
+    from musicvae_lite.groove_passages import check_task
+
+    def do(session: Session, passage: Passage) -> Grooved:
+        from musicvae_lite.grooving import tap
+
+        return tap(session, passage, track, values["temperature"])
+
+    return _each(files, track, "beat", lambda config, name: check_task(config, name, TAP), do, taps=True, **values)
+
+
+@groove.command()
+@_files("added")
+@click.option("--drum", default="closed-hi-hat", show_default=True, metavar="NAME",
+              help="Drum to add: kick, snare, closed-hi-hat, open-hi-hat, low-tom, mid-tom, high-tom, crash, ride.")  # fmt: skip
+@_options
+def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> int:
+    """Add a drum that goes with the others, which stay as they are.
+
+    What the file has of that drum is left out.
+    """
+    from musicvae_lite.groove_passages import drum_named, shown_as_unknown
+
+    number = drum_named(drum)
+
+    def do(session: Session, passage: Passage) -> Grooved:
+        from musicvae_lite.grooving import add
+
+        return add(session, passage, number, track, values["temperature"])
+
+    return _each(files, track, "added", lambda config, name: shown_as_unknown(config, name, number), do, **values)
+
+
+@groove.command()
+@click.argument("a", type=FILE, metavar="A.mid")
+@click.argument("b", type=FILE, metavar="B.mid")
+@output_option("The file to write. [default: B.grooved.mid here]")
+@click.option(
+    "--track", callback=numbers_each, metavar="N[,M]", help="Track of the drums of A (and B). [default: all drum tracks]"
+)
+@_options
+def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> int:
+    """Play the hits of B with the groove of A: its velocities and timing.
+
+    The windows of A serve those of B one after the other, over and over where B is longer.
+    """
+    from musae.reading import codec_of
+    from musicvae_lite.corpora.groove_inputs import WHOLE
+    from musicvae_lite.groove_passages import check_task, to_the_end
+    from musicvae_lite.passages import whole_melody
+
+    first, second = for_each(track, "--track", 2)
+    read: list[Passage] = []
+
+    def ready(config: RunConfig, name: str) -> None:
+        check_task(config, name, WHOLE)
+        read.append(whole_melody(a, to_the_end(codec_of(name)), name, first))
+
+    def do(session: Session, passage: Passage) -> Grooved:
+        from musicvae_lite.grooving import transfer
+
+        return transfer(session, read[0], passage, (first, second), values["temperature"])
+
+    return _each((b,), second, "grooved", ready, do, others=(a,), **values)
+
+
+def _each(
+    files: tuple[str, ...],
+    track: int | None,
+    kind: str,
+    ready: Callable[[RunConfig, str], object],
+    do: Callable[[Session, Passage], Grooved],
+    *,
+    output: str | None,
+    overwrite: bool,
+    keep_tracks: bool,
+    temperature: float,
+    model: str,
+    device: str,
+    seed: int,
+    console: Console,
+    taps: bool = False,
+    others: tuple[str, ...] = (),
+) -> int:
+    """Do something with every file and write the results; ``ready`` checks that the model can, before torch is loaded."""
+    from musae.kinds import choose_kind
+    from musae.outputs import each, make_folder, one_each
+    from musae.reading import codec_of, counted
+    from musicvae_lite.bundle import describe
+    from musicvae_lite.groove_passages import left_out, taps_of, to_the_end
+    from musicvae_lite.media.midi import write_midi
+    from musicvae_lite.passages import whole_melody
+
+    choose_kind(model, (*others, *files))
+    paths = one_each(output, [Path(name).stem for name in files], kind, overwrite, (*others, *files))
+    places = dict(zip(files, paths, strict=True))
+    ready(describe(model).config, model)
+    codec = to_the_end(codec_of(model))
+    usable: dict[str, Passage] = {}
+
+    def read(name: str) -> None:
+        passage = (taps_of if taps else whole_melody)(name, codec, model, track)
+        for reason, count in left_out(passage, codec, track).most_common():
+            console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
+        usable[name] = passage
+
+    code = each(files, read, console.error)
+    from musicvae_lite.session import Session, load_as
+
+    session = load_as(Session, model, device, seed)
+    results: list[dict[str, Any]] = []
+
+    def write(name: str) -> None:
+        result = do(session, usable[name])
+        make_folder(places[name].parent)
+        write_midi(result.whole if keep_tracks else result.score, places[name], overwrite)
+        results.append({**result.as_dict(), "output": str(places[name])})
+        windows, notes = counted(len(result.windows), "window"), counted(len(result.score.notes), "hit")
+        console.show(f"{places[name]}: {result.passage.place}, {windows}, {notes}")
+        if not len(result.score.notes):
+            console.warn(f"{places[name]}: holds no note; the model may need more training")
+
+    code = max(code, each(list(usable), write, console.error))
+    console.document({"model": model, "temperature": temperature, "seed": seed, "files": results})
+    return code
