@@ -357,11 +357,11 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
     score = passage.score
     parts = _joined(windows, passage.bars, codec)
     # An empty bar comes first, so that a hit that is early on the first step of a groove has a place.
-    empty = np.zeros_like(windows[0][: codec.steps_per_bar])
-    placed = codec.join([empty, *parts.tokens], program=passage.program, name=name)
-    bar = _bar_ticks(placed)
-    ticks = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter) + parts.skip * bar
-    placed = _spread(placed, np.concatenate([ticks[:1] - bar, ticks]), np.concatenate([[1], parts.bars]), codec)
+    empty = np.zeros_like(parts.tokens[0][: codec.steps_per_bar])
+    parts = _Parts([empty, *parts.tokens], parts.row, np.append(1, parts.bars), np.append(0, parts.skip))
+    placed = codec.join(parts.tokens, program=passage.program, name=name)
+    target = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter)
+    placed = _spread(placed, np.append(target[0] - _bar_ticks(placed), target), parts, codec.steps_per_bar)
     tempos, metres = score.tempos.copy(), score.metres.copy()
     for table in (tempos, metres):
         table["tick"] = in_ticks(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
@@ -411,7 +411,7 @@ def in_sequence(
         parts = _joined(windows, bars, codec)
         score = codec.join(parts.tokens, program=program, name=name)
         ticks = (bars - 1) * _bar_ticks(score)
-        score = _spread(score, ticks[parts.row] + parts.skip * _bar_ticks(score), parts.bars, codec)
+        score = _spread(score, ticks[parts.row], parts, codec.steps_per_bar)
     return replace(score, tempos=_tempos(ticks, qpm))
 
 
@@ -434,14 +434,14 @@ def in_ticks(ticks: NDArray[Any], old: int, new: int) -> Ints:
     return (ticks.astype(np.int64) * 2 * new + old) // (2 * old)
 
 
-def _spread(score: Score, target: Ints, bars: Ints, codec: ScoreCodec) -> Score:
-    """Move the joined parts of ``score`` apart: part i, of ``bars[i]`` bars, to ``target[i]``."""
+def _spread(score: Score, target: Ints, parts: _Parts, steps_per_bar: int) -> Score:
+    """Move the joined parts of ``score`` apart: part i, without its skipped bars, to ``target[i]`` and those bars."""
     bar = _bar_ticks(score)
-    begin = (np.cumsum(bars) - bars) * bar
-    shift = target - begin
+    begin = (np.cumsum(parts.bars) - parts.bars) * bar
+    shift = target + parts.skip * bar - begin
     notes = score.notes.copy()
     if len(notes):
-        early = bar // codec.steps_per_bar // 2  # a note may come up to half a step before its window
+        early = bar // steps_per_bar // 2  # a note may come up to half a step before its window
         part = np.searchsorted(begin, notes["start"] + early, side="right") - 1
         notes["start"] = np.maximum(0, notes["start"] + shift[part])
         notes["end"] += shift[part]

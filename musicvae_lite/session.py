@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.arranging import in_piece, left_bars
-from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
+from musicvae_lite.blocks import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.corpora.groove_inputs import told
@@ -412,9 +412,10 @@ class Session:
         draws = self.seed if seed is None else seed
 
         def block(start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor) -> tuple[Tensor]:
-            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition, **known),)
+            noise = Noise(draws, _EVENTS, start, world=BLOCK // len(z))  # a smaller block draws the first numbers of a full one
+            return (self.model.decode(z, self.codec.steps, temperature, noise, condition, **known),)
 
-        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape])
+        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape], least=1)
         return tokens.astype(self.codec.dtype)
 
     def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:

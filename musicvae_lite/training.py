@@ -31,7 +31,7 @@ from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
 from musicvae_lite.interrupt import stoppable
 from musicvae_lite.material import Material, Measured, open_material
 from musicvae_lite.models import Batch, build_model
-from musicvae_lite.noise import Noise
+from musicvae_lite.noise import Noise, seed_layers
 from musicvae_lite.objective import NATS_PER_BIT
 from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser, objective, schedule, set_rate
 from musicvae_lite.runlog import METRICS, RunLog
@@ -228,7 +228,7 @@ class _Run:
     def _update(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], float]:
         """Make one update and return the terms of the objective and the gradient's norm."""
         settings = self.config.optimiser
-        torch.manual_seed((self.config.seed * 1_000_003 + step) % 2**63)  # for dropout layers: exact on resume
+        seed_layers(self.fabric.device, self.config.seed * 1_000_003 + step)  # for dropout layers: exact on resume
         noise = Noise(self.config.seed, step, rank=self.rank, world=self.fabric.world_size, device=self.fabric.device)
         set_rate(self.optimiser, self.rate(step), settings.eps, step)
         self.optimiser.zero_grad(set_to_none=True)

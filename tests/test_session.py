@@ -7,11 +7,12 @@ import torch
 
 import musicvae_lite as mv
 from musicvae_lite.blocks import BLOCK
+from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.midi import Score, Track, read_midi
 from musicvae_lite.passages import cover, overlap, spans, whole_melody
-from tests.tiny import codec, melody, save, save_tiny_model, score
+from tests.tiny import SETTINGS, codec, melody, save, save_random, save_tiny_model, score
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,18 @@ def test_results_do_not_depend_on_how_many_are_asked_for(session, windows):
         assert np.array_equal(session.decode_windows(mean[:7], temperature), every[:7])
     assert session.encode_windows(windows[:0])[0].shape == (0, 4)
     assert session.decode_windows(mean[:0]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("preset", ["hierdec-mel_16bar", "hierdec-trio_16bar", "mel-16bar"])
+def test_a_piece_in_bars_is_the_same_alone_and_among_others(preset, tmp_path):
+    save_random(tmp_path / "model", load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]"]))
+    session = mv.load(tmp_path / "model", device="cpu")
+    z = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    for temperature in (0.0, 1.0):
+        five = session.decode_windows(z, temperature, seed=3)
+        assert len(np.unique(five)) > 2
+        for count in (1, 2, 3):
+            assert np.array_equal(session.decode_windows(z[:count], temperature, seed=3), five[:count])
 
 
 def test_seed_decides_every_draw(session, windows):

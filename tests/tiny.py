@@ -52,6 +52,7 @@ def digits(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
 
 
 def save_random(folder: Path, config: RunConfig) -> Path:
+    """Write a model with random weights."""
     codec = build_codec(config.codec.model_dump())
     with torch.random.fork_rng():
         torch.manual_seed(1)

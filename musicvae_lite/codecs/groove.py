@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
 from musicvae_lite.codecs.drums import GROUPS, drum_advice, drum_reports
-from musicvae_lite.codecs.grid import Grid, Ints, Refused
+from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -134,7 +134,7 @@ class GrooveCodec(ScoreCodec):
         A track that is named is taken for drums, whatever its channel.
         """
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, nearest=True)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator), nearest=True)
         refused = Refused(score, grid)
         hits = self._hits(score, grid, refused, tracks)
         used = int(score.notes["track"][hits.note].min()) if len(hits.note) else 0
@@ -285,7 +285,7 @@ class GrooveCodec(ScoreCodec):
 
     def _places(self, score: Score, tracks: Sequence[int] | None) -> tuple[Ints, Ints]:
         """Return a number for metre segment, step and drum of every note that is used, and its index."""
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, nearest=True)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator), nearest=True)
         hits = self._hits(score, grid, Refused(score, grid), tracks)
         return (hits.segment << 48) + hits.step * CLASSES + hits.drum, hits.note
 

@@ -32,8 +32,8 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid -o steps/          steps/00.mid to steps/08.mid",
     "musae interpolate a.mid b.mid --bar 5,1          from bar 5 of a.mid to bar 1 of b.mid",
     "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
-    "musae interpolate a.mid b.mid --whole --keep-tracks    all of a.mid; its melody turns into that of b.mid",
     "musae interpolate a.mid b.mid c.mid d.mid --grid 5 --plot grid.png",
+    "musae interpolate a.mid b.mid --whole --keep-tracks    all of a.mid; its melody turns into that of b.mid",
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
 )
@@ -146,8 +146,8 @@ def interpolate(
     files = (a, b, *more)
     _check_count(files, grid)
     bars, tracks = for_each(bar, "--bar", len(files)), for_each(track, "--track", len(files))
-    music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks"]
-    if choose_kind(model, files, music=music, pictures=["label"]) == "pictures":
+    only_music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks"]
+    if choose_kind(model, files, music=only_music, pictures=["label"]) == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
@@ -156,23 +156,9 @@ def interpolate(
     elif whole or keep_tracks:
         from musae import songs
 
-        songs.interpolate(
-            songs.Songs(
-                files=(a, b),
-                output=output,
-                overwrite=overwrite,
-                steps=songs.check_options(whole, steps),
-                tracks=tracks,
-                roles=roles,
-                path=path or "slerp",
-                temperature=temperature,
-                keep_tracks=keep_tracks,
-                model=model,
-                device=device,
-                seed=seed,
-                console=console,
-            )
-        )
+        given = songs.check_options(whole, steps)
+        ends = (output, overwrite, given, tracks, roles[:2], path or "slerp", temperature, keep_tracks)
+        songs.interpolate(songs.Songs((a, b), *ends, model, device, seed, console))
     else:
         request = Request(
             files=files,
