@@ -26,9 +26,11 @@ from musicvae_lite.evaluation.paths import PAIRS, PathMeasures, measure_paths
 from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, evaluate_pictures
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
+from musicvae_lite.evaluation.timbre import TimbreMeasures
 from musicvae_lite.material.music import Examples
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
+from musicvae_lite.material.timbre import TimbreMaterial
 from musicvae_lite.models import Autoencoder
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.vectors import AttributeVectors
@@ -52,7 +54,7 @@ class Evaluation:
     """
 
     split: Split
-    measures: Measures | PictureMeasures | SoundMeasures
+    measures: Measures | PictureMeasures | SoundMeasures | TimbreMeasures
     codes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     grooves: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -73,7 +75,7 @@ def evaluate(
         model: shipped name or model folder.
         data: for music one prepared corpus or several; for pictures a source; for sound a folder of noisy and clean recordings
             (see :func:`musicvae_lite.evaluation.pairs.find_pairs`), or folders of clean ones or MIDI files, which are mixed with
-            synthesised noises; None for the one the model names itself.
+            synthesised noises, or heard as they are by a model of timbre; None for the one the model names itself.
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
             pictures always the held-out ones.
@@ -92,6 +94,8 @@ def evaluate(
     description = describe(model)
     if description.config.codec.kind == "image":
         return _evaluate_pictures(description, folders, split, limit, where, seed, claims)
+    if description.config.model.kind == "timbre":
+        return _evaluate_timbre(description, folders, limit, where, seed)
     if description.config.codec.kind == "sound":
         return _evaluate_sound(description, folders, limit, where, seed)
     corpus = _corpus(description, model, folders)
@@ -237,6 +241,16 @@ def _evaluate_sound(
         return np.concatenate(list(cleaner.stream([samples], rate, Wish())), 1)
 
     return Evaluation("all", evaluate_examples(examples, denoise))
+
+
+def _evaluate_timbre(
+    description: Description, folders: Sequence[Path], limit: int | None, device: torch.device, seed: int
+) -> Evaluation:
+    """Measure on clips of sounds, of those that the run would hold out where there are enough."""
+    if not folders:
+        raise UsageError(f"{description.config.name} is measured on sounds; name a folder of recordings with --data")
+    material = TimbreMaterial.open(description.config, folders)
+    return Evaluation("valid", material.measure_clips(load_bundle(description.folder, device).model, seed, limit))
 
 
 def pair_examples(pairs: Sequence[Pair], limit: int | None) -> Iterator[Example]:

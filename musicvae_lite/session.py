@@ -31,12 +31,13 @@ from musicvae_lite.passages import Item, Passage, Roles, in_sequence, is_silent,
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
+from musicvae_lite.timbre_session import TimbreSession
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
 
 
-AnySession = Union["Session", PictureSession, SoundSession]
+AnySession = Union["Session", PictureSession, SoundSession, TimbreSession]
 
 
 def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> AnySession:
@@ -48,7 +49,7 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
         seed: of every draw for which no other seed is given.
 
     Returns:
-        A session of music, of pictures or of sound, as the model is.
+        A session of music, of pictures, of (noisy) sound or of timbre, as the model is.
 
     Raises:
         UsageError: no such model or device.
@@ -57,11 +58,15 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
     place = resolve_device(device)
     with one_thread():
         bundle = load_bundle(model, place)
-        kinds: dict[str, type[AnySession]] = {"image": PictureSession, "sound": SoundSession}
-        return kinds.get(bundle.config.codec.kind, Session)(bundle, str(model), seed)
+        kinds: dict[str, type[AnySession]] = {
+            "image": PictureSession,
+            "spectrogram": SoundSession,
+            "timbre": TimbreSession,
+        }
+        return kinds.get(bundle.config.model.kind, Session)(bundle, str(model), seed)
 
 
-S = TypeVar("S", "Session", PictureSession, SoundSession)
+S = TypeVar("S", "Session", PictureSession, SoundSession, TimbreSession)
 
 
 def load_as(kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> S:

@@ -23,7 +23,7 @@ LAYERS = [
     {"runlog", "scoring"},
     {"training"},
     {"blocks", "groove_passages", "magenta", "passages", "results"},
-    {"picture_session", "sound_session", "arranging"},
+    {"picture_session", "sound_session", "timbre_session", "arranging"},
     {"session", "gallery", "grooving"},
     {"changing", "morphing"},
 ]

@@ -87,7 +87,7 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
     Args:
         config: the run.
         sources: prepared corpora for music, folders or files for pictures (where there is none the run's own
-            ``data.source``), folders of clean recordings or MIDI files for sound.
+            ``data.source``), folders of (clean) recordings or MIDI files for sound.
 
     Raises:
         UsageError: no source, or one that does not fit the run.
@@ -98,6 +98,10 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
 
         return PictureMaterial.open(config, sources)
     if config.codec.kind == "sound":
+        if config.model.kind == "timbre":
+            from musicvae_lite.material.timbre import TimbreMaterial
+
+            return TimbreMaterial.open(config, sources)
         from musicvae_lite.material.sound import SoundMaterial
 
         return SoundMaterial.open(config, sources)

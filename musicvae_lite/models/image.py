@@ -268,7 +268,7 @@ class ImageAutoencoder(Autoencoder):
         self.residual = residual
         self.adversary = adversary
         for part in (encoder, decoder):
-            part.apply(_start_weights)
+            part.apply(start_weights)
         if residual:  # it starts from what it is to add to
             nn.init.zeros_(decoder.last().get_parameter("weight"))
 
@@ -313,7 +313,7 @@ class ImageAutoencoder(Autoencoder):
         return picture
 
 
-def _start_weights(layer: nn.Module) -> None:
+def start_weights(layer: nn.Module) -> None:
     """Start weights so that signals keep their size through layers with ReLU (He et al. 2015); torch's own make them fade."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -49,9 +49,9 @@ def evaluate(
 
     Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds. A denoiser
     of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
-    that is mixed with synthesised noises at 0 to 15 dB. Of a groove model also what it adds to drums, beside the quantised drums
-    and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120 quarters a minute), velocity (mean
-    absolute error, of 127).
+    that is mixed with synthesised noises at 0 to 15 dB; a model of timbre on clips of sounds. Of a groove model also what it adds
+    to drums, beside the quantised drums and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120
+    quarters a minute), velocity (mean absolute error, of 127).
 
     --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11 points: the share of steps
     unlike each end, and the cost under a 5-gram model of the training windows divided by that of the ends.

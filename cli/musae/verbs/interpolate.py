@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from musicvae_lite.passages import Passage
     from musicvae_lite.results import Interpolation
 
+_STEPS = 9
+
 _EPILOG = examples(
     "musae interpolate a.mid b.mid                    nine steps in a__b.mid",
     "musae interpolate a.mid b.mid -o steps/          steps/00.mid to steps/08.mid",
@@ -36,6 +38,8 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid --whole --keep-tracks    all of a.mid; its melody turns into that of b.mid",
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
+    "musae interpolate flute.wav bell.wav -m RUN      one sound that turns into another, flute__bell.wav",
+    "musae interpolate flute.wav bell.wav -m RUN --steps 5   five sounds on the way, one after another",
 )
 
 
@@ -83,14 +87,15 @@ class Request:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("a", type=FILE, metavar="A.mid|A.png")
-@click.argument("b", type=FILE, metavar="B.mid|B.png")
+@click.argument("a", type=FILE, metavar="A.mid|A.png|A.wav")
+@click.argument("b", type=FILE, metavar="B.mid|B.png|B.wav")
 @click.argument("more", nargs=-1, type=FILE, metavar="[C.mid D.mid]")
 @output_option(
     "File for all steps (of pictures a strip, or arrays in X.npz), or folder (DIR/) for one file a step. "
-    "[default: A__B.mid, A__B.png]"
+    "[default: A__B.mid, A__B.png, A__B.wav]"
 )
-@click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Both ends included.")
+@click.option("--steps", type=click.IntRange(2, 10_000), metavar="INTEGER",
+              help="Both ends included. [default: 9; of sounds one that moves all the way]")  # fmt: skip
 @click.option("--grid", type=click.IntRange(2, 100), metavar="N", help="Fill N x N steps between four corners A B (above) C D.")
 @click.option(
     "--bar", callback=numbers_each, metavar="N[,M]", help="Bar where the window of A (and B) starts. [default: first usable]"
@@ -113,7 +118,7 @@ def interpolate(
     more: tuple[str, ...],
     output: str | None,
     overwrite: bool,
-    steps: int,
+    steps: int | None,
     grid: int | None,
     bar: tuple[int, ...] | None,
     track: tuple[int, ...] | None,
@@ -130,7 +135,7 @@ def interpolate(
     seed: int,
     console: Console,
 ) -> None:
-    """Turn melody (or picture) A into B, in steps along a path in latent space.
+    """Turn melody (or picture, or sound) A into B, in steps along a path in latent space.
 
     Step 1 is what the model makes of A, the last step what it makes of B. Of longer pieces the first usable window is taken
     (of the model's length: two bars for mel-2bar); -v lists the others. One picture of a file with many is FILE#INDEX.
@@ -140,6 +145,9 @@ def interpolate(
 
     With --whole the result has the bars, the tempo and the metres of A: its first window meets the first of B, and so on; a
     shorter B begins again. Bars of A without a usable melody stay as they are.
+
+    A sound (of a model that 'musae train timbre' made) turns into the other while it sounds, for as long as the longer one;
+    the shorter goes round. With --steps or a folder it does so in sounds that stay as they are. The result is mono.
     """
     from musae.kinds import choose_kind
 
@@ -147,7 +155,19 @@ def interpolate(
     _check_count(files, grid)
     bars, tracks = for_each(bar, "--bar", len(files)), for_each(track, "--track", len(files))
     only_music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks"]
-    if choose_kind(model, files, music=only_music, pictures=["label"]) == "pictures":
+    kind = choose_kind(model, files, music=only_music, pictures=["label"])
+    if kind == "sound":
+        from musae import timbre
+        from musae.kinds import require_timbre
+        from musicvae_lite.errors import UsageError
+
+        require_timbre(model)
+        if plot or grid:
+            raise UsageError(f"{'--plot' if plot else '--grid'} is for melodies and pictures, not for sounds")
+        timbre.interpolate(timbre.Job(model, device, seed, output, overwrite, console), (a, b), steps, path)
+        return
+    steps = steps or _STEPS
+    if kind == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 

@@ -53,11 +53,12 @@ def reconstruct(
     seed: int,
     console: Console,
 ) -> int:
-    """Write what the model makes of melodies or pictures, and how much of it is right.
+    """Write what the model makes of melodies, pictures or sounds, and how much of it is right.
 
     \b
     .mid                       .mid, window by window; a note held from one to the next is one note
     .png, .jpg ...             .png
+    .wav, .flac ...            the same; by a model of timbre mono, with the phases of the input
     folder of pictures         .png each, in a folder
     .npz, IDX (also .gz)       .npz with images [N, H, W] or [N, H, W, 3], float32 in 0..1,
                                labels where known, and noisy with --noise-sd

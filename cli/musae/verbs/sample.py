@@ -34,7 +34,9 @@ _EPILOG = examples(
     "Folder (DIR/) for sample-01 and so on, the file for one melody, X.png for a sheet of pictures, or X.npz. "
     "[default: sample-01.mid ... here; samples.png]"
 )
-@click.option("--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies, 25 pictures]")
+@click.option(
+    "--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies or sounds, 25 pictures]"
+)
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
 @click.option("--qpm", type=Number(4, 1000), metavar="FLOAT", help="Tempo of melodies. [default: 120; with --like its own]")
 @temperature_option(0.5)
@@ -66,7 +68,7 @@ def sample(
     seed: int,
     console: Console,
 ) -> None:
-    """Make up new melodies or pictures: points drawn from the prior, decoded.
+    """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
 
     With --like the points lie on the way from there to a window of a melody, or to a picture: --similarity says how far along
     the great circle.
@@ -76,7 +78,17 @@ def sample(
     if like is None:
         _need_like("similarity", "bar", "track", "roles")
     music = ["length", "qpm", "temperature", "bar", "track", "roles"]
-    if choose_kind(model, [] if like is None else [like], music=music, pictures=["label"]) == "pictures":
+    kind = choose_kind(model, [] if like is None else [like], music=music, pictures=["label"])
+    if kind == "sound":
+        from musae import timbre
+        from musae.kinds import require_timbre
+        from musicvae_lite.errors import UsageError
+
+        require_timbre(model)
+        if like is not None:
+            raise UsageError("--like is for melodies and pictures, not for sounds")
+        timbre.sample(timbre.Job(model, device, seed, output, overwrite, console), count or 4)
+    elif kind == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
