@@ -176,9 +176,22 @@ def interpolate(
     elif whole or keep_tracks:
         from musae import songs
 
-        given = songs.check_options(whole, steps)
-        ends = (output, overwrite, given, tracks, roles[:2], path or "slerp", temperature, keep_tracks)
-        songs.interpolate(songs.Songs((a, b), *ends, model, device, seed, console))
+        wish = songs.Songs(
+            files=(a, b),
+            output=output,
+            overwrite=overwrite,
+            steps=songs.check_options(whole, steps),
+            tracks=tracks,
+            roles=roles[:2],
+            path=path or "slerp",
+            temperature=temperature,
+            keep_tracks=keep_tracks,
+            model=model,
+            device=device,
+            seed=seed,
+            console=console,
+        )
+        songs.interpolate(wish)
     else:
         request = Request(
             files=files,
