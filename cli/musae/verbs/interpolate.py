@@ -87,7 +87,8 @@ def interpolate(
     (of the model's length: two bars for mel-2bar); -v lists the others. One picture of a file with many is FILE#INDEX.
 
     A sound (of a model that 'musae train timbre' made) turns into the other while it sounds, for as long as the longer one;
-    the shorter goes round. With --steps or a folder it does so in sounds that stay as they are. The result is mono.
+    the shorter goes round. With --steps or a folder it does so in sounds that stay as they are. The shape of the spectrum moves
+    through latent space; finer detail, of which a code knows nothing, is faded over. The result is mono.
     """
     from musae.kinds import choose_kind
 
