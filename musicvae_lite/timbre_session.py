@@ -32,6 +32,7 @@ Sound = str | os.PathLike[str] | Audio
 MOST_SECONDS = 600  # of a sound or result: phases are found for the whole of it at once, in 2 GB of memory
 _SILENCE = 1e-6
 _LOUDEST = 0.99
+_MOST_DETAIL = 100.0  # 40 dB above what the code says
 _TINY = 1e-12
 _PRIOR, _PHASES = 1, 2  # what a draw is for, mixed into its seed
 
@@ -103,6 +104,8 @@ class TimbreSession:
     def morph(self, a: Sound, b: Sound, path: Path = "slerp") -> Audio:
         """Return a sound that begins as ``a`` and ends as ``b``, as long as the longer one; the shorter goes round.
 
+        The code moves along a path in latent space; what a code has no room for (single harmonics, the phases) is faded over.
+
         Raises:
             AudioError, NothingUsableError, UsageError: see :meth:`encode`.
         """
@@ -114,7 +117,7 @@ class TimbreSession:
         return self._between(ends, codes, torch.linspace(0, 1, frames), f"{_named(a)} to {_named(b)}")
 
     def steps(self, a: Sound, b: Sound, count: int, path: Path = "slerp") -> list[Audio]:
-        """Return ``count`` sounds from what the model makes of ``a`` to what it makes of ``b``, each as long as the longer one.
+        """Return ``count`` sounds from ``a`` to ``b``, each as long as the longer one; see :meth:`morph`.
 
         Raises:
             AudioError, NothingUsableError: see :meth:`encode`.
@@ -206,8 +209,14 @@ class TimbreSession:
         share = share.to(self.device)
         spectra = [spectrum / (spectrum.abs().square().mean().sqrt() + _TINY) for spectrum in ends.spectra]
         start = (1 - share) * spectra[0] + share * spectra[1]
-        magnitudes = self._magnitudes(codes, start.shape[1])
+        details = [self._detail(spectrum, own) for spectrum, own in zip(ends.spectra, ends.codes, strict=True)]
+        magnitudes = self._magnitudes(codes, start.shape[1]) * ((1 - share) * details[0] + share * details[1])
         return self._audio(griffin_lim(magnitudes, start, self.grid, ends.samples, ROUNDS), name)
+
+    def _detail(self, spectrum: Tensor, codes: Tensor) -> Tensor:
+        """Return how a spectrum [F, T] stands to what its own codes say: the single harmonics that they have no room for."""
+        told = self._magnitudes(codes, spectrum.shape[1])
+        return torch.where(told > 0, spectrum.abs() / told.clamp_min(_TINY), 0.0).clamp_max(_MOST_DETAIL)
 
     def _audio(self, samples: Tensor, name: str) -> Audio:
         """Return samples [N] as a sound that is nowhere louder than full scale."""

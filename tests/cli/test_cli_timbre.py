@@ -55,7 +55,7 @@ def test_reconstruct_and_sample(musae, timbre, sounds):
     assert run.code == 0 and (sounds / "b.reconstructed.wav").exists()
     assert read_audio("b.reconstructed.wav").samples.shape == (1, 2 * RATE)
     run = musae("sample", "-m", timbre, "--count", "2", "-o", "new/", "--json")
-    assert run.code == 0 and run.json["outputs"] == ["new/sample-1.wav", "new/sample-2.wav"] or len(run.json["outputs"]) == 2
+    assert run.code == 0 and run.json["outputs"] == ["new/sample-01.wav", "new/sample-02.wav"]
     assert musae("sample", "-m", timbre, "--count", "1", "-o", "one.wav").code == 0
     assert musae("sample", "-m", timbre, "--count", "2", "-o", "two.wav").code == 2
 
@@ -86,7 +86,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(musae, timbre, sounds, argumen
     before = sorted(path.name for path in sounds.iterdir())
     run = musae(*arguments, "-m", timbre)
     assert run.code == code and word in run.err, run
-    assert run.err.strip().splitlines()[-1].startswith(("musae:", "Error", "Try", "Usage")) or word in run.err
     assert sorted(path.name for path in sounds.iterdir()) == before
 
 

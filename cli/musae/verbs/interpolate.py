@@ -147,7 +147,8 @@ def interpolate(
     shorter B begins again. Bars of A without a usable melody stay as they are.
 
     A sound (of a model that 'musae train timbre' made) turns into the other while it sounds, for as long as the longer one;
-    the shorter goes round. With --steps or a folder it does so in sounds that stay as they are. The result is mono.
+    the shorter goes round. With --steps or a folder it does so in sounds that stay as they are. The shape of the spectrum moves
+    through latent space; finer detail, of which a code knows nothing, is faded over. The result is mono.
     """
     from musae.kinds import choose_kind
 
