@@ -587,7 +587,7 @@ class TrainingSettings(Settings):
     epochs: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
     batch_size: int = Field(512, ge=1)
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML reads 32 as a number
     valid_every: int = Field(1000, ge=1)
     valid_windows: int = Field(2000, ge=1)
     save_every: int = Field(1000, ge=1)

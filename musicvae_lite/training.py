@@ -117,6 +117,7 @@ class _Run:
         self.fabric = Fabric(accelerator=device.type, devices=processes[0], num_nodes=processes[1], precision=precision)
         self.fabric.launch()
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
+        self.told_of_skips = False
         self.material = material
         next(self._epoch(0))  # raises now, before anything is written
         torch.manual_seed(config.seed)
@@ -237,6 +238,9 @@ class _Run:
         norm = clip_gradients(self.parameters, settings.clip_norm, settings.skip_norm)
         if not math.isfinite(norm) and not math.isfinite(float(terms["loss"].detach())):
             raise MusaeError(self._not_a_number(step))
+        if norm >= settings.skip_norm and not self.told_of_skips:
+            self.told_of_skips = True
+            self._send(Notice(step, _SKIPPED.format(norm=norm, limit=settings.skip_norm)))
         self.optimiser.step()
         # While the run is young the average follows closely, so that it does not remember the random start.
         decay = min(settings.average, (1 + step) / (10 + step))
@@ -359,6 +363,10 @@ class _Run:
         self.on_event(event)
 
 
+_SKIPPED = (
+    "the gradient's norm is {norm:,.0f}; steps at {limit:,.0f} or above change nothing (--set optimiser.skip_norm=...). "
+    "This is said once"
+)
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
     "lower objective.beta, raise objective.free_bits or raise teacher.dropout"

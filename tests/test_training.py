@@ -284,6 +284,14 @@ def test_a_collapsed_posterior_is_told(corpus, tmp_path):
     assert any("collapsed" in e.message for e in events if isinstance(e, Notice))
 
 
+def test_steps_that_change_nothing_are_told_once(corpus, tmp_path):
+    events = []
+    config = settings(optimiser__skip_norm=1e-6, training__steps=3)
+    train(config, corpus, tmp_path / "run", device="cpu", on_event=events.append)
+    told = [event.message for event in events if isinstance(event, Notice) and "change nothing" in event.message]
+    assert len(told) == 1 and "optimiser.skip_norm" in told[0]
+
+
 def test_no_song_held_out_is_told(tmp_path, corpus):
     folder = tmp_path / "all"
     source = next(p for p in corpus.parent.parent.glob("midi*") if p.is_dir())
