@@ -40,12 +40,13 @@ def folder(tmp_path_factory):
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("user")
     midi = ROOT / "data" / "midi"
-    for name, tune in {"a": "ode_to_joy", "b": "yankee_doodle", "song": "oh_susanna"}.items():
+    for name, tune in {"a": "ode_to_joy", "b": "yankee_doodle", "c": "twinkle_twinkle", "d": "oh_susanna", "song": "oh_susanna"}.items():
         shutil.copy(midi / f"{tune}.mid", folder / f"{name}.mid")
     (folder / "my-midi").mkdir()
     for path in midi.glob("*.mid"):
         shutil.copy(path, folder / "my-midi")
-    shutil.copytree(ROOT / "data" / "audio", folder / "data" / "audio")
+    for part in ("audio", "drums"):
+        shutil.copytree(ROOT / "data" / part, folder / "data" / part)
     digits = open_pictures("digits", ImageCodec()).everything()  # 8 x 8 digits enlarged: enough to run on
     mnist_folder(folder / "mnist", digits.images[:120], digits.labels[:120])
     for name, row in {"3": 3, "8": 8, "noisy": 5}.items():
@@ -70,7 +71,7 @@ def test_every_command_works_as_printed(folder):
         elif "--model run" in command:
             extra = ["-o", "mine.mid"]
         run([*shlex.split(command), *extra], folder)
-    for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid"):
+    for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid", "grid.png"):
         assert (folder / name).is_file(), name
     for name in (
         "digits/latent-grid.png",
