@@ -22,6 +22,7 @@ from musicvae_lite.models import Autoencoder
 #: Rows that run through a model together. Larger is faster for many rows and slower for a few.
 BLOCK = 32
 _FEW_BLOCKS = 4  # up to so many are computed on one thread
+_LARGE = 2**22  # unless a weight has so many numbers
 
 Floats = NDArray[np.float32]
 Points = Latent | Tensor | NDArray[Any]
@@ -38,6 +39,7 @@ class Blocks:
     def __init__(self, model: Autoencoder, name: str) -> None:
         self.model, self.name = model, name
         self.device = next(model.parameters()).device
+        self._large = max(weight.numel() for weight in model.parameters()) >= _LARGE
 
     def run(
         self,
@@ -45,17 +47,27 @@ class Blocks:
         count: int,
         arrays: dict[str, NDArray[Any] | None],
         empty: Sequence[tuple[int, ...]],
+        least: int = BLOCK,
     ) -> list[NDArray[Any]]:
         """Call ``function(first row, **rows of the arrays)`` for every block; the last one is filled up and cut again.
 
-        ``empty`` holds the shapes, without N, of what it returns when there are no rows.
+        Args:
+            function: what is computed.
+            count: N.
+            arrays: its keyword arguments, [N, ...].
+            empty: the shapes, without N, of what it returns when there are no rows.
+            least: rows of the smallest block, a power of two; the last block has as many as needed, doubling from there. Other
+                sizes than :data:`BLOCK` may change the last digits of numbers, which classes chosen from them do not show.
         """
         if not count:
             return [np.zeros((0, *shape), np.float32) for shape in empty]
         parts = []
         with torch.inference_mode(), self._settings(count):
             for start in range(0, count, BLOCK):
-                rows = np.minimum(np.arange(start, start + BLOCK), count - 1)
+                size = least
+                while size < min(BLOCK, count - start):
+                    size *= 2
+                rows = np.minimum(np.arange(start, start + size), count - 1)
                 given = {key: torch.from_numpy(a[rows]).to(self.device) for key, a in arrays.items() if a is not None}
                 keep = min(BLOCK, count - start)
                 parts.append([result[:keep].cpu().numpy() for result in function(start, **given)])
@@ -68,7 +80,7 @@ class Blocks:
             if self.device.type == "cuda":
                 # All flags are set: without ``enabled`` cuDNN would be off.
                 stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
-            elif count <= _FEW_BLOCKS * BLOCK:
+            elif count <= _FEW_BLOCKS * BLOCK and not self._large:
                 stack.enter_context(one_thread())
             yield
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.errors import MusaeError, UsageError, suggest
-from musicvae_lite.files import atomic_output, read_json, reason, resource
+from musicvae_lite.files import read_json, reason, resource, write_files
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +28,7 @@ VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 DEFAULT_MODEL = "mel-2bar"
 #: Settings of a model that are no dimension of a weight.
-_NOT_SIZES: dict[str, Any] = {"classes": True, "encoder": {"levels"}, "decoder": {"levels"}}
+_NOT_SIZES: dict[str, Any] = {"classes": True, "rows": True, "encoder": {"levels"}, "decoder": {"levels"}}
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,4 @@ def save_bundle(
         raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
     card = write_card(config, provenance, metrics, parameters)
     files = {WEIGHTS: data, CARD: card.encode(), CONFIG: (json.dumps(tree, indent=1) + "\n").encode()}
-    with ExitStack() as stack:
-        parts = [stack.enter_context(atomic_output(folder / name, overwrite=True)) for name in files]
-        for part, content in zip(parts, files.values(), strict=True):
-            part.write_bytes(content)
+    write_files({folder / name: content for name, content in files.items()}, overwrite=True)

@@ -15,6 +15,7 @@ from musicvae_lite.config import (
     SequenceModel,
     SoundCodecSettings,
     SpectrogramModel,
+    TimbreModel,
 )
 
 _MEASURES = {
@@ -42,7 +43,8 @@ _MEASURES = {
     "si_sdr_improvement_db": ("SI-SDR of the cleaned clip less that of the noisy one, dB, mean", "{:.2f}"),
     "si_sdr_db": ("scale-invariant signal-to-distortion ratio of the cleaned clip, dB", "{:.2f}"),
     "sdr_db": ("signal-to-distortion ratio of the cleaned clip, dB", "{:.2f}"),
-    "lsd_db": ("log-spectral distance of the cleaned clip, dB", "{:.2f}"),
+    "lsd_db": ("log-spectral distance of the result, dB", "{:.2f}"),
+    "silent_lsd_db": ("log-spectral distance of silence, dB", "{:.2f}"),
     "input_lsd_db": ("log-spectral distance of the noisy clip, dB", "{:.2f}"),
     "worst_db": ("smallest SI-SDR improvement of a clip, dB", "{:.2f}"),
     "worse_share": ("share of clips that came out worse than they went in", "{:.3f}"),
@@ -64,7 +66,7 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         metrics: measures on held-out examples, by the names of the classes in :mod:`musicvae_lite.evaluation`.
         parameters: number of weights.
     """
-    kind = _KINDS[config.codec.kind]
+    kind = _TIMBRE if isinstance(config.model, TimbreModel) else _KINDS[config.codec.kind]
     parts = [
         f"# {config.name}",
         "",
@@ -160,6 +162,16 @@ _KINDS = {
 }
 
 
+_TIMBRE = _Kind(
+    "clips",
+    "a clip",
+    "z sampled",
+    "musae interpolate a.wav b.wav --model FOLDER",
+    "held-out clips",
+    "the training sounds (none was held out)",
+)
+
+
 def _model(config: RunConfig) -> str:
     model = config.model
     if isinstance(model, SequenceModel):
@@ -173,6 +185,11 @@ def _model(config: RunConfig) -> str:
         return (
             f"{form}; convolutions {list(model.channels)} on the spectrogram, {model.latent_size} numbers a step of the code, "
             f"{skips} connections from encoder to decoder; a gain for each band and frame"
+        )
+    if isinstance(model, TimbreModel):
+        return (
+            f"variational; latent size {model.latent_size} for each clip; pictures of {model.rows} levels a frame, "
+            f"{model.range_db:g} dB; encoder {_part(model.encoder)}, decoder {_part(model.decoder)}; gaussian likelihood"
         )
     size = "the feature map is the code" if model.latent_size is None else f"latent size {model.latent_size}"
     form = "variational" if model.variational else "adversarial" if model.adversary else "deterministic"
@@ -190,6 +207,9 @@ def _part(part: ImagePart) -> str:
 
 def _codec(config: RunConfig) -> str:
     codec = config.codec
+    if isinstance(config.model, TimbreModel):
+        assert isinstance(codec, SoundCodecSettings)
+        return f"sound as clips of {codec.seconds:g} s at {codec.rate:,} Hz, mixed to mono; other rates are resampled"
     if isinstance(codec, SoundCodecSettings):
         return f"sound of any length; trained on clips of {codec.seconds:g} s at {codec.rate:,} Hz, used at any rate"
     if isinstance(codec, ImageCodecSettings):
@@ -248,6 +268,12 @@ _HEARS = {
 
 def _limits(config: RunConfig) -> list[str]:
     codec = config.codec
+    if isinstance(config.model, TimbreModel):
+        return [
+            "It knows the kind of sound that it was trained on; others come out duller.",
+            "Neighbouring harmonics, attacks and words blur: a code has room for the shape of the spectrum, not for all of it.",
+            "Results are mono, at the model's rate.",
+        ]
     if isinstance(codec, SoundCodecSettings):
         return [
             "The phase of the noisy sound stays: what noise covers altogether does not come back.",

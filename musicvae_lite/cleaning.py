@@ -17,10 +17,12 @@ from torch.nn import functional
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media.audio import Chunks, Grid, Samples, change_spectrum, grid_of, stft
 from musicvae_lite.models.spectrogram import (
+    BANDS,
     BLOCK,
     MaskNetwork,
     band_powers,
     context,
+    folded,
     gains,
     statistics,
     to_bins,
@@ -28,7 +30,7 @@ from musicvae_lite.models.spectrogram import (
     widths,
 )
 
-_CHUNK = 48 * BLOCK  # frames, 18 s; longer ones are a little faster and need more memory
+_CHUNK = 64 * BLOCK  # frames, 24 s; longer ones are a little faster and need more memory
 _AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
@@ -81,7 +83,7 @@ class View(NamedTuple):
 
 
 class Cleaner:
-    """A mask network on its device, in evaluation mode.
+    """A mask network on its device; later changes of the network do not reach it.
 
     The channels of a sound share one gain, so that its stereo image stays where it is: gains of their own would make a voice
     wander from side to side with the noise. It is the mean of the channels' own gains, weighted by their powers in each band and
@@ -89,7 +91,7 @@ class Cleaner:
     """
 
     def __init__(self, network: MaskNetwork) -> None:
-        self.network = network
+        self.network = folded(network)
         self.device = next(network.parameters()).device
 
     def stream(
@@ -100,15 +102,15 @@ class Cleaner:
         ``watch`` is called with every stretch of the spectrum.
         """
         grid = grid_of(rate)
-        around = context(self.network) + _AROUND
-        done = 0
+        around = context(self.network)
+        done, known = 0, torch.zeros(BANDS, 0)
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
-            nonlocal done
+            nonlocal done, known
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
                     stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
-                gain, noise = self._gain(spectrum, place, wish)
+                gain, noise, known = self._gain(spectrum, place, wish, known)
             inside = spectrum[..., place]
             bins = to_bins(gain[None], grid.bins)[0]
             if watch is not None:
@@ -116,7 +118,7 @@ class Cleaner:
             done += inside.shape[-1]
             return inside * bins
 
-        yield from change_spectrum(blocks, grid, Chunks(_CHUNK, around, around, BLOCK), change)
+        yield from change_spectrum(blocks, grid, Chunks(_CHUNK, around - _AROUND, around + _AROUND, BLOCK), change)
 
     def profile(self, noise: Samples, rate: int) -> Tensor:
         """Measure noise alone, [C, N], for :class:`Wish`: [K].
@@ -134,13 +136,27 @@ class Cleaner:
         inner = inner if power.shape[-1] > 4 * inner else 0
         return statistics(power[..., inner : power.shape[-1] - inner]).low[..., 0].mean(0)
 
-    def _gain(self, spectrum: Tensor, place: slice, wish: Wish) -> tuple[Tensor, Tensor]:
-        """Return the gain of the frames ``place`` [K, T] of a spectrum [C, F, T], and what is noise there, [T]."""
+    def _gain(self, spectrum: Tensor, place: slice, wish: Wish, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gain of a chunk of a sound and what is noise there.
+
+        Args:
+            spectrum: [C, F, T] of the chunk and what surrounds it.
+            place: of the chunk in it.
+            wish: how much is to be cleaned.
+            known: [K, n] the network's gains that the chunk before this one found for the frames from _AROUND before this one on.
+
+        Returns:
+            Gain [K, length of the place], power of the noise [length], and ``known`` for the chunk after this one.
+        """
         power = band_powers(spectrum)
         wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, spectrum.shape[-1]))
-        gain = self._shared(spectrum, power, wide, wish.profile)
-        whole_ones = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
-        gain[whole_ones:] = gain[whole_ones - 1].clone()
+        gain = known
+        if wide.start + known.shape[1] < wide.stop:
+            fresh = self._shared(spectrum, power, slice(wide.start + known.shape[1], wide.stop), wish.profile)
+            whole_ones = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
+            fresh[whole_ones:] = fresh[whole_ones - 1].clone()
+            gain = torch.cat([known, fresh], 1)
+        known = gain[:, place.stop - _AROUND - wide.start :].clone()
         whole = power[..., wide].mean(0)
         inside = slice(place.start - wide.start, place.stop - wide.start)
         stays, goes = (_of_bins(part.square() * whole) for part in (gain, 1 - gain))
@@ -150,7 +166,7 @@ class Cleaner:
         gain = 1 - wish.strength * (1 - gain[..., inside])
         if wish.max_reduction_db is not None:
             gain = gain.clamp_min(10 ** (-wish.max_reduction_db / 20))
-        return gain, noise
+        return gain, noise, known
 
     def _shared(self, spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor | None) -> Tensor:
         """Return the channels' common gain [K, T] of ``frames``; channel by channel, for memory's sake."""
@@ -164,7 +180,7 @@ class Cleaner:
                 continue
             if own is None or not torch.equal(spectrum[channel], spectrum[channel - 1]):  # two equal ones are a mono file
                 one = spectrum[channel : channel + 1].to(self.device)
-                own = gains(self.network, one, frames, told)[0].cpu()
+                own = gains(self.network, one, frames, told, power[channel : channel + 1].to(self.device))[0].cpu()
             kept += own * weight
             total += weight
         return kept / (total + _TINY)

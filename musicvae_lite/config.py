@@ -426,10 +426,33 @@ class SpectrogramModel(Settings):
         return self
 
 
+class TimbreModel(Settings):
+    """A variational autoencoder of about a second of sound; see :mod:`musicvae_lite.models.timbre`.
+
+    ``rows``: of the picture of levels, evenly spaced in mel. ``range_db``: what lies so far below full scale counts as silence.
+    ``scale``: standard deviation of a level, as a part of that range.
+    """
+
+    kind: Literal["timbre"] = "timbre"
+    latent_size: int = Field(64, ge=1)
+    rows: int = Field(160, ge=4, le=256)
+    range_db: float = Field(100.0, gt=0, le=200)
+    scale: float = Field(0.06, gt=0)
+    encoder: ConvSettings = ConvSettings(channels=(16, 32, 48, 64))
+    decoder: ConvSettings = ConvSettings(channels=(48, 32, 16, 16))
+
+    @model_validator(mode="after")
+    def _both_pool(self) -> TimbreModel:
+        if not (self.encoder.pool and self.decoder.pool):
+            raise ValueError("pool is true for encoder and decoder")
+        return self
+
+
 ModelConfig = Annotated[
     Annotated[SequenceModel, Tag("sequence")]
     | Annotated[ImageModel, Tag("image")]
-    | Annotated[SpectrogramModel, Tag("spectrogram")],
+    | Annotated[SpectrogramModel, Tag("spectrogram")]
+    | Annotated[TimbreModel, Tag("timbre")],
     _kind_or("sequence"),
 ]
 
@@ -488,7 +511,8 @@ class MixtureSettings(Settings):
 
     ``profile``: share of clips for which the model is told the noise alone. ``kinds``: weights of kinds of synthesised noise, 1
     where not named. ``performances``: stretches that MIDI files are played for. ``held_out``: share of the clean material that
-    is measured on. ``epoch``: clips that count as one pass over the material.
+    is measured on. ``epoch``: clips that count as one pass over the material. A model of timbre hears clean clips, drawn by
+    ``level_db``, ``performances``, ``held_out`` and ``epoch`` alone.
     """
 
     snr_db: Range = (-5.0, 25.0)
@@ -563,7 +587,7 @@ class TrainingSettings(Settings):
     epochs: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
     batch_size: int = Field(512, ge=1)
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML reads 32 as a number
     valid_every: int = Field(1000, ge=1)
     valid_windows: int = Field(2000, ge=1)
     save_every: int = Field(1000, ge=1)
@@ -587,9 +611,10 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _model_fits_codec(self) -> RunConfig:
-        wanted = MODEL_OF_CODEC[self.codec.kind]
-        if self.model.kind != wanted:
-            raise ValueError(f"codec {self.codec.kind!r} goes with model kind {wanted!r}, not {self.model.kind!r}")
+        wanted = MODELS_OF_CODEC[self.codec.kind]
+        if self.model.kind not in wanted:
+            named = " or ".join(map(repr, wanted))
+            raise ValueError(f"codec {self.codec.kind!r} goes with model kind {named}, not {self.model.kind!r}")
         if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
         if self.data.inputs and self.codec.kind != "groove":
@@ -639,15 +664,15 @@ def _check_tracks(model: SequenceModel, codec: MultitrackCodecSettings) -> None:
             )
 
 
-#: The kind of model that reads what a kind of codec makes.
-MODEL_OF_CODEC = {
-    "melody": "sequence",
-    "drums": "sequence",
-    "trio": "sequence",
-    "multitrack": "sequence",
-    "groove": "sequence",
-    "image": "image",
-    "sound": "spectrogram",
+#: The kinds of models that read what a kind of codec makes.
+MODELS_OF_CODEC = {
+    "melody": ("sequence",),
+    "drums": ("sequence",),
+    "trio": ("sequence",),
+    "multitrack": ("sequence",),
+    "groove": ("sequence",),
+    "image": ("image",),
+    "sound": ("spectrogram", "timbre"),
 }
 
 

@@ -7,8 +7,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,18 @@ def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_files(files: Mapping[Path, bytes], overwrite: bool = False) -> None:
+    """Write files, all or none: each moves into place when all are written.
+
+    Raises:
+        UsageError: see :func:`check_output`.
+        MusaeError: if the file system refuses.
+    """
+    with ExitStack() as stack:
+        for path, data in files.items():
+            stack.enter_context(atomic_output(path, overwrite)).write_bytes(data)
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musicvae_lite.errors import UsageError
 from musicvae_lite.noise import Noise
 
 Path = Literal["slerp", "lerp"]
@@ -66,11 +67,7 @@ def interpolate(start: NDArray[Any], end: NDArray[Any], steps: int, path: Path =
 def interpolate(
     start: Tensor | NDArray[Any], end: Tensor | NDArray[Any], steps: int, path: Path = "slerp"
 ) -> Tensor | NDArray[Any]:
-    """Return ``steps`` points from ``start`` to ``end``, both included exactly.
-
-    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
-    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
-    defined, fall back on the straight line.
+    """Return ``steps`` points from ``start`` to ``end``, both included exactly; see :func:`along`.
 
     Args:
         start: [Z].
@@ -88,10 +85,23 @@ def interpolate(
         return interpolate(torch.as_tensor(start), torch.as_tensor(end), steps, path).numpy()
     if steps < 1:
         raise ValueError(f"steps is {steps}; at least 1 is needed")
+    return along(start, end, torch.linspace(0, 1, steps, dtype=torch.float64), path)
+
+
+def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -> Tensor:
+    """Return the points at ``fractions`` [S] of the way from ``start`` [Z] to ``end`` [Z], [S, Z]; at 0 and 1 the ends exactly.
+
+    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
+    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
+    defined, fall back on the straight line, ``lerp``.
+
+    Raises:
+        ValueError: if the ends differ in shape.
+    """
     if start.shape != end.shape or start.dim() != 1:
         raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
     a, b = start.double(), end.double()
-    t = torch.linspace(0, 1, steps, dtype=torch.float64, device=start.device).unsqueeze(1)
+    t = fractions.to(start.device, torch.float64).unsqueeze(1)
     points = (1 - t) * a + t * b
     length_a, length_b = a.norm(), b.norm()
     if path == "slerp" and length_a > 0 and length_b > 0:
@@ -101,10 +111,46 @@ def interpolate(
         if torch.sin(angle) > _PARALLEL:
             direction = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / torch.sin(angle)
             points = direction * ((1 - t) * length_a + t * length_b)
-    result = points.to(start.dtype)
-    result[-1] = end
-    result[0] = start
-    return result
+    points = torch.where(t == 1, b, torch.where(t == 0, a, points))
+    return points.to(start.dtype)
+
+
+def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tensor:
+    """Return points between four corners, [rows, columns, Z]; the corners of the grid are ``corners`` exactly.
+
+    Bilinear: each row is a path between a point of the left side and one of the right side, which are paths themselves.
+
+    Args:
+        corners: [4, Z]: top left, top right, bottom left, bottom right.
+        rows: at least 2.
+        columns: at least 2.
+        path: ``slerp`` or ``lerp``, see :func:`along`.
+
+    Raises:
+        ValueError: if there are not four corners, or too few rows or columns.
+    """
+    if corners.dim() != 2 or len(corners) != 4 or min(rows, columns) < 2:
+        raise ValueError(f"a grid of at least 2 x 2 has corners [4, Z]; this is {rows} x {columns} of {tuple(corners.shape)}")
+    left = interpolate(corners[0], corners[2], rows, path)
+    right = interpolate(corners[1], corners[3], rows, path)
+    return torch.stack([interpolate(a, b, columns, path) for a, b in zip(left, right, strict=True)])
+
+
+def towards(draws: Tensor, goal: Tensor, fraction: float) -> Tensor:
+    """Return the points at ``fraction`` of the great circle from each draw [N, Z] to ``goal`` [Z], [N, Z]; see :func:`along`."""
+    return torch.cat([along(draw, goal, torch.tensor([fraction])) for draw in draws])
+
+
+def check_similar(similarity: float, count: int) -> None:
+    """Refuse a similarity or a count out of range.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if not 0 <= similarity <= 1:
+        raise UsageError(f"similarity is {similarity}; it goes from 0 (unrelated) to 1 (the same)")
+    if count < 1:
+        raise UsageError(f"count is {count}; at least 1 can be drawn")
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -28,11 +29,8 @@ class Noise:
             mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
         self.generator = torch.Generator(device).manual_seed(mixed)
         self.rank, self.world = rank, world
-
-    def fork(self) -> Noise:
-        """Return draws of their own: what is drawn of them does not move those that follow here."""
-        seed = torch.randint(2**62, (), generator=self.generator, device=self.generator.device)
-        return Noise(int(seed), rank=self.rank, world=self.world, device=self.generator.device)
+        self._of: int | None = None  # this many rows are drawn, and those of the index kept
+        self._index: Tensor | None = None
 
     def normal(self, shape: Sequence[int], device: torch.device) -> Tensor:
         """Return standard normal numbers of ``shape`` (rows first), float32, on ``device``."""
@@ -42,8 +40,33 @@ class Noise:
         """Return numbers in [0, 1) of ``shape`` (rows first), float32, on ``device``."""
         return self._draw(torch.rand, shape, device)
 
+    def replay(self, index: Tensor, rows: int) -> Noise:
+        """Return noise that will draw again what this one is about to draw for ``rows`` rows: those of ``index`` [B] alone."""
+        other = copy(self)
+        other.generator = torch.Generator(self.generator.device)
+        other.generator.set_state(self.generator.get_state())
+        other._of, other._index = rows, index.to(self.generator.device)
+        return other
+
+    def skip_to(self, other: Noise) -> None:
+        """Go on where ``other``, a replay of this one, has come to."""
+        self.generator.set_state(other.generator.get_state())
+
     def _draw(self, draw: Callable[..., Tensor], shape: Sequence[int], device: torch.device) -> Tensor:
-        rows, *rest = shape
+        rows, *rest = shape if self._of is None else (self._of, *shape[1:])
         size = (rows * self.world, *rest)
         numbers = draw(size, generator=self.generator, device=self.generator.device, dtype=torch.float32)
-        return numbers[self.rank * rows : (self.rank + 1) * rows].to(device)
+        own = numbers[self.rank * rows : (self.rank + 1) * rows]
+        return (own if self._index is None else own[self._index]).to(device)
+
+
+def seed_layers(device: torch.device, seed: int) -> None:
+    """Seed what layers such as dropout draw from on the CPU and on ``device``.
+
+    ``torch.manual_seed`` also leaves word for every other kind of device, which takes a millisecond and memory at each call.
+    """
+    torch.default_generator.manual_seed(seed % 2**63)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed % 2**63)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed % 2**63)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from musicvae_lite.bundle import DEFAULT_MODEL
 from musicvae_lite.codecs import Encoded, ScoreCodec, score_codec
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
+from musicvae_lite.weaving import every_bar, half_apart, weave
 
 #: What a user hands in: a file or a score.
 Item = str | os.PathLike[str] | Score
@@ -41,9 +42,9 @@ class Passage:
         windows: tokens [N, T], or [N, T, K] where a step has several numbers.
         bars: first bar of each window, 1-based [N].
         ticks: where each window starts, in ticks of the piece [N].
-        skip: bars at the start of each window that the window before it covers already [N].
         available: how many windows the piece has, over all tracks.
         candidates: the choice that there was, one line a track.
+        read: indices of the tracks whose notes the windows are made of.
         parts: number of the track of each voice, 1-based, where there are several.
     """
 
@@ -52,9 +53,9 @@ class Passage:
     windows: NDArray[Any]
     bars: Ints
     ticks: Ints
-    skip: Ints
     available: int
     candidates: tuple[str, ...]
+    read: tuple[int, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -143,7 +144,7 @@ def one_window(
         if not len(rows):
             where = "; ".join(_candidates(score, encoded, codec))
             raise UsageError(f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}")
-    return _passage(score, encoded, codec, rows[:1], np.zeros(1, np.int64))
+    return _passage(score, encoded, codec, rows[:1])
 
 
 def whole_melody(
@@ -153,6 +154,7 @@ def whole_melody(
     track: int | None = None,
     every_window: bool = False,
     roles: Roles = None,
+    overlapping: bool = False,
 ) -> Passage:
     """Choose the windows that cover the melody of one track (or what one track for each voice plays), as few as possible.
 
@@ -165,6 +167,8 @@ def whole_melody(
         track: number of the track, 1-based; default the first one with a usable window.
         every_window: take all windows of the track, also those that overlap.
         roles: number of the track of a voice, such as bass 3; default the first ones that fit.
+        overlapping: let windows overlap by half, and leave out none in which nothing starts, so that they can be joined without
+            a seam; for a codec that is not seamless as without.
 
     Raises:
         MidiError: the file cannot be read.
@@ -174,11 +178,31 @@ def whole_melody(
     if isinstance(item, Passage):
         return item
     score, encoded = _encode(item, codec, model, track, roles)
-    rows = np.flatnonzero((encoded.parts == encoded.parts[0]).all(1))
+    parts = encoded.parts[0]
+    read = tuple(range(len(score.tracks))) if codec.whole else _read(score, parts, track, roles)
+    if overlapping and codec.seamless:
+        encoded = _every_bar(score, codec, parts, read)
+    rows = np.flatnonzero((encoded.parts == parts).all(1))
     bars = encoded.origin["bar"][rows].astype(np.int64)
-    size = codec.bars
-    chosen = np.arange(len(rows)) if every_window else cover(bars, size)
-    return _passage(score, encoded, codec, rows[chosen], overlap(bars[chosen], size))
+    if every_window:
+        chosen = np.arange(len(rows))
+    else:
+        chosen = half_apart(bars, codec.bars) if overlapping and codec.seamless else cover(bars, codec.bars)
+    return _passage(score, encoded, codec, rows[chosen], read)
+
+
+def _every_bar(score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], read: tuple[int, ...]) -> Encoded:
+    """Encode chosen tracks with a window from every bar on, also those in which nothing starts."""
+    whole = every_bar(_any_instrument(codec))
+    if len(parts) == 1:
+        return whole.encode(score, read)
+    return whole.encode(score, None, dict(zip(codec.roles, parts.astype(int).tolist(), strict=True)))
+
+
+def _read(score: Score, parts: NDArray[np.uint16], track: int | None, roles: Roles) -> tuple[int, ...]:
+    """Return the tracks whose notes make up windows of ``parts``: drums come from all drum tracks, unless one is named."""
+    together = len(parts) == 1 and track is None and not roles and score.tracks[parts[0]].is_drum
+    return tuple(index for index, own in enumerate(score.tracks) if (together and own.is_drum) or index in parts)
 
 
 def cover(bars: Ints, size: int) -> Ints:
@@ -257,7 +281,7 @@ def _name(score: Score) -> str:
     return score.source or "score"
 
 
-def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, skip: Ints) -> Passage:
+def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read: tuple[int, ...] = ()) -> Passage:
     origin = encoded.origin[rows]
     several = len(codec.roles) > 1
     return Passage(
@@ -266,15 +290,15 @@ def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, skip
         windows=encoded.windows[rows],
         bars=origin["bar"].astype(np.int64) + 1,
         ticks=origin["tick"].astype(np.int64),
-        skip=skip,
         available=len(encoded.windows),
         candidates=tuple(_candidates(score, encoded, codec)),
+        read=read,
         parts=dict(zip(codec.roles, (encoded.parts[rows[0]].astype(int) + 1).tolist(), strict=True)) if several else {},
     )
 
 
 def _rows(passage: Passage, rows: Ints) -> Passage:
-    columns = {name: getattr(passage, name)[rows] for name in ("windows", "bars", "ticks", "skip")}
+    columns = {name: getattr(passage, name)[rows] for name in ("windows", "bars", "ticks")}
     return replace(passage, **columns)
 
 
@@ -303,17 +327,50 @@ def spans(numbers: Ints, most: int = 8) -> str:
     return ", ".join(parts) + (", ..." if len(cuts) + 1 > most else "")
 
 
+class _Parts(NamedTuple):
+    """Windows joined as far as they can be: the steps of each part, the window it starts with, its bars and those left out."""
+
+    tokens: list[NDArray[Any]]
+    row: Ints
+    bars: Ints
+    skip: Ints
+
+
+def _joined(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> _Parts:
+    """Join windows [N, T] that start at ascending ``bars`` [N]; what overlaps is heard once."""
+    if codec.seamless:
+        stretches = weave(windows, bars, codec)
+        tokens = [stretch.tokens for stretch in stretches]
+        lengths = np.array([len(part) // codec.steps_per_bar for part in tokens], np.int64)
+        return _Parts(tokens, np.array([stretch.row for stretch in stretches], np.int64), lengths, np.zeros_like(lengths))
+    skip = overlap(bars, codec.bars)
+    tokens = [codec.after(window, left_out) for window, left_out in zip(windows, skip.tolist(), strict=True)]
+    return _Parts(tokens, np.arange(len(tokens)), codec.bars - skip, skip)
+
+
+def joined_line(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> NDArray[Any]:
+    """Return all steps of windows [N, T] once, as one long window [1, L], or the windows where they cannot be joined."""
+    return np.concatenate(_joined(windows, bars, codec).tokens)[None] if codec.seamless else windows
+
+
+def is_silent(windows: NDArray[Any], codec: ScoreCodec) -> NDArray[np.bool_]:
+    """Say in which windows [N, T] nothing starts, [N]; models have learned from none such."""
+    return np.logical_not(codec.onsets(windows).any(axis=(1, 2)))
+
+
 def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: str) -> Score:
     """Put ``windows`` [N, T] where those of ``passage`` are; tempos and metres are those of the piece."""
-    score, skip, size = passage.score, passage.skip, codec.bars
+    score = passage.score
+    parts = _joined(windows, passage.bars, codec)
     # An empty bar comes first, so that a hit that is early on the first step of a groove has a place.
-    skip = np.concatenate([[size - 1], skip])
-    placed = place_windows(np.concatenate([codec.silence[None], windows]), skip, codec, passage.program, name)
-    target = _scaled(passage.ticks, score.ticks_per_quarter, placed.ticks_per_quarter)
-    placed = _spread(placed, np.concatenate([target[:1] - size * _bar_ticks(placed), target]), skip, codec)
+    empty = codec.after(codec.silence, codec.bars - 1)
+    parts = _Parts([empty, *parts.tokens], parts.row, np.append(1, parts.bars), np.append(0, parts.skip))
+    placed = codec.join(parts.tokens, program=passage.program, name=name)
+    target = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter)
+    placed = _spread(placed, np.append(target[0] - _bar_ticks(placed), target), parts, codec.steps_per_bar)
     tempos, metres = score.tempos.copy(), score.metres.copy()
     for table in (tempos, metres):
-        table["tick"] = _scaled(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
+        table["tick"] = in_ticks(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
     # A file that says nothing is in 4/4 at 120.
     return replace(
         placed,
@@ -330,7 +387,7 @@ def with_other_tracks(made: Score, piece: Score, replaced: Collection[int]) -> S
     notes = piece.notes[np.isin(piece.notes["track"], kept)].copy()
     notes["track"] = place[notes["track"]]
     for column in ("start", "end"):
-        notes[column] = _scaled(notes[column], piece.ticks_per_quarter, made.ticks_per_quarter)
+        notes[column] = in_ticks(notes[column], piece.ticks_per_quarter, made.ticks_per_quarter)
     tracks = (*made.tracks, *(piece.tracks[index] for index in kept))
     return replace(made, notes=np.concatenate([made.notes, notes]), tracks=tracks)
 
@@ -353,20 +410,15 @@ def in_sequence(
         program: General MIDI program.
         name: of the track.
     """
-    size = codec.bars
-    skip = np.zeros(len(windows), np.int64) if bars is None else overlap(bars, size)
-    score = place_windows(windows, skip, codec, program, name)
-    starts = np.arange(len(windows)) * size + 1 if bars is None else bars
-    ticks = (starts - 1) * _bar_ticks(score)
-    if bars is not None:
-        score = _spread(score, ticks, skip, codec)
+    if bars is None:
+        score = codec.join(list(windows), program=program, name=name)
+        ticks = np.arange(len(windows)) * codec.bars * _bar_ticks(score)
+    else:
+        parts = _joined(windows, bars, codec)
+        score = codec.join(parts.tokens, program=program, name=name)
+        ticks = (bars - 1) * _bar_ticks(score)
+        score = _spread(score, ticks[parts.row], parts, codec.steps_per_bar)
     return replace(score, tempos=_tempos(ticks, qpm))
-
-
-def place_windows(windows: NDArray[Any], skip: Ints, codec: ScoreCodec, program: int, name: str) -> Score:
-    """Join windows [N, T] without the first ``skip`` bars [N] of each."""
-    parts = [codec.after(window, bars) for window, bars in zip(windows, skip.tolist(), strict=True)]
-    return codec.join(parts, program=program, name=name)
 
 
 def _tempos(ticks: Ints, qpm: Sequence[float]) -> NDArray[np.void]:
@@ -383,20 +435,19 @@ def _bar_ticks(score: Score) -> int:
     return 4 * score.ticks_per_quarter * int(metre["numerator"]) // int(metre["denominator"])
 
 
-def _scaled(ticks: NDArray[Any], old: int, new: int) -> Ints:
+def in_ticks(ticks: NDArray[Any], old: int, new: int) -> Ints:
     """Convert ticks from ``old`` to ``new`` ticks per quarter, to the nearest."""
     return (ticks.astype(np.int64) * 2 * new + old) // (2 * old)
 
 
-def _spread(score: Score, target: Ints, skip: Ints, codec: ScoreCodec) -> Score:
-    """Move the joined windows of ``score`` apart: window i, without its skipped bars, to ``target[i]`` and those bars."""
+def _spread(score: Score, target: Ints, parts: _Parts, steps_per_bar: int) -> Score:
+    """Move the joined parts of ``score`` apart: part i, without its skipped bars, to ``target[i]`` and those bars."""
     bar = _bar_ticks(score)
-    size = codec.bars
-    begin = np.cumsum((size - skip) * bar) - (size - skip) * bar
-    shift = target + skip * bar - begin
+    begin = (np.cumsum(parts.bars) - parts.bars) * bar
+    shift = target + parts.skip * bar - begin
     notes = score.notes.copy()
     if len(notes):
-        early = bar // codec.steps_per_bar // 2  # a note may come up to half a step before its window
+        early = bar // steps_per_bar // 2  # a note may come up to half a step before its window
         part = np.searchsorted(begin, notes["start"] + early, side="right") - 1
         notes["start"] = np.maximum(0, notes["start"] + shift[part])
         notes["end"] += shift[part]

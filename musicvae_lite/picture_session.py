@@ -5,6 +5,7 @@ Letters in shapes: N pictures, H W pixels, Z latent size, S steps of a path, K c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from musicvae_lite.codecs.image import ImageCodec
 from musicvae_lite.config import NoiseSettings
 from musicvae_lite.corpora.pictures import corrupted
 from musicvae_lite.errors import UsageError
-from musicvae_lite.latent import Latent, interpolate
+from musicvae_lite.latent import Latent, check_similar, grid, interpolate, towards
 from musicvae_lite.media.image import checked
 from musicvae_lite.models import Batch
 from musicvae_lite.models.image import ImageAutoencoder
@@ -156,11 +157,69 @@ class PictureSession:
         """
         if steps < 2:
             raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
-        rows = np.concatenate([self.prepare(np.asarray(a)[None]), self.prepare(np.asarray(b)[None])])
-        classes = None if condition is None else np.full(2, condition)
-        mean, _ = self.encode_windows(rows, condition=classes)
-        latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path or self.path).numpy()
-        return latents, self.decode_windows(latents, condition=None if condition is None else np.full(steps, condition))
+        mean = self._means([a, b], condition)
+        return self._decoded(interpolate(mean[0], mean[1], steps, path or self.path), condition)
+
+    def grid(
+        self,
+        corners: Sequence[NDArray[Any]],
+        size: int = 5,
+        path: Literal["slerp", "lerp"] | None = None,
+        condition: int | None = None,
+    ) -> tuple[Floats, Floats]:
+        """Fill a grid of ``size`` x ``size`` pictures between four, along the posterior means.
+
+        Corners are top left, top right, bottom left, bottom right, each [h, w] or [h, w, 3]; see
+        :func:`musicvae_lite.latent.grid`, and :meth:`interpolate` for the other arguments.
+
+        Returns:
+            Points [S, Z] and pictures [S, H, W] or [S, H, W, 3], S = size * size, row by row.
+
+        Raises:
+            UsageError: not four pictures, or too small a grid.
+        """
+        if len(corners) != 4 or size < 2:
+            raise UsageError(f"a grid has 4 corners and at least 2 rows and columns, not {len(corners)} and {size}")
+        return self._decoded(grid(self._means(corners, condition), size, size, path or self.path).flatten(0, 1), condition)
+
+    def similar(
+        self, picture: NDArray[Any], similarity: float, count: int = 1, seed: int | None = None, condition: int | None = None
+    ) -> Floats:
+        """Draw pictures that are like ``picture`` [h, w] or [h, w, 3].
+
+        Each is at the fraction ``similarity`` of the great circle from a draw from the prior to the picture's posterior mean: 1
+        is the mean itself, 0 has nothing to do with it (what :meth:`sample` draws with the same seed).
+
+        Raises:
+            UsageError: a similarity or count out of range, or a model whose codes follow no prior.
+        """
+        check_similar(similarity, count)
+        draws = self._draws(count, self.seed if seed is None else seed)
+        return self._decoded(towards(draws, self._means([picture], condition)[0], similarity), condition)[1]
+
+    def _means(self, pictures: Sequence[NDArray[Any]], condition: int | None) -> Tensor:
+        """Return the posterior means [N, Z] of pictures of any sizes."""
+        rows = np.concatenate([self.prepare(np.asarray(picture)[None]) for picture in pictures])
+        mean, _ = self.encode_windows(rows, condition=None if condition is None else np.full(len(rows), condition))
+        return torch.from_numpy(mean)
+
+    def _decoded(self, latents: Tensor, condition: int | None) -> tuple[Floats, Floats]:
+        """Return points [S, Z] and what they decode to, all of one class."""
+        points = latents.numpy()
+        return points, self.decode_windows(points, condition=None if condition is None else np.full(len(points), condition))
+
+    def _draws(self, count: int, seed: int) -> Tensor:
+        """Return draws from the prior [N, Z]; draw i is the same for every ``count`` above i.
+
+        Raises:
+            UsageError: a model whose codes follow no prior.
+        """
+        if not self.has_prior:
+            raise UsageError(
+                f"{self.name} is a plain autoencoder: its codes follow no prior to draw from; use a variational model"
+            )
+        noise = Noise(seed, _PRIOR)
+        return torch.cat([noise.normal((1, self.latent_size), torch.device("cpu")) for _ in range(count)])
 
     @property
     def has_prior(self) -> bool:
@@ -190,12 +249,7 @@ class PictureSession:
         """
         if count < 1:
             raise UsageError(f"count is {count}; at least 1 picture can be drawn")
-        if not self.has_prior:
-            raise UsageError(
-                f"{self.name} is a plain autoencoder: its codes follow no prior to draw from; use a variational model"
-            )
-        noise = Noise(self.seed if seed is None else seed, _PRIOR)
-        z = torch.cat([noise.normal((1, self.latent_size), torch.device("cpu")) for _ in range(count)]).numpy()
+        z = self._draws(count, self.seed if seed is None else seed).numpy()
         return self.decode_windows(z, condition=condition)
 
     # Arrays in, arrays out

@@ -275,8 +275,18 @@ class Curve:
     points: bool = False
 
 
-def draw_curves(panels: Mapping[str, Sequence[Curve]], title: str, suffix: str = ".png") -> bytes:
-    """Draw panels of curves, one below another over the same steps; each is named by what its values are."""
+def draw_curves(
+    panels: Mapping[str, Sequence[Curve]], title: str, suffix: str = ".png", across: str = "step", level: float | None = None
+) -> bytes:
+    """Draw panels of curves, one below another over the same steps; each is named by what its values are.
+
+    Args:
+        panels: curves by the name of their values.
+        title: above all.
+        suffix: kind of the file.
+        across: what the steps are.
+        level: value to which those of the last panel compare, drawn as a dashed line.
+    """
     h = 0.8 + 2.6 * len(panels)
     figure = _figure(8.0, h)
     shown = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -290,9 +300,11 @@ def draw_curves(panels: Mapping[str, Sequence[Curve]], title: str, suffix: str =
         panel.set_ylabel(name, fontsize=_FONT)
         panel.grid(color="#e6e6e6", linewidth=0.6)
         panel.set_axisbelow(True)
-    shown[-1].set_xlabel("step", fontsize=_FONT)
+    if level is not None:
+        shown[-1].axhline(level, color="#555555", linewidth=0.9, linestyle=(0, (4, 3)))
+    shown[-1].set_xlabel(across, fontsize=_FONT)
     figure.text(0.11, 1 - 0.12 / h, title, va="top", fontsize=_FONT + 1)
-    lines = {line.get_label(): line for panel in shown for line in panel.get_lines()}
+    lines = {label: line for panel in shown for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
     figure.legend(lines.values(), lines.keys(), loc="upper right", bbox_to_anchor=(0.98, 1 - 0.05 / h), ncols=2, frameon=False,
                   fontsize=_FONT)  # fmt: skip
     return figure_bytes(figure, suffix)

@@ -5,7 +5,7 @@ Letters in shapes: N windows, T steps of a window, S steps of a path, Z latent s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,29 +29,31 @@ def agreement(codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any]) -> tu
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """A path between two melodies; as a sequence, its scores.
+    """A path between two melodies, or a grid between four; as a sequence, its scores.
 
     Attributes:
-        start: the window it starts from.
-        end: the window it goes to.
-        latents: points of the path [S, Z].
+        inputs: the windows it goes between: start and end, or the corners (top left, top right, bottom left, bottom right).
+        corners: the step that each of them is, from 0.
+        latents: points of the path, or of the grid row by row [S, Z].
         windows: what they decode to [S, T].
         scores: the same as one score a step.
         joined: all steps one after another.
-        accuracy: fraction of steps of the two inputs that the ends of the path give back.
+        accuracy: fraction of steps of each input that its corner gives back.
         onset_accuracy: the same over the steps at which a note of the input starts.
         settings: path, temperature and seed.
+        columns: steps in a row of a grid; None for a path.
     """
 
-    start: Passage
-    end: Passage
+    inputs: tuple[Passage, ...]
+    corners: tuple[int, ...]
     latents: NDArray[np.float32]
     windows: NDArray[Any]
     scores: tuple[Score, ...]
     joined: Score
-    accuracy: tuple[float, float]
-    onset_accuracy: tuple[float, float]
+    accuracy: tuple[float, ...]
+    onset_accuracy: tuple[float, ...]
     settings: dict[str, Any]
+    columns: int | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -63,18 +65,53 @@ class Interpolation:
         return self.scores[step]
 
     def __repr__(self) -> str:
-        return f"<Interpolation of {len(self)} steps, {self.start.stem} to {self.end.stem}>"
+        return f"<Interpolation of {len(self)} steps, {self.title}>"
 
     @property
-    def silent(self) -> tuple[int, ...]:
-        """Numbers (1-based) of the steps without a note."""
-        return tuple(step for step, score in enumerate(self.scores, start=1) if not len(score.notes))
+    def start(self) -> Passage:
+        """The window it starts from."""
+        return self.inputs[0]
+
+    @property
+    def end(self) -> Passage:
+        """The window it goes to."""
+        return self.inputs[-1]
+
+    @property
+    def title(self) -> str:
+        """What it is: ``a to b``, or ``a, b, c, d``."""
+        return title_of(self.inputs)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name of each step, counted from 1: ``1``, ``2``; in a grid row and column: ``1-1``, ``1-2``."""
+        return step_labels(len(self), self.columns)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Labels of the steps without a note."""
+        return tuple(label for label, score in zip(self.labels, self.scores, strict=True) if not len(score.notes))
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model and outputs."""
-        ends = zip((self.start, self.end), self.accuracy, self.onset_accuracy, strict=True)
+        ends = zip(self.inputs, self.accuracy, self.onset_accuracy, strict=True)
         inputs = [{**passage.as_dict(), "accuracy": steps, "onset_accuracy": onsets} for passage, steps, onsets in ends]
-        return {"inputs": inputs, "steps": len(self), **self.settings}
+        grid = {} if self.columns is None else {"grid": self.columns}
+        return {"inputs": inputs, "steps": len(self), **grid, **self.settings}
+
+
+def title_of(inputs: Sequence[Passage]) -> str:
+    """Name a path by its two ends, a grid by its four corners."""
+    stems = [passage.stem for passage in inputs]
+    return " to ".join(stems) if len(stems) == 2 else ", ".join(stems)
+
+
+def step_labels(steps: int, columns: int | None = None) -> tuple[str, ...]:
+    """Name steps by number, those of a grid by row and column; counted from 1, with zeros where the grid is large."""
+    if columns is None:
+        return tuple(str(step + 1) for step in range(steps))
+    digits = len(str(max(columns, steps // columns)))
+    return tuple(f"{step // columns + 1:0{digits}}-{step % columns + 1:0{digits}}" for step in range(steps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +122,10 @@ class Reconstruction:
         passage: the windows that were used.
         bars: first and last bar that they cover, 1-based.
         windows: what the model makes of them [N, T].
-        score: the same where they stand in the piece.
+        score: the same where they stand in the piece; in the midst of the other tracks where they are kept.
         accuracy: fraction of steps that are right.
         onset_accuracy: the same over the steps of the input at which a note starts.
+        left: bars of the piece that no window covers, 1-based.
     """
 
     passage: Passage
@@ -96,6 +134,7 @@ class Reconstruction:
     score: Score
     accuracy: float
     onset_accuracy: float
+    left: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for the output."""
@@ -106,6 +145,38 @@ class Reconstruction:
             **({"roles": dict(self.passage.parts)} if self.passage.parts else {}),
             "bars": list(self.bars),
             "windows": len(self.windows),
+            "window_bars": self.passage.bars.tolist(),
+            "bars_left": list(self.left),
             "accuracy": self.accuracy,
             "onset_accuracy": self.onset_accuracy,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """Pieces like a window of another.
+
+    Attributes:
+        passage: the window.
+        similarity: how near, 0 to 1.
+        latents: a point for each piece [N, Z].
+        windows: what they decode to [N, T].
+        scores: the same as scores.
+        accuracy: fraction of steps that they share with the window.
+        onset_accuracy: the same over the steps of the window at which a note starts.
+        qpm: tempo, quarter notes per minute.
+    """
+
+    passage: Passage
+    similarity: float
+    latents: NDArray[np.float32]
+    windows: NDArray[Any]
+    scores: tuple[Score, ...]
+    accuracy: float
+    onset_accuracy: float
+    qpm: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` says, but for model, settings and outputs."""
+        shared = {"accuracy": self.accuracy, "onset_accuracy": self.onset_accuracy}
+        return {"like": {**self.passage.as_dict(), **shared}, "similarity": self.similarity, "qpm": self.qpm}

@@ -18,17 +18,22 @@ from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
+from musicvae_lite.evaluation.attributes import WINDOWS, keep_vectors, learn_vectors
 from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
 from musicvae_lite.evaluation.grooves import evaluate_grooves
 from musicvae_lite.evaluation.pairs import Pair, find_pairs, read_pair
+from musicvae_lite.evaluation.paths import PAIRS, PathMeasures, measure_paths
 from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, evaluate_pictures
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
+from musicvae_lite.evaluation.timbre import TimbreMeasures
 from musicvae_lite.material.music import Examples
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
+from musicvae_lite.material.timbre import TimbreMaterial
 from musicvae_lite.models import Autoencoder
 from musicvae_lite.models.sequence import SequenceAutoencoder
+from musicvae_lite.vectors import AttributeVectors
 
 _MIXTURES, _PERFORMANCES = 120, 20  # clips that are measured, and stretches that MIDI files are played for
 
@@ -49,7 +54,7 @@ class Evaluation:
     """
 
     split: Split
-    measures: Measures | PictureMeasures | SoundMeasures
+    measures: Measures | PictureMeasures | SoundMeasures | TimbreMeasures
     codes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     grooves: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -70,7 +75,7 @@ def evaluate(
         model: shipped name or model folder.
         data: for music one prepared corpus or several; for pictures a source; for sound a folder of noisy and clean recordings
             (see :func:`musicvae_lite.evaluation.pairs.find_pairs`), or folders of clean ones or MIDI files, which are mixed with
-            synthesised noises; None for the one the model names itself.
+            synthesised noises, or heard as they are by a model of timbre; None for the one the model names itself.
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
             pictures always the held-out ones.
@@ -89,13 +94,11 @@ def evaluate(
     description = describe(model)
     if description.config.codec.kind == "image":
         return _evaluate_pictures(description, folders, split, limit, where, seed, claims)
+    if description.config.model.kind == "timbre":
+        return _evaluate_timbre(description, folders, limit, where, seed)
     if description.config.codec.kind == "sound":
         return _evaluate_sound(description, folders, limit, where, seed)
-    if not folders:
-        raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
-    corpus = Corpus.open(folders)
-    if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
-        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
+    corpus = _corpus(description, model, folders)
     chosen = _unseen(description, folders) if split == "auto" else split
     if split == "auto" and chosen == "valid" and not corpus.valid.any():
         chosen = "train"  # no song was held out: all that can be measured is what the model has seen
@@ -112,6 +115,84 @@ def evaluate(
         train = corpus.split("train").windows
         grooves = evaluate_grooves(bundle.model, windows, train, description.config, corpus.codec)
     return Evaluation(chosen, measures, grooves=grooves)
+
+
+def evaluate_paths(
+    model: str | Path,
+    data: str | Path | Sequence[str | Path],
+    split: Split = "auto",
+    pairs: int = PAIRS,
+    device: str = "auto",
+    seed: int = 0,
+) -> tuple[Split, PathMeasures]:
+    """Measure a model's paths between windows of prepared corpora, beside blending the windows themselves.
+
+    Args:
+        model: shipped name or folder.
+        data: corpora; the n-gram model learns from their training songs.
+        split: part that the ends come from; ``auto``: the validation songs, or the training songs where none was held out.
+        pairs: of ends.
+        device: auto, cpu, cuda or mps.
+        seed: of the pairs and of the blending.
+
+    Returns:
+        The part that was used, and the measures.
+
+    Raises:
+        UsageError: unknown model or device, no music, no data, or a corpus of another codec.
+        NothingUsableError: fewer than two windows.
+        MusaeError: a damaged model or corpus.
+    """
+    where, description = resolve_device(device), describe(model)
+    if description.config.model.kind != "sequence":
+        raise UsageError(f"{model} is no model of music; paths are measured between windows of music")
+    corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
+    chosen: Split = ("valid" if corpus.valid.any() else "train") if split == "auto" else split
+    windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows
+    bundle = load_bundle(description.folder, where)
+    return chosen, measure_paths(bundle.model, corpus.codec, corpus.split("train").windows, windows, pairs, seed)
+
+
+def learn_attributes(
+    model: str | Path, data: str | Path | Sequence[str | Path], limit: int = WINDOWS, device: str = "auto", seed: int = 0
+) -> AttributeVectors:
+    """Learn attribute vectors of a model from the training windows of prepared corpora, and keep them in its folder.
+
+    Args:
+        model: shipped name or folder.
+        data: corpora; the effects of the vectors are measured on windows of their validation songs.
+        limit: windows to learn from.
+        device: auto, cpu, cuda or mps.
+        seed: of the choice of windows.
+
+    Raises:
+        UsageError: unknown model or device, no music, no data, or a corpus of another codec.
+        NothingUsableError: too few windows.
+        MusaeError: a damaged model or corpus, or the folder cannot be written.
+    """
+    where, description = resolve_device(device), describe(model)
+    if description.config.model.kind != "sequence":
+        raise UsageError(f"{model} is no model of music; attributes are those of windows of music")
+    corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
+    train, held_out = corpus.split("train").windows, corpus.split("valid").windows
+    bundle = load_bundle(description.folder, where)
+
+    def shown(windows: NDArray[Any]) -> NDArray[Any]:
+        return Examples.of(windows, description.config).inputs
+
+    vectors = learn_vectors(bundle.model, corpus.codec, train, held_out, limit, seed, shown)
+    keep_vectors(description, vectors)
+    return vectors
+
+
+def _corpus(description: Description, model: str | Path, folders: Sequence[Path]) -> Corpus:
+    """Open prepared corpora that fit a model of music."""
+    if not folders:
+        raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
+    corpus = Corpus.open(folders)
+    if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
+        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
+    return corpus
 
 
 def _evaluate_pictures(
@@ -165,6 +246,16 @@ def _evaluate_sound(
         return np.concatenate(list(cleaner.stream([samples], rate, Wish())), 1)
 
     return Evaluation("all", evaluate_examples(examples, denoise))
+
+
+def _evaluate_timbre(
+    description: Description, folders: Sequence[Path], limit: int | None, device: torch.device, seed: int
+) -> Evaluation:
+    """Measure on clips of sounds, of those that the run would hold out where there are enough."""
+    if not folders:
+        raise UsageError(f"{description.config.name} is measured on sounds; name a folder of recordings with --data")
+    material = TimbreMaterial.open(description.config, folders)
+    return Evaluation("valid", material.measure_clips(load_bundle(description.folder, device).model, seed, limit))
 
 
 def pair_examples(pairs: Sequence[Pair], limit: int | None) -> Iterator[Example]:

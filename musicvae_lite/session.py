@@ -6,6 +6,7 @@ Letters in shapes: N windows, T steps of a window, V classes of a step, Z latent
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
@@ -14,27 +15,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
+from musicvae_lite.arranging import in_piece, left_bars
+from musicvae_lite.blocks import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.corpora.groove_inputs import told
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import UsageError
-from musicvae_lite.latent import Latent, interpolate
+from musicvae_lite.latent import Latent, check_similar, grid, interpolate, towards
 from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, in_sequence, is_silent, joined_line, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
-from musicvae_lite.results import Interpolation, Reconstruction, agreement
+from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
+from musicvae_lite.timbre_session import TimbreSession
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
 
 
-AnySession = Union["Session", PictureSession, SoundSession]
+AnySession = Union["Session", PictureSession, SoundSession, TimbreSession]
 
 
 def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> AnySession:
@@ -46,7 +49,7 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
         seed: of every draw for which no other seed is given.
 
     Returns:
-        A session of music, of pictures or of sound, as the model is.
+        A session of music, of pictures, of (noisy) sound or of timbre, as the model is.
 
     Raises:
         UsageError: no such model or device.
@@ -55,11 +58,15 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
     place = resolve_device(device)
     with one_thread():
         bundle = load_bundle(model, place)
-        kinds: dict[str, type[AnySession]] = {"image": PictureSession, "sound": SoundSession}
-        return kinds.get(bundle.config.codec.kind, Session)(bundle, str(model), seed)
+        kinds: dict[str, type[AnySession]] = {
+            "image": PictureSession,
+            "spectrogram": SoundSession,
+            "timbre": TimbreSession,
+        }
+        return kinds.get(bundle.config.model.kind, Session)(bundle, str(model), seed)
 
 
-S = TypeVar("S", "Session", PictureSession, SoundSession)
+S = TypeVar("S", "Session", PictureSession, SoundSession, TimbreSession)
 
 
 def load_as(kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> S:
@@ -137,24 +144,87 @@ class Session:
         """
         if steps < 2:
             raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
+        ends = self._windows((a, b), tracks, bars, roles)
+
+        def between(points: Tensor) -> Tensor:
+            return interpolate(points[0], points[1], steps, path)
+
+        return self._decoded(ends, between, (0, steps - 1), path, temperature, seed)
+
+    def grid(
+        self,
+        corners: Sequence[Item | Passage],
+        size: int = 5,
+        temperature: float = 0.0,
+        path: Literal["slerp", "lerp"] = "slerp",
+        bars: Sequence[int | None] = (None,) * 4,
+        tracks: Sequence[int | None] = (None,) * 4,
+        seed: int | None = None,
+        roles: Sequence[Roles] = (None,) * 4,
+    ) -> Interpolation:
+        """Fill a grid of ``size`` x ``size`` steps between a window of each of four pieces, along the posterior means.
+
+        The corners (top left, top right, bottom left, bottom right) are what the model makes of the four; rows are paths between
+        the paths of the left and the right side, and so is the tempo. See :func:`musicvae_lite.latent.grid`, and
+        :meth:`interpolate` for the arguments, which here are one for each corner.
+
+        Raises:
+            UsageError: not four pieces, too small a grid, a negative temperature, no such track or bar.
+            NothingUsableError: a piece without a usable window.
+        """
+        if len(corners) != 4:
+            raise UsageError(f"a grid has 4 corners, not {len(corners)}")
+        if size < 2:
+            raise UsageError(f"a grid has at least 2 rows and columns, not {size}")
+        inputs = self._windows(corners, tracks, bars, roles)
+
+        def between(points: Tensor) -> Tensor:
+            return grid(points, size, size, path).flatten(0, 1)
+
+        last = size * size - 1
+        return self._decoded(inputs, between, (0, size - 1, last - size + 1, last), path, temperature, seed, size)
+
+    def _windows(
+        self,
+        items: Sequence[Item | Passage],
+        tracks: Sequence[int | None],
+        bars: Sequence[int | None],
+        roles: Sequence[Roles],
+    ) -> tuple[Passage, ...]:
+        """Choose one window of each item."""
+        chosen = zip(items, tracks, bars, roles, strict=True)
+        return tuple(one_window(item, self.codec, self.name, track, bar, role) for item, track, bar, role in chosen)
+
+    def _decoded(
+        self,
+        inputs: tuple[Passage, ...],
+        between: Callable[[Tensor], Tensor],
+        corners: tuple[int, ...],
+        path: Literal["slerp", "lerp"],
+        temperature: float,
+        seed: int | None,
+        columns: int | None = None,
+    ) -> Interpolation:
+        """Decode the points that ``between`` puts between those of the inputs; each input is the step in ``corners``."""
         if path not in ("slerp", "lerp"):
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
-        start = one_window(a, self.codec, self.name, tracks[0], bars[0], roles[0])
-        end = one_window(b, self.codec, self.name, tracks[1], bars[1], roles[1])
-        mean, _ = self.encode_windows(np.concatenate([start.windows, end.windows]))
-        latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
+        mean, _ = self.encode_windows(np.concatenate([passage.windows for passage in inputs]))
+        latents = between(torch.from_numpy(mean)).numpy()
+        # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so that equal tempos stay one.
+        tempos = between(torch.tensor([[float(passage.qpm[0])] for passage in inputs], dtype=torch.float64))
+        qpm = tempos.squeeze(1).numpy().round(6).tolist()
         windows = self.decode_windows(latents, temperature, seed=seed)
-        qpm = np.linspace(start.qpm[0], end.qpm[0], steps).tolist()
-        names = [f"{start.stem} to {end.stem}, step {step + 1}" for step in range(steps)]
-        program = start.program
-        rows = zip(windows, qpm, names, strict=True)
-        scores = tuple(in_sequence(row[None], [tempo], self.codec, program=program, name=name) for row, tempo, name in rows)
-        title = f"interpolate {start.stem} to {end.stem}"
-        joined = in_sequence(windows, qpm, self.codec, program=program, name=title)
-        ends = ((windows[0], start.windows[0]), (windows[-1], end.windows[0]))
-        accuracy, onsets = zip(*(agreement(self.codec, *(row[None] for row in pair)) for pair in ends), strict=True)
+        title, program = title_of(inputs), inputs[0].program
+        rows = zip(windows, qpm, step_labels(len(windows), columns), strict=True)
+        scores = tuple(
+            in_sequence(row[None], [tempo], self.codec, program=program, name=f"{title}, step {label}")
+            for row, tempo, label in rows
+        )
+        joined = in_sequence(windows, qpm, self.codec, program=program, name=f"interpolate {title}")
+        pairs = [(windows[[step]], passage.windows) for step, passage in zip(corners, inputs, strict=True)]
+        accuracy, onsets = zip(*(agreement(self.codec, heard, given) for heard, given in pairs), strict=True)
         settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
-        return Interpolation(start, end, latents, windows, scores, joined, accuracy, onsets, settings)
+        return Interpolation(inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns)
 
     def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False, roles: Roles = None) -> Latent:
         """Return the posterior of the windows that cover a melody, mean [N, Z]; see :func:`~musicvae_lite.passages.whole_melody`.
@@ -172,21 +242,35 @@ class Session:
         windows = self.decode_windows(points(z), temperature, seed=seed)
         return in_sequence(windows, [qpm] * len(windows), self.codec)
 
-    def reconstruct(self, item: Item | Passage, track: int | None = None, roles: Roles = None) -> Reconstruction:
+    def reconstruct(
+        self, item: Item | Passage, track: int | None = None, roles: Roles = None, keep_tracks: bool = False
+    ) -> Reconstruction:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
+
+        Windows overlap by half, so that a note that is held from one to the next is one note.
+
+        Args:
+            item: file or score.
+            track: track to use, 1-based; default the first usable one.
+            roles: track of each voice.
+            keep_tracks: return the whole piece, with what the model makes in place of the track; bars without a window stay.
 
         Raises:
             UsageError: no such track.
             NothingUsableError: a piece without a usable window.
         """
-        passage = whole_melody(item, self.codec, self.name, track, roles=roles)
+        passage = whole_melody(item, self.codec, self.name, track, roles=roles, overlapping=True)
         mean, _ = self.encode_windows(passage.windows)
         windows = self.decode_windows(mean, condition=told(passage.windows, self.bundle.config))
+        silent = is_silent(passage.windows, self.codec)
+        windows[silent] = passage.windows[silent]
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
-        last = int(passage.bars[-1]) + self.codec.bars - 1
-        return Reconstruction(
-            passage, (int(passage.bars[0]), last), windows, score, *agreement(self.codec, windows, passage.windows)
-        )
+        if keep_tracks:
+            score = in_piece(passage, score, self.codec)
+        bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
+        heard, given = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
+        left = tuple(left_bars(passage, self.codec).tolist())
+        return Reconstruction(passage, bars, windows, score, *agreement(self.codec, heard, given), left)
 
     def sample(
         self, count: int = 1, temperature: float = 0.5, bars: int | None = None, qpm: float = 120.0, seed: int | None = None
@@ -213,12 +297,61 @@ class Session:
             raise UsageError(f"{self.name} makes pieces of {size} bars and multiples of it, not of {bars}")
         seed = self.seed if seed is None else seed
         length = bars // size
-        noise = Noise(seed, _PRIOR)
-        ends = [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
-        z = torch.cat([interpolate(start, end, length) for start, end in ends]).numpy()
+        z = torch.cat([interpolate(start, end, length) for start, end in self._draws(count, seed)]).numpy()
         windows = self.decode_windows(z, temperature, seed=seed).reshape(count, length, *self.codec.shape)
         names = [f"sample {number}" for number in range(1, count + 1)]
         return [in_sequence(rows, [qpm] * length, self.codec, name=name) for rows, name in zip(windows, names, strict=True)]
+
+    def similar(
+        self,
+        item: Item | Passage,
+        similarity: float,
+        count: int = 1,
+        temperature: float = 0.5,
+        qpm: float | None = None,
+        seed: int | None = None,
+        track: int | None = None,
+        bar: int | None = None,
+        roles: Roles = None,
+    ) -> Similar:
+        """Draw pieces of one window that are like a window of ``item``.
+
+        Each is at the fraction ``similarity`` of the great circle from a draw from the prior to the window's posterior mean: 1
+        is the mean itself, 0 has nothing to do with it (what :meth:`sample` draws with the same seed).
+
+        Args:
+            item: file or score.
+            similarity: 0 to 1.
+            count: number of pieces, at least 1.
+            temperature: of the events; 0 takes the likeliest.
+            qpm: tempo, quarter notes per minute; default that of the window.
+            seed: of the draws; default the session's.
+            track: number of the track (1-based); default the first usable one.
+            bar: bar (1-based) at which the window starts; default the first usable one.
+            roles: track (1-based) of each voice.
+
+        Raises:
+            UsageError: a similarity or count out of range, no such track or bar.
+            NothingUsableError: a piece without a usable window.
+        """
+        check_similar(similarity, count)
+        passage = one_window(item, self.codec, self.name, track, bar, roles)
+        seed = self.seed if seed is None else seed
+        mean = torch.from_numpy(self.encode_windows(passage.windows)[0][0])
+        latents = towards(torch.stack([start for start, _ in self._draws(count, seed)]), mean, similarity).numpy()
+        windows = self.decode_windows(latents, temperature, seed=seed)
+        tempo = float(passage.qpm[0]) if qpm is None else qpm
+        scores = tuple(
+            in_sequence(row[None], [tempo], self.codec, program=passage.program, name=f"like {passage.stem} {number}")
+            for number, row in enumerate(windows, start=1)
+        )
+        shared = agreement(self.codec, windows, np.repeat(passage.windows, count, axis=0))
+        return Similar(passage, similarity, latents, windows, scores, *shared, qpm=tempo)
+
+    def _draws(self, count: int, seed: int) -> list[Tensor]:
+        """Return two draws from the prior [2, Z] for each piece; those of piece i are the same for every ``count`` above i."""
+        noise = Noise(seed, _PRIOR)
+        return [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
 
     # Arrays in, arrays out
 
@@ -284,9 +417,10 @@ class Session:
         draws = self.seed if seed is None else seed
 
         def block(start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor) -> tuple[Tensor]:
-            return (self.model.decode(z, self.codec.steps, temperature, Noise(draws, _EVENTS, start), condition, **known),)
+            noise = Noise(draws, _EVENTS, start, world=BLOCK // len(z))  # a smaller block draws the first numbers of a full one
+            return (self.model.decode(z, self.codec.steps, temperature, noise, condition, **known),)
 
-        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape])
+        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape], least=1)
         return tokens.astype(self.codec.dtype)
 
     def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:

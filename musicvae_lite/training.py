@@ -31,7 +31,7 @@ from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
 from musicvae_lite.interrupt import stoppable
 from musicvae_lite.material import Material, Measured, open_material
 from musicvae_lite.models import Batch, build_model
-from musicvae_lite.noise import Noise
+from musicvae_lite.noise import Noise, seed_layers
 from musicvae_lite.objective import NATS_PER_BIT
 from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser, objective, schedule, set_rate
 from musicvae_lite.runlog import METRICS, RunLog
@@ -117,6 +117,7 @@ class _Run:
         self.fabric = Fabric(accelerator=device.type, devices=processes[0], num_nodes=processes[1], precision=precision)
         self.fabric.launch()
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
+        self.told_of_skips = False
         self.material = material
         next(self._epoch(0))  # raises now, before anything is written
         torch.manual_seed(config.seed)
@@ -159,12 +160,24 @@ class _Run:
                 self._save()
             raise
         self._save()
-        if stopped:
+        if not stopped:
+            self._finish()
+        else:
             self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
         if self.log is not None:
             self.log.close()
         self.fabric.barrier()
         return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
+
+    def _finish(self) -> None:
+        """Add what is learned of a trained model; without it the model is whole, too."""
+        if self.rank == 0:
+            try:
+                said = self.material.finish(self.output, self.fabric.device, self.config.seed)
+                if said:
+                    self._send(Notice(self.progress.step, said, warning=False))
+            except MusaeError as error:
+                self._send(Notice(self.progress.step, str(error)))
 
     def _plan(self) -> str:
         millions = sum(p.numel() for p in self.parameters if p.requires_grad) / 1e6
@@ -216,7 +229,7 @@ class _Run:
     def _update(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], float]:
         """Make one update and return the terms of the objective and the gradient's norm."""
         settings = self.config.optimiser
-        torch.manual_seed((self.config.seed * 1_000_003 + step) % 2**63)  # for dropout layers: exact on resume
+        seed_layers(self.fabric.device, self.config.seed * 1_000_003 + step)  # for dropout layers: exact on resume
         noise = Noise(self.config.seed, step, rank=self.rank, world=self.fabric.world_size, device=self.fabric.device)
         set_rate(self.optimiser, self.rate(step), settings.eps, step)
         self.optimiser.zero_grad(set_to_none=True)
@@ -225,6 +238,9 @@ class _Run:
         norm = clip_gradients(self.parameters, settings.clip_norm, settings.skip_norm)
         if not math.isfinite(norm) and not math.isfinite(float(terms["loss"].detach())):
             raise MusaeError(self._not_a_number(step))
+        if norm >= settings.skip_norm and not self.told_of_skips:
+            self.told_of_skips = True
+            self._send(Notice(step, _SKIPPED.format(norm=norm, limit=settings.skip_norm)))
         self.optimiser.step()
         # While the run is young the average follows closely, so that it does not remember the random start.
         decay = min(settings.average, (1 + step) / (10 + step))
@@ -347,6 +363,10 @@ class _Run:
         self.on_event(event)
 
 
+_SKIPPED = (
+    "the gradient's norm is {norm:,.0f}; steps at {limit:,.0f} or above change nothing (--set optimiser.skip_norm=...). "
+    "This is said once"
+)
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
     "lower objective.beta, raise objective.free_bits or raise teacher.dropout"

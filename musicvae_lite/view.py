@@ -28,7 +28,8 @@ DPI = 150
 _SHEET_PIXELS, _EACH_PIXELS, _LINE = 4000, 96, 128  # width that is not exceeded, wanted size of one, brightness between
 
 _PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
-_START, _END = "#2f6db5", "#d9622b"  # blue to orange: told apart with every common kind of colour blindness
+# Of start and end (and the lower corners of a grid): told apart with every common kind of colour blindness.
+_CORNERS = ("#2f6db5", "#d9622b", "#2a8f6a", "#7a3f98")
 _PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
 
 
@@ -178,14 +179,24 @@ def plot_interpolation(scores: Sequence[Score], path: Path, title: str = "", ove
         part.write_bytes(data)
 
 
-def picture(scores: Sequence[Score], path: Path, title: str = "") -> bytes:
+def picture(
+    scores: Sequence[Score], path: Path, title: str = "", labels: Sequence[str] = (), columns: int | None = None
+) -> bytes:
     """Return the content of the picture that :func:`plot_interpolation` writes.
+
+    Args:
+        scores: the steps in order.
+        path: of the picture.
+        title: above it.
+        labels: above each step; default their numbers.
+        columns: of a grid of steps; default a path, which goes on in the next line where it is long.
 
     Raises:
         UsageError: see :func:`check_picture`.
     """
     check_picture(path, len(scores))
-    return figure_bytes(_figure(scores, title), path.suffix)
+    names = labels or [str(step + 1) for step in range(len(scores))]
+    return figure_bytes(_figure(scores, title, names, columns), path.suffix)
 
 
 def figure_bytes(figure: Any, suffix: str) -> bytes:
@@ -205,21 +216,20 @@ def figure_bytes(figure: Any, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def _figure(scores: Sequence[Score], title: str) -> Any:
+def _figure(scores: Sequence[Score], title: str, labels: Sequence[str], grid: int | None) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-    columns = min(len(scores), _MAX_COLUMNS)
+    columns = grid or min(len(scores), _MAX_COLUMNS)
     rows = -(-len(scores) // columns)
     figure = Figure(figsize=(_PANEL_INCHES * columns + 0.9, _HEIGHT_INCHES * rows + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    colours = LinearSegmentedColormap.from_list("path", [_START, _END])
+    colours = _mixed(len(scores), grid)
     low, high = _pitch_range(scores)
-    for index, (panel, score) in enumerate(zip(panels, scores, strict=False)):
-        _draw(panel, score, colours(index / max(1, len(scores) - 1)), low, high)
-        panel.set_title(str(index + 1), fontsize=9)
+    for panel, score, colour, label in zip(panels, scores, colours, labels, strict=False):
+        _draw(panel, score, colour, low, high)
+        panel.set_title(label, fontsize=9)
     for panel in panels[len(scores) :]:
         panel.set_visible(False)
     for panel in panels[::columns]:
@@ -228,6 +238,20 @@ def _figure(scores: Sequence[Score], title: str) -> Any:
         figure.suptitle(title, fontsize=10)
     figure.supxlabel("bar (of each step)", fontsize=8)
     return figure
+
+
+def _mixed(steps: int, grid: int | None) -> NDArray[np.float64]:
+    """Return a colour for each step [S, 3]: between those of the ends, or of the corners where ``grid`` steps are in a row."""
+    from matplotlib.colors import to_rgb
+
+    top, bottom = (np.array([to_rgb(colour) for colour in pair]) for pair in (_CORNERS[:2], _CORNERS[2:]))
+    columns = grid or steps
+    across = np.tile(np.linspace(0, 1, columns), -(-steps // columns))[:steps, None]
+    down = np.repeat(np.linspace(0, 1, -(-steps // columns)), columns)[:steps, None]
+    mixed: NDArray[np.float64] = (1 - down) * ((1 - across) * top[0] + across * top[1]) + down * (
+        (1 - across) * bottom[0] + across * bottom[1]
+    )
+    return mixed
 
 
 def _pitch_range(scores: Sequence[Score]) -> tuple[int, int]:
@@ -260,3 +284,37 @@ def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
     panel.set_ylim(low - 1.5, high + 1.5)
     for side in ("top", "right", "left", "bottom"):
         panel.spines[side].set_color("#bbbbbb")
+
+
+def matrix_picture(values: NDArray[Any], rows: Sequence[str], columns: Sequence[str], title: str, label: str) -> bytes:
+    """Draw a matrix of signed numbers [R, C] as coloured cells with the numbers in them; PNG.
+
+    Args:
+        values: orange above 0, blue below; full colour at the largest of all.
+        rows: their names, to the left.
+        columns: their names, above.
+        title: above all.
+        label: what the numbers are.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.8 + 1.1 * len(columns), 1.3 + 0.5 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    limit = float(np.abs(values).max(initial=0.0)) or 1.0
+    colours = LinearSegmentedColormap.from_list("signed", [_CORNERS[0], "#ffffff", _CORNERS[1]])
+    image = panel.imshow(values, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
+    for row, column in np.ndindex(*values.shape):
+        dark = abs(values[row, column]) > 0.75 * limit
+        text = f"{values[row, column]:+.2f}"
+        panel.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if dark else "#222222")
+    panel.set_xticks(range(len(columns)), columns, fontsize=9)
+    panel.set_yticks(range(len(rows)), rows, fontsize=9)
+    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    for side in panel.spines.values():
+        side.set_visible(False)
+    figure.colorbar(image, ax=panel, shrink=0.9).set_label(label, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure_bytes(figure, ".png")

@@ -1,4 +1,4 @@
-"""Sounds and a denoiser small enough for tests."""
+"""Sounds, a denoiser and a model of timbre small enough for tests."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 from musicvae_lite.bundle import save_bundle
 from musicvae_lite.codecs import build_codec
-from musicvae_lite.config import load_config
+from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.media.audio import Audio, write_audio
 from musicvae_lite.models import build_model
 
@@ -48,9 +48,27 @@ def save_clean_folder(folder: Path, files: int = 5) -> Path:
     return folder
 
 
+#: A model of timbre for clips of half a second, 18 frames.
+TIMBRE = [
+    f"codec={{kind: sound, rate: {RATE}, seconds: 0.5}}",
+    "model={kind: timbre, latent_size: 4, rows: 24, encoder: {channels: [4, 8]}, decoder: {channels: [8, 4]}}",
+    "training.batch_size=4",
+    "training.valid_windows=6",
+    "training.stored=float32",
+]
+
+
 def save_tiny_denoiser(folder: Path) -> Path:
     """Write a denoiser with random weights."""
-    config = load_config("denoise", SETTINGS)
+    return _save_random(folder, load_config("denoise", SETTINGS))
+
+
+def save_tiny_timbre(folder: Path) -> Path:
+    """Write a model of timbre with random weights."""
+    return _save_random(folder, load_config("timbre", TIMBRE))
+
+
+def _save_random(folder: Path, config: RunConfig) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         model = build_model(config, build_codec(config.codec.model_dump()))

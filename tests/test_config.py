@@ -93,3 +93,7 @@ def test_presets_are_named_after_their_files():
     assert {"mel-2bar", "cat-mel_2bar_small", "cat-mel_2bar_big"} <= set(preset_names())
     for name in preset_names():
         assert load_config(name).name == name
+
+
+def test_the_precision_that_messages_advise_can_be_set():
+    assert load_config("mel-2bar", ["training.precision=32"]).training.precision == "32"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicvae_lite.latent import Latent, active_units, interpolate
+from musicvae_lite.latent import Latent, active_units, along, grid, interpolate, towards
 from musicvae_lite.noise import Noise
 
 
@@ -114,3 +114,26 @@ def test_active_units_counts_dimensions_that_vary():
     means[:, 3] = 0.05 * torch.linspace(-1, 1, 100)  # variance below the threshold
     assert active_units(means) == 1
     assert active_units(means[:1]) == 0
+
+
+def test_a_grid_has_its_corners_exactly_and_paths_between_paths():
+    corners = Noise(4).normal((4, 6), torch.device("cpu"))
+    points = grid(corners, 3, 5)
+    assert points.shape == (3, 5, 6)
+    assert torch.equal(torch.stack([points[0, 0], points[0, -1], points[-1, 0], points[-1, -1]]), corners)
+    left, right = interpolate(corners[0], corners[2], 3), interpolate(corners[1], corners[3], 3)
+    assert torch.equal(points[1], interpolate(left[1], right[1], 5))
+    flat = grid(corners, 3, 3, "lerp")
+    torch.testing.assert_close(flat[1, 1], corners.mean(0))
+    assert torch.isfinite(grid(torch.zeros(4, 2), 2, 2)).all()
+    with pytest.raises(ValueError, match="corners"):
+        grid(corners[:3], 3, 3)
+
+
+def test_points_along_and_towards():
+    a, b = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    points = along(a, b, torch.tensor([0.0, 0.5, 1.0]))
+    assert torch.equal(points[[0, 2]], torch.stack([a, b]))
+    torch.testing.assert_close(points[1], torch.full((2,), math.sqrt(0.5)))
+    draws = Noise(1).normal((5, 2), torch.device("cpu"))
+    assert torch.equal(towards(draws, b, 0.0), draws) and torch.equal(towards(draws, b, 1.0), b.expand(5, 2))

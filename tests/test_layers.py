@@ -16,14 +16,16 @@ LAYERS = [
     {"config", "latent"},
     {"objective", "devices"},
     {"media", "models", "codecs"},
-    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning"},
+    {"weaving"},
+    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning", "vectors"},
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
     {"blocks", "groove_passages", "magenta", "passages", "results"},
-    {"picture_session", "sound_session"},
+    {"picture_session", "sound_session", "timbre_session", "arranging"},
     {"session", "gallery", "grooving"},
+    {"changing", "morphing"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -1,6 +1,6 @@
 import torch
 
-from musicvae_lite.noise import Noise
+from musicvae_lite.noise import Noise, seed_layers
 
 CPU = torch.device("cpu")
 
@@ -18,10 +18,23 @@ def test_different_seeds_draw_differently_and_equal_ones_alike():
     assert torch.equal(Noise(1, 2).uniform((9,), CPU), Noise(1, 2).uniform((9,), CPU))
 
 
-def test_a_fork_does_not_move_what_follows():
-    few, many = Noise(5), Noise(5)
-    forks = few.fork(), many.fork()
-    many_drawn = forks[1].uniform((1000,), CPU)
-    assert torch.equal(forks[0].uniform((1000,), CPU), many_drawn)
-    assert torch.equal(few.uniform((9,), CPU), many.uniform((9,), CPU))
-    assert not torch.equal(few.fork().uniform((9,), CPU), many_drawn[:9])
+def test_a_replay_draws_some_rows_of_what_comes_and_leaves_the_rest_as_it_was():
+    for world in (1, 2):
+        noise = Noise(5, world=world)
+        noise.uniform((3,), CPU)
+        index = torch.tensor([4, 0])
+        replay = noise.replay(index, 6)
+        again = replay.replay(torch.arange(6), 6)
+        draws = [noise.uniform((6, 2), CPU) for _ in range(2)]
+        assert torch.equal(torch.stack([replay.uniform((2, 2), CPU) for _ in range(2)]), torch.stack(draws)[:, index])
+        assert torch.equal(again.uniform((6, 2), CPU), draws[0])
+        again.skip_to(replay)
+        assert torch.equal(again.uniform((6,), CPU), noise.uniform((6,), CPU))
+
+
+def test_layers_are_seeded_as_torch_seeds_them():
+    layer = torch.nn.Dropout(0.5)
+    torch.manual_seed(3)
+    wanted = layer(torch.ones(50))
+    seed_layers(CPU, 3)
+    assert torch.equal(layer(torch.ones(50)), wanted)

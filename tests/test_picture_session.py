@@ -176,3 +176,18 @@ def test_a_super_resolver_of_pieces_takes_a_whole_photo(tmp_path):
     planes = torch.from_numpy(as_bytes(photo).astype(np.float32) / 255).permute(0, 3, 1, 2)
     whole = F.interpolate(planes, scale_factor=2, mode="bicubic", align_corners=False).permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(large, whole.clip(0, 1), atol=1e-3)
+
+
+def test_grid_and_similar(sessions):
+    session, (images, _) = sessions["vae"], digits(4)
+    z, made = session.grid(images, 3)
+    mean, _ = session.encode_windows(session.prepare(images))
+    assert np.array_equal(z[[0, 2, 6, 8]], mean) and np.array_equal(made, session.decode_windows(z))
+    assert np.array_equal(session.similar(images[0], 1, 2)[1], session.decode_windows(mean[:1])[0])
+    assert np.array_equal(session.similar(images[0], 0, 3, seed=2), session.sample(3, seed=2))
+    assert session.similar(images[0], 0.5, 2, condition=None).shape == (2, 8, 8)
+    assert sessions["conditional"].similar(images[0], 0.5, 2, condition=7).shape == (2, 8, 8)
+    with pytest.raises(UsageError, match="no prior"):
+        sessions["ae"].similar(images[0], 0.5)
+    with pytest.raises(UsageError, match="4 corners"):
+        session.grid(images[:2], 3)

@@ -7,11 +7,12 @@ import torch
 
 import musicvae_lite as mv
 from musicvae_lite.blocks import BLOCK
+from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.midi import Score, Track, read_midi
 from musicvae_lite.passages import cover, overlap, spans, whole_melody
-from tests.tiny import codec, melody, save, save_tiny_model, score
+from tests.tiny import SETTINGS, codec, melody, save, save_random, save_tiny_model, score
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,18 @@ def test_results_do_not_depend_on_how_many_are_asked_for(session, windows):
     assert session.decode_windows(mean[:0]).shape == (0, 32)
 
 
+@pytest.mark.parametrize("preset", ["hierdec-mel_16bar", "hierdec-trio_16bar", "mel-16bar"])
+def test_a_piece_in_bars_is_the_same_alone_and_among_others(preset, tmp_path):
+    save_random(tmp_path / "model", load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]"]))
+    session = mv.load(tmp_path / "model", device="cpu")
+    z = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    for temperature in (0.0, 1.0):
+        five = session.decode_windows(z, temperature, seed=3)
+        assert len(np.unique(five)) > 2
+        for count in (1, 2, 3):
+            assert np.array_equal(session.decode_windows(z[:count], temperature, seed=3), five[:count])
+
+
 def test_seed_decides_every_draw(session, windows):
     mean, _ = session.encode_windows(windows)
     draws = [session.decode_windows(mean, 1.0, seed=seed) for seed in (1, 1, 2)]
@@ -162,9 +175,9 @@ def test_reconstruction_keeps_place_tempo_and_metre(session, tmp_path):
     rest = [(q, q + 1, 60 + q % 12, 0) for q in [*range(8, 28), *range(60, 68)]]  # bars 3-7 and 16-17
     path = save(score(rest, ticks=96), tmp_path / "piece.mid")
     result = session.reconstruct(path)
-    assert result.passage.bars.tolist() == [3, 5, 6, 16] and result.passage.skip.tolist() == [0, 0, 1, 0]
-    assert result.bars == (3, 17)
-    assert result.windows.shape == (4, 32)
+    assert result.passage.bars.tolist() == [3, 4, 5, 6, 16]
+    assert result.bars == (3, 17) and result.left == (1, 2, *range(8, 16))
+    assert result.windows.shape == (5, 32)
     perfect = result.passage
     from musicvae_lite.passages import rebuild
 
@@ -185,7 +198,7 @@ def test_cover_takes_each_bar_once_where_it_can():
 
 def test_every_window_of_a_track():
     passage = whole_melody(melody(5), codec(), "tiny", every_window=True)
-    assert passage.bars.tolist() == [1, 2, 3, 4] and passage.skip.tolist() == [0, 1, 1, 1]
+    assert passage.bars.tolist() == [1, 2, 3, 4]
 
 
 def test_cuda_that_is_not_there(tmp_path):
@@ -225,3 +238,39 @@ def test_steps_without_a_note_are_told(session):
     result = session.interpolate(melody(2), melody(2, first=70), steps=3)
     assert result.silent == tuple(n for n, score in enumerate(result, start=1) if not len(score.notes))
     assert "3 steps" in repr(result) and "latent size 4" in repr(session)
+
+
+def test_a_grid_goes_between_four_pieces(session):
+    corners = [melody(3, qpm, first=60 + qpm // 40) for qpm in (80, 120, 160, 200)]
+    result = session.grid(corners, size=3, bars=(None, 2, None, None))
+    mean, _ = session.encode_windows(np.concatenate([passage.windows for passage in result.inputs]))
+    assert result.columns == 3 and result.corners == (0, 2, 6, 8) and len(result) == 9
+    assert np.array_equal(result.latents[[0, 2, 6, 8]], mean)
+    assert np.array_equal(result.windows[[0, 2, 6, 8]], session.decode_windows(mean))
+    assert [round(step.qpm) for step in result] == [80, 100, 120, 120, 140, 160, 160, 180, 200]
+    assert result.labels[:4] == ("1-1", "1-2", "1-3", "2-1") and result.inputs[1].bars[0] == 2
+    for items, size in ((corners[:3], 3), (corners, 1)):
+        with pytest.raises(UsageError, match="a grid has"):
+            session.grid(items, size)
+
+
+def test_equal_tempos_stay_one(session):
+    piece = melody(2, 97.3)
+    assert len(session.interpolate(piece, melody(3, 97.3), steps=11).joined.tempos) == 1
+
+
+def test_similar_goes_from_the_prior_to_the_mean(session):
+    piece = melody(3, 90)
+    window = whole_melody(piece, session.codec, "tiny").windows[:1]
+    mean, _ = session.encode_windows(window)
+    same = session.similar(piece, 1, count=2, temperature=0)
+    assert np.array_equal(same.latents, mean.repeat(2, axis=0))
+    assert np.array_equal(same.windows, session.decode_windows(mean.repeat(2, axis=0)))
+    assert round(same.scores[0].qpm) == 90 and same.accuracy == pytest.approx((same.windows[0] == window[0]).mean())
+    unrelated, drawn = session.similar(piece, 0, count=3, seed=5, qpm=120), session.sample(3, seed=5)
+    assert [score.notes.tolist() for score in unrelated.scores] == [score.notes.tolist() for score in drawn]
+    near, far = (np.linalg.norm(session.similar(piece, s, count=8).latents - mean, axis=1).mean() for s in (0.9, 0.3))
+    assert near < far
+    for similarity, count in ((1.1, 1), (-0.1, 1), (float("nan"), 1), (0.5, 0)):
+        with pytest.raises(UsageError, match="similarity|count"):
+            session.similar(piece, similarity, count)

@@ -23,6 +23,7 @@ from musicvae_lite.models import FORCED, Batch, Teacher
 from musicvae_lite.models.sequence import build
 from musicvae_lite.noise import Noise
 from musicvae_lite.training import Notice, Trained, Validated, train
+from musicvae_lite.vectors import load_vectors
 
 CODEC = {"kind": "melody", "bars": 1}
 
@@ -87,7 +88,8 @@ def test_a_run_leaves_models_metrics_and_board(corpus, tmp_path):
     run = tmp_path / "run"
     assert outcome.finished and outcome.step == 12
     assert {path.name for path in run.iterdir()} == {
-        "model.safetensors", "config.json", "README.md", "last", "training.safetensors", "metrics.jsonl", "tensorboard"
+        "model.safetensors", "config.json", "README.md", "last", "training.safetensors", "metrics.jsonl", "tensorboard",
+        "attributes.json", "attributes.png",
     }  # fmt: skip
     assert [e.step for e in events if isinstance(e, Trained)] == [3, 6, 9, 12]
     validated = [e for e in events if isinstance(e, Validated)]
@@ -95,6 +97,8 @@ def test_a_run_leaves_models_metrics_and_board(corpus, tmp_path):
     assert outcome.metrics == min(validated, key=lambda e: e.score).measures
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["event"] == "trained"] == [3, 6, 9, 12]
+    vectors = load_vectors(run, describe(run).sha256, 8, "run")
+    assert "density" not in vectors.names and "register" in vectors.names  # all pieces have four notes a bar
     assert "96 examples seen in 12 steps of 8" in (run / "last" / "README.md").read_text()
     assert list((run / "tensorboard").glob("events.*"))
 
@@ -278,6 +282,14 @@ def test_a_collapsed_posterior_is_told(corpus, tmp_path):
     events = []
     train(settings(objective={"beta": 50.0}), corpus, tmp_path / "run", on_event=events.append)
     assert any("collapsed" in e.message for e in events if isinstance(e, Notice))
+
+
+def test_steps_that_change_nothing_are_told_once(corpus, tmp_path):
+    events = []
+    config = settings(optimiser__skip_norm=1e-6, training__steps=3)
+    train(config, corpus, tmp_path / "run", device="cpu", on_event=events.append)
+    told = [event.message for event in events if isinstance(event, Notice) and "change nothing" in event.message]
+    assert len(told) == 1 and "optimiser.skip_norm" in told[0]
 
 
 def test_no_song_held_out_is_told(tmp_path, corpus):

@@ -14,9 +14,9 @@ from musicvae_lite.models import build_model
 SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]
 
 
-def save_tiny_model(folder: Path) -> Path:
+def save_tiny_model(folder: Path, preset: str = "mel-2bar") -> Path:
     """Write a model of 4 latent numbers with random weights."""
-    return save_random(folder, load_config("mel-2bar", SETTINGS))
+    return save_random(folder, load_config(preset, SETTINGS))
 
 
 #: Models of pictures of 8 x 8 pixels, by what is special about them.
@@ -52,6 +52,7 @@ def digits(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
 
 
 def save_random(folder: Path, config: RunConfig) -> Path:
+    """Write a model with random weights."""
     codec = build_codec(config.codec.model_dump())
     with torch.random.fork_rng():
         torch.manual_seed(1)

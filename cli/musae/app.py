@@ -24,6 +24,7 @@ VERBS = {
     "sample": ("sample", "Make up new melodies or pictures."),
     "encode": ("latents", "Write the latent vectors of MIDI files or pictures as arrays."),
     "decode": ("latents", "Turn latent vectors back into MIDI files or pictures."),
+    "attribute": ("attribute", "Give a melody more or less of something: notes, syncopation ..."),
     "inspect": ("inspect", "Show what a model can use of files, and why not the rest."),
     "plot": ("plot", "Draw what a model of pictures has learned."),
     "prepare": ("prepare", "Make a training corpus from folders of MIDI files."),

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from musicvae_lite.media.audio import Header
     from musicvae_lite.sound_session import SoundSession
     from musicvae_lite.sound_view import SpectrogramRecorder
+    from musicvae_lite.timbre_session import TimbreSession
 
 # Sounds are read in more formats (MP3) than they are written in; those become WAV files.
-_KEPT = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf")
+KEPT = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf")
 
 
 class Wishes(NamedTuple):
@@ -94,8 +95,8 @@ def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: W
         paths = [Path(output)]
         check_files(paths, overwrite, files)
     for path in [*paths, *([Path(wishes.residual)] if wishes.residual else [])]:
-        if path.suffix.lower() not in _KEPT:
-            raise UsageError(f"{path}: names no format that can be written; end the name in {', '.join(_KEPT)}")
+        if path.suffix.lower() not in KEPT:
+            raise UsageError(f"{path}: names no format that can be written; end the name in {', '.join(KEPT)}")
     if {path.resolve() for path in extra} & {path.resolve() for path in paths} or len(set(extra)) < len(extra):
         raise UsageError(f"{extra[0]}: two results would have this name; choose another")
     check_files(extra, overwrite, files)
@@ -103,7 +104,7 @@ def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: W
 
 
 def _kept_name(path: Path) -> str:
-    return path.name if path.suffix.lower() in _KEPT else f"{path.stem}.wav"
+    return path.name if path.suffix.lower() in KEPT else f"{path.stem}.wav"
 
 
 def _clean(
@@ -181,6 +182,24 @@ def _progress(console: Console, name: str, seconds: float) -> Iterator[Callable[
         yield lambda done: bar.update(task, completed=done)
 
 
+def _session(model: str, device: str) -> SoundSession | TimbreSession:
+    """Load a model of sound of either kind; both encode and reconstruct."""
+    from musae.kinds import is_timbre
+    from musicvae_lite.session import load_as
+    from musicvae_lite.sound_session import SoundSession
+    from musicvae_lite.timbre_session import TimbreSession
+
+    return load_as(TimbreSession, model, device) if is_timbre(model) else load_as(SoundSession, model, device)
+
+
+def note_change(name: str, header: Header, session: SoundSession | TimbreSession, console: Console) -> None:
+    """Say how a sound is brought to the form that a model of timbre hears and makes; a denoiser takes any."""
+    from musicvae_lite.timbre_session import TimbreSession
+
+    if isinstance(session, TimbreSession) and (header.rate, header.channels) != (session.rate, 1):
+        console.note(f"{name}: {header.rate:,} Hz with {header.channels} channel(s), heard as mono at {session.rate:,} Hz")
+
+
 def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model: str, device: str, console: Console) -> int:
     """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.*``, and return the exit code.
 
@@ -188,15 +207,15 @@ def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model
         UsageError, MusaeError: see :func:`denoise`.
     """
     from musae.outputs import each, make_folder
-    from musicvae_lite.media.audio import write_audio
-    from musicvae_lite.session import load_as
-    from musicvae_lite.sound_session import SoundSession
+    from musicvae_lite.media.audio import open_audio, write_audio
 
     places = dict(zip(files, _places(files, output, overwrite, Wishes(), "reconstructed"), strict=True))
-    session = load_as(SoundSession, model, device)
+    session = _session(model, device)
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:
+        with open_audio(name) as reader:
+            note_change(name, reader.header, session, console)
         audio = session.reconstruct(name)
         make_folder(places[name].parent)
         write_audio(audio, places[name], overwrite)
@@ -209,7 +228,9 @@ def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model
 
 
 def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, device: str, console: Console) -> int:
-    """Write the codes of every clip of the files to one ``.npz`` and return the exit code: mean, scale [W, Z, L], source, clip.
+    """Write the codes of the files to one ``.npz`` and return the exit code.
+
+    It holds mean, scale [W, Z, L] (of timbre [W, Z]), source [W] and clip [W].
 
     Raises:
         UsageError, MusaeError: see :func:`denoise`.
@@ -219,11 +240,9 @@ def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, devi
     from musae.outputs import check_files, each
     from musae.reading import counted
     from musicvae_lite.files import atomic_output
-    from musicvae_lite.session import load_as
-    from musicvae_lite.sound_session import SoundSession
 
     check_files([output], overwrite, files)
-    session = load_as(SoundSession, model, device)
+    session = _session(model, device)
     tables: list[dict[str, Any]] = []
 
     def read(name: str) -> None:
@@ -238,7 +257,7 @@ def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, devi
         np.savez(file, allow_pickle=False, model=np.array(model), **joined)
     clips, shape = len(joined["mean"]), joined["mean"].shape[1:]
     console.show(
-        f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, {shape[0]} x {shape[1]} numbers each"
+        f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, {' x '.join(map(str, shape))} numbers each"
     )
     console.document({"model": model, "clips": clips, "latent_size": session.latent_size, "output": str(output)})
     return code

@@ -11,7 +11,7 @@ Kind = Literal["music", "pictures", "sound"]
 
 _MUSIC = (".mid", ".midi", ".kar")
 _SOUND = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf", ".mp3")
-_OF_MODEL: dict[str, Kind] = {"sequence": "music", "image": "pictures", "spectrogram": "sound"}
+_OF_MODEL: dict[str, Kind] = {"sequence": "music", "image": "pictures", "spectrogram": "sound", "timbre": "sound"}
 _ANY_PRESET = {"music": "mel-2bar", "pictures": "mnist-vae", "sound": "denoise-small"}
 
 
@@ -60,6 +60,28 @@ def choose_kind(
                 option = next(known.opts[0] for known in context.command.params if known.name == parameter)
                 raise click.UsageError(f"{option} is for models of {other}; {model} is a model of {kind}", context)
     return kind
+
+
+def is_timbre(model: str) -> bool:
+    """Say whether a model of sound is one of timbre, which makes sounds of codes; a denoiser makes masks."""
+    from musicvae_lite.bundle import describe
+
+    return describe(model).config.model.kind == "timbre"
+
+
+def require_timbre(model: str) -> None:
+    """Refuse a denoiser of sound where sound is to be made of codes.
+
+    Raises:
+        UsageError: saying why.
+    """
+    from musicvae_lite.errors import UsageError
+
+    if not is_timbre(model):
+        raise UsageError(
+            f"{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by itself; "
+            "'musae train timbre' makes a model that does"
+        )
 
 
 def kind_of_files(files: Iterable[str]) -> Kind | None:

@@ -194,27 +194,44 @@ def label_option(function: F) -> F:
     return click.option("--label", type=click.IntRange(0), metavar="N", help=text)(function)
 
 
-def one_or_two(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """Parse ``N`` (for both inputs) or ``N,M`` (for the first and the second), from 1; a callback of click options."""
+MAX_INPUTS = 4
+
+
+def numbers_each(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Parse ``N`` (for every input), ``N,M`` or ``N,M,O,P`` (one for each), from 1; a callback of click options."""
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) not in (1, 2, MAX_INPUTS) or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
         raise click.BadParameter(f"{value!r} is not N or N,M with numbers from 1", ctx, parameter)
-    return int(parts[0]), int(parts[-1])
+    return tuple(map(int, parts))
+
+
+def for_each(values: tuple[int, ...] | None, option: str, inputs: int) -> tuple[int | None, ...]:
+    """Return a number for each of some inputs from what :func:`numbers_each` parsed.
+
+    Raises:
+        UsageError: if there are neither one nor as many.
+    """
+    if values is None or len(values) == 1:
+        return (None if values is None else values[0],) * inputs
+    if len(values) != inputs:
+        given = ",".join(map(str, values))
+        raise click.UsageError(f"{option} {given}: give one number, or one for each of the {inputs} inputs")
+    return values
 
 
 def role_option(function: F) -> F:
-    """Add ``--role ROLE=N`` (``ROLE=N,M`` for two inputs); the verb gets ``roles``, one mapping for each of two inputs."""
+    """Add ``--role ROLE=N`` (``ROLE=N,M`` for two inputs); the verb gets ``roles``, one mapping for each of four inputs."""
 
-    def parse(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[dict[str, int], dict[str, int]]:
-        roles: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    def parse(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[dict[str, int], ...]:
+        roles: tuple[dict[str, int], ...] = tuple({} for _ in range(MAX_INPUTS))
         for value in values:
             role, sign, numbers = value.partition("=")
-            pair = one_or_two(ctx, parameter, numbers) if sign and role.strip() else None
-            if pair is None:
+            found = numbers_each(ctx, parameter, numbers) if sign and role.strip() else None
+            if found is None:
                 raise click.BadParameter(f"{value!r} is not ROLE=N, such as bass=3", ctx, parameter)
-            for own, number in zip(roles, pair, strict=True):
+            for own, number in zip(roles, found + found[-1:] * MAX_INPUTS, strict=False):
                 own[role.strip()] = number
         return roles
 

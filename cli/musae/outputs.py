@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.files import atomic_output, check_output, reason
+from musicvae_lite.files import check_output, reason, write_files
+
+if TYPE_CHECKING:
+    from musae.options import Console
+    from musicvae_lite.media.midi import Score
 
 _MIDI = (".mid", ".midi")
 MAX_NAME = 255  # bytes of a file name
@@ -35,6 +40,24 @@ def midi_file(output: str) -> Path:
     if path.suffix.lower() not in _MIDI:
         raise UsageError(f"{output}: a MIDI file ends in .mid; a folder ends with /")
     return path
+
+
+def joined_name(stems: Sequence[str], suffix: str) -> str:
+    """Return a name of all inputs, ``A__B.mid``; each is cut where it would be too long."""
+    name = "__".join(stems) + suffix
+    if len(os.fsencode(name)) <= MAX_NAME:
+        return name
+    room = (MAX_NAME - len(suffix) - 2 * (len(stems) - 1)) // len(stems)
+    return "__".join(shortened(stem, room) for stem in stems) + suffix
+
+
+def step_names(steps: int, grid: int | None = None) -> list[str]:
+    """Return names of steps: ``00``, ``01`` ... of a path, row and column from 1 (``1-1``, ``1-2`` ...) of a grid."""
+    if grid is None:
+        return [f"{step:0{max(2, len(str(steps - 1)))}}" for step in range(steps)]
+    from musicvae_lite.results import step_labels
+
+    return list(step_labels(grid * grid, grid))
 
 
 def check_files(paths: Sequence[Path], overwrite: bool, inputs: Iterable[str] = ()) -> None:
@@ -130,14 +153,25 @@ def write_together(files: Mapping[Path, bytes], overwrite: bool) -> None:
     made = not folder.is_dir()
     make_folder(folder)
     try:
-        with ExitStack() as stack:  # each moves into place when all are written
-            for path, data in files.items():
-                stack.enter_context(atomic_output(path, overwrite)).write_bytes(data)
+        write_files(files, overwrite)
     except BaseException:
         if made:
             with suppress(OSError):
                 folder.rmdir()
         raise
+
+
+def write_pieces(scores: Sequence[Score], paths: Sequence[Path], overwrite: bool, console: Console) -> None:
+    """Write scores to MIDI files, all or none, and say where they are.
+
+    Raises:
+        UsageError: see :func:`write_together`.
+        MusaeError: if the file system refuses.
+    """
+    from musicvae_lite.media.midi import midi_bytes
+
+    write_together({path: midi_bytes(score) for path, score in zip(paths, scores, strict=True)}, overwrite)
+    console.show("wrote " + (f"{paths[0]}" if len(paths) == 1 else f"{paths[0]} ... {paths[-1]}"))
 
 
 def each(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musae.options import Console
-from musae.outputs import check_files, each, shortened, write_together
+from musae.outputs import check_files, each, shortened, step_names, write_together
 from musae.pictures import (
     Floats,
     Input,
@@ -45,22 +45,31 @@ _MAX_STEM = 120  # bytes of each name in A__B.png
 # interpolate
 
 
-def interpolate(job: Job, ends: tuple[str, str], steps: int, path: Literal["slerp", "lerp"] | None, plot: str | None) -> None:
-    """Turn one picture into another, in steps along a path in latent space."""
+def interpolate(
+    job: Job, names: tuple[str, ...], steps: int, grid: int | None, path: Literal["slerp", "lerp"] | None, plot: str | None
+) -> None:
+    """Turn one picture into another, in steps along a path in latent space; or four into one another, in a grid."""
     model = job.known()
-    target = _path_target(job, ends, steps, plot)
-    inputs = [_single(job, name, model) for name in ends]
+    target = _path_target(job, names, steps, grid, plot)
+    inputs = [_single(job, name, model) for name in names]
     label = _one_label(inputs, model, job.label)
     session = job.session()
-    first, last = (found.groups[0].images[0] for found in inputs)
-    latents, pictures = session.interpolate(first, last, steps, path, label)
+    ends = [found.groups[0].images[0] for found in inputs]
+    if grid is None:
+        latents, pictures = session.interpolate(ends[0], ends[1], steps, path, label)
+        words, corners = ["from", "to  "], [0, steps - 1]
+    else:
+        latents, pictures = session.grid(ends, grid, path, label)
+        corners = [0, grid - 1, grid * (grid - 1), grid * grid - 1]
+        words = [step_names(steps, grid)[corner] for corner in corners]
     pairs = [session.pair(found.groups[0].images) for found in inputs]
-    files = target.files(pictures, steps, {"z": latents})
+    files = target.files(pictures, grid or steps, {"z": latents})
     if plot:
-        files[Path(plot)] = _plot_path(plot, ends, [pairs[0][0][0], *pictures, pairs[1][0][0]])
+        seen = [pair[0][0] for pair in pairs]
+        files[Path(plot)] = _plot_path(plot, names, seen, pictures) if grid is None else _plot_grid(plot, names, pictures, grid)
     write_together(files, job.overwrite)
     facts = []
-    for word, name, (_, wanted), made in zip(("from", "to  "), ends, pairs, pictures[[0, -1]], strict=True):
+    for word, name, (_, wanted), made in zip(words, names, pairs, pictures[corners], strict=True):
         mse = None if wanted is None else mean_squared_error(made, wanted[0])
         facts.append({"file": name, "mse": mse, "psnr_db": None if mse is None else decibels_of(mse)})
         job.console.show(
@@ -68,32 +77,41 @@ def interpolate(job: Job, ends: tuple[str, str], steps: int, path: Literal["sler
         )
     job.console.show(f"wrote {', '.join([target.shown, *([plot] if plot else [])])}")
     outputs = [str(path) for path in target.paths]
-    job.console.document({"model": job.model, "inputs": facts, "steps": steps, "path": path or session.path,
+    size = {} if grid is None else {"grid": grid}
+    job.console.document({"model": job.model, "inputs": facts, "steps": len(pictures), **size, "path": path or session.path,
                           "label": label, "seed": job.seed, "outputs": outputs, "plot": plot})  # fmt: skip
 
 
-def _path_target(job: Job, ends: tuple[str, str], steps: int, plot: str | None) -> Target:
+def _path_target(job: Job, names: tuple[str, ...], steps: int, grid: int | None, plot: str | None) -> Target:
     """Return where the steps go, after checking that all outputs can be written."""
     from musicvae_lite.view import check_picture
 
-    digits = max(2, len(str(steps - 1)))
-    output = job.output or "__".join(shortened(stem_of(name), _MAX_STEM) for name in ends) + ".png"
-    target = target_of(output, [f"{step:0{digits}}" for step in range(steps)], job.overwrite, ends)
+    output = job.output or "__".join(shortened(stem_of(name), _MAX_STEM // (len(names) // 2)) for name in names) + ".png"
+    target = target_of(output, step_names(steps, grid), job.overwrite, names)
     if plot:
-        check_picture(Path(plot), steps)
+        check_picture(Path(plot), steps if grid is None else grid * grid)
         if Path(plot).parent.is_dir() or Path(plot).parent.resolve() != target.paths[0].parent.resolve():
-            check_files([Path(plot)], job.overwrite, [split_index(name)[0] for name in ends])
+            check_files([Path(plot)], job.overwrite, [split_index(name)[0] for name in names])
         if Path(plot) in target.paths:
             raise UsageError(f"{plot}: two results would have this name; choose another for --plot")
     return target
 
 
-def _plot_path(plot: str, ends: tuple[str, str], pictures: list[Floats]) -> bytes:
+def _plot_path(plot: str, names: tuple[str, ...], ends: list[Floats], pictures: Floats) -> bytes:
     from musicvae_lite.picture_view import Row, draw_rows
 
-    steps = len(pictures) - 2
-    title = f"A: {ends[0]}    1 to {steps}: decoded    B: {ends[1]}"
-    return draw_rows([Row("", pictures)], ["A", *(str(step + 1) for step in range(steps)), "B"], title, Path(plot).suffix)
+    steps = len(pictures)
+    title = f"A: {names[0]}    1 to {steps}: decoded    B: {names[1]}"
+    row = Row("", [ends[0], *pictures, ends[1]])
+    return draw_rows([row], ["A", *(str(step + 1) for step in range(steps)), "B"], title, Path(plot).suffix)
+
+
+def _plot_grid(plot: str, names: tuple[str, ...], pictures: Floats, grid: int) -> bytes:
+    from musicvae_lite.picture_view import Row, draw_rows
+
+    rows = [Row(str(row + 1), list(pictures[row * grid : (row + 1) * grid])) for row in range(grid)]
+    title = f"above {names[0]} and {names[1]}, below {names[2]} and {names[3]}, decoded"
+    return draw_rows(rows, [str(column + 1) for column in range(grid)], title, Path(plot).suffix)
 
 
 def _single(job: Job, name: str, model: PictureModel) -> Input:
@@ -121,22 +139,30 @@ def _one_label(inputs: list[Input], model: PictureModel, label: int | None) -> i
 # sample
 
 
-def sample(job: Job, count: int) -> None:
-    """Draw new pictures from the prior."""
+def sample(job: Job, count: int, like: str | None = None, similarity: float = 0.0) -> None:
+    """Draw new pictures from the prior, or pictures that are like one."""
     model = job.known()
     digits = max(2, len(str(count)))
     names = [f"sample-{number:0{digits}}" for number in range(1, count + 1)]
-    target = target_of(job.output or "samples.png", names, job.overwrite)
+    target = target_of(job.output or "samples.png", names, job.overwrite, [] if like is None else [like])
+    found = None if like is None else _single(job, like, model)
+    label = job.label if found is None else _one_label([found], model, job.label)
     session = job.session()
     columns, labels = None, None
     if model.classes:
-        labels = np.arange(count) % model.classes if job.label is None else np.full(count, job.label)
-        columns = min(count, model.classes) if job.label is None else None
-    pictures = session.sample(count, condition=labels)
+        labels = np.arange(count) % model.classes if label is None else np.full(count, label)
+        columns = min(count, model.classes) if label is None else None
+    if found is None:
+        pictures = session.sample(count, condition=labels)
+    else:
+        pictures = session.similar(found.groups[0].images[0], similarity, count, condition=label)
     write_together(target.files(pictures, columns, {} if labels is None else {"labels": labels}), job.overwrite)
-    turns = f"; labels 0 to {model.classes - 1} in turn" if labels is not None and job.label is None else ""
-    job.console.show(f"wrote {target.shown}: {counted(count, 'picture')}{turns}")
-    facts = {} if labels is None else {"labels": labels.tolist()}
+    turns = f"; labels 0 to {model.classes - 1} in turn" if labels is not None and label is None else ""
+    said = "" if like is None else f", like {like} (similarity {similarity:g})"
+    job.console.show(f"wrote {target.shown}: {counted(count, 'picture')}{said}{turns}")
+    facts: dict[str, Any] = {} if labels is None else {"labels": labels.tolist()}
+    if like is not None:
+        facts |= {"like": {"file": like}, "similarity": similarity}
     outputs = [str(path) for path in target.paths]
     job.console.document({"model": job.model, "count": count, "seed": job.seed, **facts, "outputs": outputs})
 

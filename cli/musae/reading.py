@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from musicvae_lite.codecs import ScoreCodec
+    from musicvae_lite.media.midi import Score
     from musicvae_lite.passages import Passage
 
 
@@ -37,3 +40,26 @@ def counted(number: int, noun: str) -> str:
 def percent(fraction: float) -> str:
     """Write a fraction as a percentage without rounding up to 100."""
     return f"{int(fraction * 1000) / 10:g} %"
+
+
+def edited(name: str, passage: Passage, score: Score) -> bytes:
+    """Return the MIDI file of a passage with the notes of ``score``, all else of it as it is.
+
+    Raises:
+        MidiError: if the file cannot be read again or edited.
+    """
+    from pathlib import Path
+
+    from musicvae_lite.media.edit import with_notes
+    from musicvae_lite.media.midi import read_bytes
+
+    return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
+
+
+def left_as_it_is(bars: Sequence[int]) -> str:
+    """Say which bars of a piece the model did not touch."""
+    import numpy as np
+
+    from musicvae_lite.passages import spans
+
+    return f"no window in bar{'' if len(bars) == 1 else 's'} {spans(np.array(bars))}: left as in the input"

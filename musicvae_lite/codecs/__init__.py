@@ -115,6 +115,7 @@ class ScoreCodec(Codec):
     Attributes:
         roles: names of the voices R that a window holds.
         item: what messages call the content of a window.
+        seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         whole: whether a window holds all tracks of a piece; then no track is chosen.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
@@ -124,6 +125,7 @@ class ScoreCodec(Codec):
 
     roles: ClassVar[tuple[str, ...]]
     item: ClassVar[str]
+    seamless: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int
@@ -201,6 +203,15 @@ class ScoreCodec(Codec):
         same: NDArray[np.bool_] = (heard == given)[..., None]
         return same
 
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure what can be heard of windows, each attribute [N]; NaN where there is nothing to measure.
+
+        Formulas and units are in :mod:`musicvae_lite.codecs.attributes`.
+        """
+        from musicvae_lite.codecs.attributes import density
+
+        return {"density": density(self.onsets(windows).sum(2), self.steps_per_bar)}
+
     @property
     def silence(self) -> NDArray[Any]:
         """A window in which nothing sounds."""
@@ -239,6 +250,17 @@ class ScoreCodec(Codec):
         name: str = "",
     ) -> Score:
         """Put windows one after another in one score; a note that sounds at the end of its window stops there."""
+
+    def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
+        """Return a window that goes on from one that began before it and overlaps it; only where the codec is :attr:`seamless`.
+
+        Args:
+            window: steps [T, ...].
+            earlier: what the other window says of the same time, its last steps [up to T, ...].
+
+        A window does not know of a note that began before it. Until something starts in it, the earlier one says what ends.
+        """
+        return window
 
     @abstractmethod
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
-from musicvae_lite.codecs.grid import Grid, Ints, Refused
+from musicvae_lite.codecs.attributes import percussive
+from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS, MAX_SCORE_BARS, silent_drops, track_report
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -46,6 +47,16 @@ def drum_pitches(classes: int) -> list[tuple[int, ...]]:
     if classes == len(groups):
         return groups
     return [(pitch,) for group in groups for pitch in group if classes == 63 or pitch not in _LATER]
+
+
+def measured_kinds(classes: int) -> dict[str, list[int]]:
+    """Return the classes of the kinds of drums whose share is measured."""
+    kinds = {"hihat": ("closed hi-hat", "open hi-hat"), "kick": ("kick",), "snare": ("snare",)}
+    first = [pitches[0] for pitches in drum_pitches(classes)]
+    return {
+        name: [index for index, pitch in enumerate(first) if any(pitch in GROUPS[group] for group in groups)]
+        for name, groups in kinds.items()
+    }
 
 
 def class_of_pitch(classes: int) -> Ints:
@@ -87,6 +98,7 @@ class DrumsCodec(ScoreCodec):
     kind = "drums"
     roles = (NAME,)
     item = "drum pattern"
+    seamless = True
 
     def __init__(
         self,
@@ -153,7 +165,7 @@ class DrumsCodec(ScoreCodec):
         A track that is named is taken for drums, whatever its channel.
         """
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
         refused = Refused(score, grid)
         used, hits, notes = self._hits(score, grid, refused, tracks)
         bar, bars = self._spans(hits)
@@ -322,6 +334,11 @@ class DrumsCodec(ScoreCodec):
         """Say at which steps all drums agree, [N, T, 1]."""
         same: NDArray[np.bool_] = heard == given
         return same[..., None] if self.form == "tokens" else np.logical_and.reduce(same, axis=-1, keepdims=True)
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure windows; see :func:`musicvae_lite.codecs.attributes.percussive`."""
+        roll = _unpack(windows, self.classes) if self.form == "tokens" else windows
+        return percussive(roll, measured_kinds(self.classes), self.steps_per_quarter, self.steps_per_bar)
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return zeros [N]: drums are not moved."""

@@ -16,14 +16,23 @@ Ints = NDArray[np.int64]
 class Grid:
     """The bars of a score: its metre segments, which of them fit, and each note's segment.
 
-    With ``nearest`` a note's segment is that of the step it is nearest to, which may begin after the note.
+    Args:
+        score: the piece.
+        steps_per_quarter: steps of a quarter note.
+        steps_per_bar: steps of a bar; segments of another length do not fit.
+        compound: whether the metre is compound (:func:`is_compound`); the other kind does not fit.
+        nearest: a note's segment is that of the step it is nearest to, which may begin after the note.
     """
 
-    def __init__(self, score: Score, steps_per_quarter: int, steps_per_bar: int, nearest: bool = False) -> None:
+    def __init__(
+        self, score: Score, steps_per_quarter: int, steps_per_bar: int, compound: bool = False, nearest: bool = False
+    ) -> None:
         self.ticks_per_quarter, self.steps_per_quarter = score.ticks_per_quarter, steps_per_quarter
         self.segments = score.metre_segments()
         # A bar is 4 * numerator / denominator quarters; all of this stays in whole numbers.
-        self.fits = [s.numerator * 4 * steps_per_quarter == steps_per_bar * s.denominator for s in self.segments]
+        length = [s.numerator * 4 * steps_per_quarter == steps_per_bar * s.denominator for s in self.segments]
+        same = [is_compound(s.numerator) == compound for s in self.segments]
+        self.fits = [long and beats for long, beats in zip(length, same, strict=True)]
         self.start = np.array([s.start for s in self.segments], np.int64)
         self.end = np.array([s.end for s in self.segments], np.int64)
         self.bar_ticks = np.array([4 * score.ticks_per_quarter * s.numerator for s in self.segments], np.int64)
@@ -49,6 +58,11 @@ class Grid:
         """Return the bar of the piece in which each tick lies."""
         inside = (ticks - self.start[segment]) * self.denominator[segment] // self.bar_ticks[segment]
         return np.asarray(self.first_bar[segment] + inside, np.int64)
+
+
+def is_compound(numerator: int) -> bool:
+    """Say whether beats fall into thirds: a bar of 6/8 is as long as one of 3/4, but it is another metre."""
+    return numerator > 3 and numerator % 3 == 0
 
 
 class Refused:

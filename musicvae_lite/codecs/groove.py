@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
-from musicvae_lite.codecs.drums import GROUPS, drum_advice, drum_reports
-from musicvae_lite.codecs.grid import Grid, Ints, Refused
+from musicvae_lite.codecs.attributes import mean_where, percussive
+from musicvae_lite.codecs.drums import GROUPS, drum_advice, drum_reports, measured_kinds
+from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -134,7 +135,7 @@ class GrooveCodec(ScoreCodec):
         A track that is named is taken for drums, whatever its channel.
         """
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, nearest=True)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator), nearest=True)
         refused = Refused(score, grid)
         hits = self._hits(score, grid, refused, tracks)
         used = int(score.notes["track"][hits.note].min()) if len(hits.note) else 0
@@ -285,7 +286,7 @@ class GrooveCodec(ScoreCodec):
 
     def _places(self, score: Score, tracks: Sequence[int] | None) -> tuple[Ints, Ints]:
         """Return a number for metre segment, step and drum of every note that is used, and its index."""
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, nearest=True)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator), nearest=True)
         hits = self._hits(score, grid, Refused(score, grid), tracks)
         return (hits.segment << 48) + hits.step * CLASSES + hits.drum, hits.note
 
@@ -293,6 +294,15 @@ class GrooveCodec(ScoreCodec):
         """Say at which steps of windows a drum is hit, [N, T, 1]."""
         hit: NDArray[np.bool_] = np.logical_or.reduce(windows[..., HITS] > 0.5, axis=-1, keepdims=True)
         return hit
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure windows: see :func:`musicvae_lite.codecs.attributes.percussive`; and the mean ``velocity`` and ``timing``."""
+        hit = windows[..., HITS] > 0.5
+        played = {
+            "velocity": mean_where(windows[..., VELOCITIES], hit),
+            "timing": mean_where(windows[..., OFFSETS] / 2, hit),  # offsets count half steps
+        }
+        return {**percussive(hit, measured_kinds(CLASSES), self.steps_per_quarter, self.steps_per_bar), **played}
 
     def right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps the hits of all drums agree, [N, T, 1]; velocities and offsets do not count."""

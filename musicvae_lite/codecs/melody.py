@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, chosen_tracks
-from musicvae_lite.codecs.grid import Grid, Ints, Refused
+from musicvae_lite.codecs.attributes import density, melodic, syncopations
+from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
 
@@ -65,7 +66,7 @@ class MelodyCodec(ScoreCodec):
     Args:
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note: 4 is a 16th grid, 3 or 6 a triplet grid.
-        numerator: of the metre. Segments with as many steps a bar are used (2/2 counts as 4/4), others are left out.
+        numerator: of the metre. Segments of its length are used (2/2 counts as 4/4, 6/8 not as 3/4), others are left out.
         denominator: of the metre.
         min_pitch: lowest MIDI pitch used; notes outside are left out.
         max_pitch: highest MIDI pitch used.
@@ -80,6 +81,7 @@ class MelodyCodec(ScoreCodec):
     kind = "melody"
     roles = ("melody",)
     item = "melody"
+    seamless = True
 
     def __init__(
         self,
@@ -146,7 +148,7 @@ class MelodyCodec(ScoreCodec):
     def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
         """Cut the melodies of a score into windows, uint8 [N, T]; see :meth:`ScoreCodec.encode`."""
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
         refused = Refused(score, grid)
         lines = self._lines(score, grid, refused, tracks)
         spans = self._spans(lines)
@@ -357,10 +359,24 @@ class MelodyCodec(ScoreCodec):
         on = tokens[events] >= FIRST_NOTE
         return events[on], ends[on], tokens[events][on].astype(np.int64) + (self.min_pitch - FIRST_NOTE)
 
+    def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
+        """Return a window [T] that goes on from an earlier one; see :meth:`ScoreCodec.resume`."""
+        starts = np.flatnonzero(window >= FIRST_NOTE)
+        head = earlier[: starts[0] if len(starts) else len(window)]
+        resumed: NDArray[Any] = np.concatenate([np.where(head < FIRST_NOTE, head, NO_EVENT), window[len(head) :]])
+        return resumed.astype(window.dtype)
+
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T] a note starts, [N, T, 1]."""
         starts: NDArray[np.bool_] = (windows >= FIRST_NOTE)[..., None]
         return starts
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure windows [N, T]: see :mod:`musicvae_lite.codecs.attributes`."""
+        starts = windows >= FIRST_NOTE
+        pitches = np.where(starts, windows.astype(np.int64) + (self.min_pitch - FIRST_NOTE), -1)
+        rhythm = syncopations(starts, self.steps_per_quarter, self.steps_per_bar)
+        return {"density": density(starts, self.steps_per_bar), **rhythm, **melodic(pitches)}
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how many semitones each window [N, T] can move down (<= 0) and up (>= 0), int8 [N] each; 0, 0 for no notes."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, check_roles
 from musicvae_lite.codecs.drums import DrumsCodec, class_of_pitch
-from musicvae_lite.codecs.grid import Grid, Ints, Refused
+from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
 from musicvae_lite.codecs.melody import FIRST_NOTE, NO_EVENT, NOTE_OFF, MelodyCodec, guess_role
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import NOTE, Score
@@ -70,6 +70,7 @@ class TrioCodec(ScoreCodec):
     kind = "trio"
     roles = ROLES
     item = "trio"
+    seamless = True
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class TrioCodec(ScoreCodec):
         """
         check_roles(roles, ROLES, score)
         players = self._players(score, tracks, roles)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
+        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
         refused = Refused(score, grid)
         self._refuse(score, grid, refused, players)
         found = list(self._combinations(score, grid, refused, players))
@@ -357,6 +358,11 @@ class TrioCodec(ScoreCodec):
             first.ticks_per_quarter, np.concatenate([np.zeros(0, NOTE), *notes]), tracks, first.tempos, first.metres, name
         )
 
+    def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
+        """Return a window [T, 3] whose melody and bass go on from an earlier one; see :meth:`ScoreCodec.resume`."""
+        lines = [self.lines.resume(window[:, voice], earlier[:, voice]) for voice in range(2)]
+        return np.stack([*lines, window[:, 2]], axis=1)
+
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T, 3] each voice starts something, [N, T, 3]."""
         starts: NDArray[np.bool_] = windows >= np.array([FIRST_NOTE, FIRST_NOTE, 1])
@@ -366,6 +372,12 @@ class TrioCodec(ScoreCodec):
         """Say at which steps each voice agrees, [N, T, 3]."""
         same: NDArray[np.bool_] = heard == given
         return same
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure the melody of windows, and as ``density_all`` the note starts of melody and bass and the hits of the drums."""
+        lines = [self.lines.attributes(windows[..., voice]) for voice in (0, 1)]
+        drums = self.drums.attributes(windows[..., 2])
+        return {**lines[0], "density_all": lines[0]["density"] + lines[1]["density"] + drums["density"]}
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far melody and bass can move together, int8 [N] each."""

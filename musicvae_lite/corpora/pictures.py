@@ -239,7 +239,7 @@ class PictureBatches:
             yield self._batch(rows, Noise(seed, start, device=self.images.device))
 
     def _batch(self, rows: Tensor, noise: Noise) -> Batch:
-        target = self.images[rows].float() / 255
+        target = self.images.index_select(0, rows).float().div_(255)
         condition = None if self.labels is None else F.one_hot(self.labels[rows], self.classes).float()
         return Batch(corrupted(target, self.corrupt, noise), target, condition=condition)
 

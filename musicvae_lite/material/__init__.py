@@ -68,6 +68,14 @@ class Material(ABC):
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure a model on the held-out part, on the device where it is; the same examples every time."""
 
+    def finish(self, folder: Path, device: torch.device, seed: int) -> str:  # noqa: B027 (most kinds have nothing to add)
+        """Add to the folder of a trained model what is learned of it when the run has ended; return what to say of that.
+
+        Raises:
+            MusaeError: it cannot be learned or written; the model is whole without it.
+        """
+        return ""
+
     @abstractmethod
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or [H, W, 3]."""
@@ -79,7 +87,7 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
     Args:
         config: the run.
         sources: prepared corpora for music, folders or files for pictures (where there is none the run's own
-            ``data.source``), folders of clean recordings or MIDI files for sound.
+            ``data.source``), folders of (clean) recordings or MIDI files for sound.
 
     Raises:
         UsageError: no source, or one that does not fit the run.
@@ -90,6 +98,10 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
 
         return PictureMaterial.open(config, sources)
     if config.codec.kind == "sound":
+        if config.model.kind == "timbre":
+            from musicvae_lite.material.timbre import TimbreMaterial
+
+            return TimbreMaterial.open(config, sources)
         from musicvae_lite.material.sound import SoundMaterial
 
         return SoundMaterial.open(config, sources)

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.bundle import load_bundle
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.config import RunConfig
 from musicvae_lite.corpora.groove_inputs import GrooveInputs, told
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.errors import UsageError
+from musicvae_lite.evaluation.attributes import keep_vectors, learn_vectors
 from musicvae_lite.evaluation.sequences import evaluate_windows
 from musicvae_lite.material import Material, Measured
 from musicvae_lite.models import Autoencoder, Batch
@@ -109,6 +111,18 @@ class MusicMaterial(Material):
             model, held_out.windows, seed=seed, codec=self.codec, inputs=held_out.inputs, condition=held_out.condition
         )
         return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
+
+    def finish(self, folder: Path, device: torch.device, seed: int) -> str:
+        """Learn attribute vectors from up to :data:`~musicvae_lite.evaluation.attributes.WINDOWS` training windows."""
+        bundle = load_bundle(folder, device)
+        probes = self.valid.windows if self.held_out else None
+        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed, shown=self._shown)
+        keep_vectors(bundle.description, vectors)
+        return f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
+
+    def _shown(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Return what the encoder sees of windows."""
+        return Examples.of(windows, self.config).inputs
 
     @torch.inference_mode()
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:

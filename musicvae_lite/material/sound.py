@@ -28,7 +28,7 @@ from musicvae_lite.models.spectrogram import band_powers, statistics
 from musicvae_lite.view import tile
 
 _SHOWN = 3
-_MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no clip is both learned from and measured on
+MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no clip is both learned from and measured on
 _BATCH = 4
 _TOLD = 1  # mixed into the seed of the draw of clips for which the noise is told
 _RANGE_DB = 80.0
@@ -97,7 +97,7 @@ class SoundMaterial(Material):
         codec, settings = config.codec, config.data.mixture or MixtureSettings()
         if not isinstance(codec, SoundCodecSettings):
             raise UsageError(f"{config.name} is no model of sound")
-        shelf = _Shelf(cache_folder() / "sound", codec.rate, settings, config.seed)
+        shelf = Shelf(cache_folder() / "sound", codec.rate, settings, config.seed)
         clean = shelf.clean([Path(source) for source in sources])
         noise = shelf.recorded(config.data.noise, "data.noise")
         speech = shelf.recorded(config.data.speech, "data.speech")
@@ -108,8 +108,7 @@ class SoundMaterial(Material):
         facts = [{"name": Path(name).name, "windows": 0, "rights": ""} for name in named]
         for fact, count in zip(facts, shelf.counts, strict=True):
             fact["windows"] = count
-        notice = f"{len(shelf.told)} files cannot be used, the first: {shelf.told[0]}" if shelf.told else ""
-        return cls(train, valid, config, facts, [_fingerprint(Path(name)) for name in named], held_out, notice)
+        return cls(train, valid, config, facts, [fingerprint(Path(name)) for name in named], held_out, shelf.notice)
 
     def __len__(self) -> int:
         return self.settings.epoch
@@ -139,7 +138,7 @@ class SoundMaterial(Material):
         """Yield mixtures of what is held out; the same ones every time."""
         recipe = replace(self.recipe, clean=0.0, snr_db=(0.0, 15.0))
         mixtures = self.valid.mixtures(recipe, seed)
-        yield from (mixtures.mixture(_MEASURED_EPOCH, index) for index in range(count))
+        yield from (mixtures.mixture(MEASURED_EPOCH, index) for index in range(count))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on mixtures at 0 to 15 dB of what is held out; see :class:`musicvae_lite.evaluation.sound.SoundMeasures`."""
@@ -200,7 +199,7 @@ def recipe_of(settings: MixtureSettings, codec: SoundCodecSettings) -> Recipe:
     return Recipe(seconds=codec.seconds, rate=codec.rate, **shared)
 
 
-class _Shelf:
+class Shelf:
     """Where converted sounds are kept, and which of them are held out.
 
     Args:
@@ -218,6 +217,11 @@ class _Shelf:
         self.cache, self.rate, self.settings, self.seed = cache, rate, settings, seed
         self.told: list[str] = []
         self.counts: list[int] = []
+
+    @property
+    def notice(self) -> str:
+        """What the user should know of files that cannot be used, or ""."""
+        return f"{len(self.told)} files cannot be used, the first: {self.told[0]}" if self.told else ""
 
     def clean(self, paths: Sequence[Path]) -> tuple[Segments, Segments]:
         """Return the segments of folders of recordings and of MIDI files, those to learn from and those held out."""
@@ -287,7 +291,7 @@ def _has(path: Path, suffixes: Sequence[str]) -> bool:
     return any(file.suffix.lower() in suffixes and not file.name.startswith(".") for file in path.rglob("*"))
 
 
-def _fingerprint(path: Path) -> str:
+def fingerprint(path: Path) -> str:
     """Return a checksum of the names and sizes of the files of a source."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     text = "\n".join(f"{file.name} {file.stat().st_size}" for file in files)

@@ -123,6 +123,12 @@ class Score:
         return max(int(self.notes["end"].max()), int(self.notes["start"].max()) + 1)
 
     @property
+    def bars(self) -> int:
+        """Bars of the piece, over all metres; one that is not full counts."""
+        segments = self.metre_segments()
+        return sum(-(-(s.end - s.start) * s.denominator // (4 * self.ticks_per_quarter * s.numerator)) for s in segments)
+
+    @property
     def qpm(self) -> float:
         """Quarter notes per minute at tick 0; 120 where the file says nothing."""
         at_start = self.tempos["qpm"][self.tempos["tick"] == 0]
@@ -164,8 +170,8 @@ def read_midi(path_or_bytes: str | os.PathLike[str] | bytes, reader: Reader = "s
     else:
         name = source or shown(os.fspath(path_or_bytes))
         data = read_bytes(Path(path_or_bytes), name)
-    data = _unwrap_riff(data, name)
-    ticks_per_quarter, chunks = _check_structure(data, name)
+    data = unwrap_riff(data, name)
+    ticks_per_quarter, chunks = check_structure(data, name)
     parts = _read_symusic(data, ticks_per_quarter, chunks) if reader == "symusic" else _read_pretty_midi(data)
     return _assemble(parts, ticks_per_quarter, name)
 
@@ -203,7 +209,7 @@ def read_bytes(path: Path, name: str) -> bytes:
         raise MidiError(name, "cannot be read", f"cannot be read: {reason(error)}") from error
 
 
-def _unwrap_riff(data: bytes, name: str) -> bytes:
+def unwrap_riff(data: bytes, name: str) -> bytes:
     """Return the MIDI file inside a RIFF container (.rmi), or the data itself."""
     if data[:4] != b"RIFF":
         return data
@@ -218,7 +224,7 @@ def _unwrap_riff(data: bytes, name: str) -> bytes:
     raise MidiError(name, "truncated", "truncated: the RIFF container holds no MIDI data")
 
 
-def _check_structure(data: bytes, name: str) -> tuple[int, list[tuple[int, int]]]:
+def check_structure(data: bytes, name: str) -> tuple[int, list[tuple[int, int]]]:
     """Check header and chunk lengths before any C++ sees the bytes.
 
     Returns:

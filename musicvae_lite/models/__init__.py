@@ -101,7 +101,7 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
     from musicvae_lite.codecs import ScoreCodec
     from musicvae_lite.codecs.image import ImageCodec
     from musicvae_lite.codecs.sound import SoundCodec
-    from musicvae_lite.models import denoiser, image, sequence
+    from musicvae_lite.models import denoiser, image, sequence, timbre
 
     if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
         return sequence.build(config.model, codec.sizes, codec.steps, codec.table, codec.end)
@@ -109,4 +109,6 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
         return image.build(config.model, codec, config.data.corrupt)
     if config.model.kind == "spectrogram" and isinstance(codec, SoundCodec):
         return denoiser.build(config.model, codec.rate)
+    if config.model.kind == "timbre" and isinstance(codec, SoundCodec):
+        return timbre.build(config.model, codec.rate, codec.samples)
     raise ValueError(f"a {config.model.kind} model does not go with codec {codec.kind!r}")

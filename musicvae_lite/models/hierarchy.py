@@ -18,6 +18,7 @@ from musicvae_lite.models.lstm import (
     LstmDecoder,
     LstmStack,
     Readout,
+    choose,
     initial_state,
     shifted,
     steps_held,
@@ -25,6 +26,8 @@ from musicvae_lite.models.lstm import (
     with_control,
 )
 from musicvae_lite.noise import Noise
+
+_MANY = 64  # rows from which on twice as many take nearly twice as long
 
 
 class HierarchicalEncoder(nn.Module):
@@ -204,6 +207,7 @@ class HierarchicalDecoder(nn.Module):
         outputs = self.core.run(embeddings, self._cut(target), teacher, noise, self._cut_control(control), first)
         return outputs.reshape(len(z), self.segments * self.steps, -1)
 
+    @torch.no_grad()
     def sample(
         self,
         z: Tensor,
@@ -214,20 +218,47 @@ class HierarchicalDecoder(nn.Module):
     ) -> Tensor:
         """Decode z [B, Z]: events [B, length] (or [B, length, K]), length up to S * L."""
         count = math.ceil(length / self.steps)
-        embeddings = self.conduct(z)[:, :count]
+        rows = self.conduct(z)[:, :count].flatten(0, 1)
+        cut = None if control is None else self._cut_control(control[:, : count * self.steps])
+        core = self.core
         if not self.carry:
-            cut = None if control is None else self._cut_control(control[:, : count * self.steps])
-            events = self.core.sample(embeddings.flatten(0, 1), self.steps, temperature, noise, cut)
-            return events.view(len(z), count * self.steps, *events.shape[2:])[:, :length]
-        # A segment that may end early draws as many numbers as it needs; the next one must not depend on how many.
-        apart = noise is not None and isinstance(self.core, LstmDecoder) and self.core.end is not None
-        parts: list[Tensor] = []
-        for index in range(count):
-            part = None if control is None else control[:, index * self.steps : (index + 1) * self.steps]
-            first = parts[-1][:, -1] if parts else None
-            own = noise.fork() if noise is not None and apart else noise
-            parts.append(self.core.sample(embeddings[:, index], self.steps, temperature, own, part, first))
-        return torch.cat(parts, 1)[:, :length]
+            events = core.sample(rows, self.steps, temperature, noise, cut)
+        elif isinstance(core, SplitDecoder):
+            events = torch.stack([self._carried(part, rows, count, temperature, noise, cut) for part in core._cores()], -1)
+        else:
+            events = self._carried(core, rows, count, temperature, noise, cut)
+        return events.view(len(z), count * self.steps, *events.shape[2:])[:, :length]
+
+    def _carried(
+        self, core: LstmDecoder, z: Tensor, count: int, temperature: float, noise: Noise | None, control: Tensor | None
+    ) -> Tensor:
+        """Decode z [B * count, H], ``count`` segments of each piece, where a segment sees the last event of the one before.
+
+        Segments are decoded together from a guess of that event; those whose guess was wrong are decoded again with the same
+        noise, until none is. That gives what one after another gives: the first is right at once, the second after one round more
+        at the latest, and so on. Two or three rounds do mostly, as the first input of a segment seldom changes its last event.
+        """
+        rows, none = torch.arange(len(z), device=z.device), core.tokens.none
+        # A guess: nothing new, silence; nothing at all where segments end.
+        before = (torch.zeros_like(none) if core.end is None else none).repeat(len(z), *[1] * none.dim())
+        before[::count] = none
+        events = before.new_zeros(len(z), self.steps, *none.shape)
+        known = torch.zeros(len(z), dtype=torch.bool, device=z.device)
+        first = None if noise is None else noise.replay(rows, len(z))
+        # Of many, every second segment begins, so that the others need no guess.
+        due = rows[rows % count % 2 == 0] if len(z) >= _MANY else rows
+        while len(due):
+            draws = None if first is None else first.replay(due, len(z))
+            told = None if control is None else control[due]
+            events[due] = core.sample(z[due], self.steps, temperature, draws, told, before[due])
+            decoded = known.index_fill(0, due, True)
+            heard = choose(decoded.roll(1), events[:, -1].roll(1, 0), before)
+            heard[::count] = none
+            due = (~decoded | (heard != before).view(len(z), -1).any(1)).nonzero().squeeze(1)
+            before, known = heard, decoded
+        if noise is not None and draws is not None:
+            noise.skip_to(draws)
+        return events
 
     def _none(self) -> Tensor:
         core = self.core

@@ -5,12 +5,14 @@ Letters in shapes: B batch, C channels, H W picture, Z latent size, K classes.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from musicvae_lite.latent import Latent
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from musicvae_lite.config import Corruption, ImageModel, ImagePart
 
 Shape = tuple[int, int, int]  # C, H, W
+
+_FEW_PLANES = 3
 
 
 class ConvEncoder(nn.Module):
@@ -58,24 +62,70 @@ class ConvEncoder(nn.Module):
             planes = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])
             x = torch.cat([x, planes.to(x.dtype)], 1)
         x = x.contiguous(memory_format=torch.channels_last)  # 1.5 to 2 times as fast on a CPU
-        for layer in self.layers:
+        for index, layer in enumerate(self.layers):
+            x = layer(x) if index else convolve_few(x, layer)
             # Pooling before the ReLU gives the same numbers with a quarter of the work for it.
-            x = torch.relu(max_pool(layer(x)) if self.pool else layer(x))
+            x = torch.relu(max_pool(x) if self.pool else x)
         vector: Tensor = self.dense(x.flatten(1))
         return vector
+
+
+def convolve_few(x: Tensor, layer: nn.Module) -> Tensor:
+    """Convolve x [B, C, H, W] with a 3x3 layer of padding 1: [B, O, H, W] in channels_last.
+
+    One to three planes on a CPU are one matrix product of the nine shifted planes, which takes a sixth of the time of oneDNN's
+    convolution with the gradient of its weights.
+    """
+    count, planes, height, width = x.shape
+    if planes > _FEW_PLANES or x.device.type != "cpu":
+        convolved: Tensor = layer(x)
+        return convolved
+    padded = F.pad(x, (1, 1, 1, 1))
+    places = itertools.product(range(planes), range(3), range(3))
+    columns = torch.stack([padded[:, plane, row : row + height, column : column + width] for plane, row, column in places])
+    weight, bias = layer.get_parameter("weight").flatten(1), layer.get_parameter("bias")
+    # Contiguous: its layout decides how autograd computes its gradient, and the other way takes ten times as long.
+    product = torch.addmm(bias, columns.flatten(1).t(), weight.t().contiguous())
+    return product.view(count, height, width, len(bias)).permute(0, 3, 1, 2)
 
 
 def max_pool(x: Tensor) -> Tensor:
     """Return the maximum of each 2x2 square of x [B, C, H, W], sizes rounded up.
 
-    max(a, b) = a + relu(b - a) is several times as fast on a CPU as torch's pooling, forwards and backwards.
+    With even sizes it is several times as fast on a CPU as torch's pooling, forwards and backwards.
     """
     if x.shape[2] % 2 or x.shape[3] % 2:
         return F.max_pool2d(x, 2, ceil_mode=True)
-    upper, lower = x[:, :, ::2], x[:, :, 1::2]
-    rows = upper + torch.relu(lower - upper)
-    left, right = rows[..., ::2], rows[..., 1::2]
-    return left + torch.relu(right - left)
+    return _MaxOfPairs.apply(_MaxOfPairs.apply(x, 2), 3)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _MaxOfPairs(torch.autograd.Function):
+    """The larger of each two neighbours along a dimension of even size.
+
+    The gradient is written where it belongs; that of slices would be filled with zeros and added up, a fifth of a step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        first, second = _pairs(x, dim)
+        ctx.save_for_backward(x)
+        ctx.dim = dim
+        return torch.maximum(first, second)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        first, second = _pairs(x, ctx.dim)
+        result = torch.empty_like(x)
+        to_first, to_second = _pairs(result, ctx.dim)
+        torch.ops.aten.threshold_backward.grad_input(gradient, second - first, 0, grad_input=to_second)  # ReLU's gradient
+        torch.sub(gradient, to_second, out=to_first)
+        return result, None
+
+
+def _pairs(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    return (x[:, :, ::2], x[:, :, 1::2]) if dim == 2 else (x[..., ::2], x[..., 1::2])
 
 
 class DenseEncoder(nn.Module):
@@ -127,7 +177,8 @@ class ConvDecoder(nn.Module):
         x = first(z.view(-1, *self.code).contiguous(memory_format=torch.channels_last))
         for layer, (rows, columns) in zip(rest, self.cuts, strict=True):
             x = enlarge_and_convolve(torch.relu(x), layer)
-            x = x[:, :, rows : x.shape[2] - rows, columns : x.shape[3] - columns]
+            if rows or columns:
+                x = F.pad(x, (-columns, -columns, -rows, -rows))  # as a slice would, with one gradient for both axes
         outputs: Tensor = x[:, :, : self.shape[1], : self.shape[2]]
         return outputs
 
@@ -217,7 +268,7 @@ class ImageAutoencoder(Autoencoder):
         self.residual = residual
         self.adversary = adversary
         for part in (encoder, decoder):
-            part.apply(_start_weights)
+            part.apply(start_weights)
         if residual:  # it starts from what it is to add to
             nn.init.zeros_(decoder.last().get_parameter("weight"))
 
@@ -262,7 +313,7 @@ class ImageAutoencoder(Autoencoder):
         return picture
 
 
-def _start_weights(layer: nn.Module) -> None:
+def start_weights(layer: nn.Module) -> None:
     """Start weights so that signals keep their size through layers with ReLU (He et al. 2015); torch's own make them fade."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -273,7 +324,7 @@ def _start_weights(layer: nn.Module) -> None:
 def _dense(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Linear(before, after), nn.ReLU()]
+        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

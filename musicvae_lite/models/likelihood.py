@@ -212,8 +212,9 @@ class Gaussian(nn.Module):
 
     def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Return [B] nats, summed over the pixels."""
-        error = (self.location(outputs) - target.float()) / self.scale
-        return (0.5 * error.square() + math.log(self.scale * math.sqrt(2 * math.pi))).flatten(1).sum(1)
+        squared = F.mse_loss(self.location(outputs), target.float(), reduction="none").flatten(1)
+        constant = squared.shape[1] * math.log(self.scale * math.sqrt(2 * math.pi))
+        return squared.sum(1) * (0.5 / self.scale**2) + constant
 
     def mean(self, outputs: Tensor) -> Tensor:
         """Return the brightness that is expected, in 0..1, shape of ``outputs``."""

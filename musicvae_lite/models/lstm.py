@@ -19,9 +19,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from musicvae_lite.models import FORCED, Teacher
 from musicvae_lite.models.inputs import EventInput
 from musicvae_lite.models.likelihood import Groove, StepLikelihood
+from musicvae_lite.models.stepping import State, Stepper
 from musicvae_lite.noise import Noise
 
-State = list[tuple[Tensor, Tensor]]
 Readout = Literal["final", "steps"]
 
 
@@ -68,6 +68,11 @@ class LstmStack(nn.Module):
                 x, _ = pad_packed_sequence(packed, batch_first=True, total_length=total)
             final.append((h.transpose(0, 1).flatten(1), c.transpose(0, 1).flatten(1)))
         return x, final
+
+    def weights(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Return input weight, recurrent weight and bias of each layer of a one-directional stack."""
+        each = (layer.all_weights[0] for layer in self._lstms())
+        return [(weight_ih, weight_hh, bias_ih + bias_hh) for weight_ih, weight_hh, bias_ih, bias_hh in each]
 
     def _lstms(self) -> Iterator[nn.LSTM]:
         return (layer for layer in self.layers if isinstance(layer, nn.LSTM))
@@ -245,7 +250,7 @@ class LstmDecoder(nn.Module):
         previous = shifted(target, self.tokens.none if first is None else first)
         if teacher.dropout > 0:
             hidden = _bernoulli(teacher.dropout, previous.shape[:2], noise, z.device)
-            previous = _choose(hidden, self.tokens.none.to(previous.dtype), previous)
+            previous = choose(hidden, self.tokens.none.to(previous.dtype), previous)
         if teacher.sampling <= 0:
             return self.forced(z, previous, control, None if self.end is None else steps_held(target, self.tokens.none))
         replaced = _bernoulli(teacher.sampling, previous.shape[:2], noise, z.device)
@@ -254,12 +259,13 @@ class LstmDecoder(nn.Module):
         event = previous[:, 0]
         for t in range(target.shape[1]):
             if t:
-                event = _choose(replaced[:, t], event, previous[:, t])
+                event = choose(replaced[:, t], event, previous[:, t])
             output, state = self._step(event, fixed[:, t], state)
             outputs.append(output)
             event = self.likelihood.sample(output.detach(), 1.0, noise)
         return torch.stack(outputs, dim=1)
 
+    @torch.no_grad()
     def sample(
         self,
         z: Tensor,
@@ -275,16 +281,17 @@ class LstmDecoder(nn.Module):
         ``given`` is described at :meth:`musicvae_lite.models.likelihood.Groove.sample`; [B, length, K]. After the ``end`` follow
         events that stand for nothing.
         """
-        fixed = torch.cat(self._fixed(z, length, control), -1)
+        latent, *told = self._fixed(z, length, control)
         none = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape)
         state, events = initial_state(self.start, z, self.stack.sizes), list[Tensor]()
+        steps = Stepper(self.stack.weights(), state, latent[:, 0], torch.cat(told, -1) if told else None)
         event = none if first is None else first
         for t in range(length):
             over = (event == self.end) | (event == none) if self.end is not None and t else None
             if over is not None and bool(over.all()):
                 events += [none] * (length - t)
                 break
-            output, state = self._step(event, fixed[:, t], state)
+            output = self.output(steps.advance(self.tokens(event), t))
             if given is not None and isinstance(self.likelihood, Groove):
                 event = self.likelihood.sample(output, temperature, noise, given[:, t])
             else:
@@ -329,7 +336,7 @@ def steps_held(events: Tensor, none: Tensor) -> Tensor:
     return held
 
 
-def _choose(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+def choose(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """Return ``yes`` or ``no``, step by step; ``where`` lacks the dimension K that they may have."""
     return torch.where(where.view(*where.shape, *[1] * (no.dim() - where.dim())), yes, no)
 

@@ -12,6 +12,7 @@ Letters in shapes: B batch, C channels, F frequency bins, K bands, T frames, Z l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from musicvae_lite.latent import Latent
 
@@ -37,6 +39,7 @@ REACH = 216
 _LOW, _MIDDLE = 0.1, 0.5
 _FLOOR = 1e-10  # of the reference power: 100 dB below it all is silence
 _TINY = 1e-20
+_FAINT = 4e-11  # power of a bin whose phase says nothing: 160 dB below full scale and less
 
 
 class Statistics(NamedTuple):
@@ -56,21 +59,21 @@ class Statistics(NamedTuple):
 def band_powers(spectrum: Tensor) -> Tensor:
     """Return the mean power in each band, [B, K, T], of a spectrum [B, F, T]; bands above its last bin are silent."""
     power = spectrum.real.square() + spectrum.imag.square() if spectrum.is_complex() else spectrum
-    return _to_bands(power)
+    return _to_bands(power.mT).mT
 
 
 def _to_bands(values: Tensor) -> Tensor:
-    """Average values of bins [B, F, T] over the bins of each band, [B, K, T]; bins that are missing count as 0."""
+    """Average values of bins [B, T, F] over the bins of each band, [B, T, K]; bins that are missing count as 0."""
     bins = sum(width * count for width, count in LAYOUT)
-    values = values[:, :bins]
-    if values.shape[1] < bins:
-        values = functional.pad(values, (0, 0, 0, bins - values.shape[1]))
+    values = values[..., :bins]
+    if values.shape[-1] < bins:
+        values = functional.pad(values, (0, bins - values.shape[-1]))
     parts, first = [], 0
     for width, count in LAYOUT:
-        part = values[:, first : first + width * count]
-        parts.append(part if width == 1 else part.reshape(len(part), count, width, -1).mean(2))
+        part = values[..., first : first + width * count]
+        parts.append(part if width == 1 else part.reshape(*part.shape[:-1], count, width).mean(-1))
         first += width * count
-    return torch.cat(parts, 1)
+    return torch.cat(parts, -1)
 
 
 def whole_bands(bins: int) -> int:
@@ -122,8 +125,8 @@ def _measure(pooled: Tensor) -> Statistics:
     last = pooled.shape[-1] - 1
     places = [round(share * last) for share in (_LOW, _MIDDLE)]
     if pooled.device.type == "cpu" and not pooled.requires_grad:
-        # Half the time of sorting; the floor is otherwise the dearest of the features.
-        ordered = torch.from_numpy(np.partition(pooled.numpy(), places, -1))
+        # A tenth of the time of torch's; the floor is otherwise the dearest of the features.
+        ordered = torch.from_numpy(np.sort(pooled.numpy(), -1))
     else:
         ordered = pooled.sort(-1).values
     low, middle = (ordered[..., place].unsqueeze(-1) for place in places)
@@ -142,41 +145,43 @@ def steadiness(spectrum: Tensor) -> Tensor:
 
     A steady tone turns by the same angle from frame to frame, so the second difference of its phase is 0 and the value 1.
     """
-    return _evenness(_parts(spectrum), 2)
+    return _evenness(_phases(spectrum), 1).mT
 
 
-class _Parts(NamedTuple):
-    """A spectrum [B, F, T] in real numbers: its parts, magnitude, power, and the parts of its square."""
+class _Phases(NamedTuple):
+    """The phases of a spectrum as points on the unit circle, and twice these angles, [B, T, F] each.
+
+    Frames come before bins here, as a spectrum lies in memory: the other way round takes twice the time.
+    """
 
     real: Tensor
     imaginary: Tensor
-    magnitude: Tensor
-    power: Tensor
-    square: tuple[Tensor, Tensor]
+    double: tuple[Tensor, Tensor]
 
 
-def _parts(spectrum: Tensor) -> _Parts:
-    real, imaginary = spectrum.real.contiguous(), spectrum.imag.contiguous()
-    of_real, of_imaginary = real.square(), imaginary.square()
-    power = of_real + of_imaginary
-    return _Parts(real, imaginary, power.sqrt(), power, (of_real - of_imaginary, 2 * real * imaginary))
+def _phases(spectrum: Tensor) -> _Phases:
+    """Return the phases of a spectrum [B, F, T]; the points of faint bins lie within the circle, those of silence at 0."""
+    real, imaginary = (part.mT.clone(memory_format=torch.contiguous_format) for part in (spectrum.real, spectrum.imag))
+    shrink = real.square().addcmul_(imaginary, imaginary).add_(_FAINT).rsqrt_()
+    real, imaginary = real.mul_(shrink), imaginary.mul_(shrink)
+    return _Phases(real, imaginary, (real.square().addcmul_(imaginary, imaginary, value=-1), (2 * real).mul_(imaginary)))
 
 
-def _evenness(parts: _Parts, axis: int) -> Tensor:
-    """Return the cosine of the second difference of the phase along an axis, averaged over bands; 0 at its ends.
+def _evenness(phases: _Phases, axis: int) -> Tensor:
+    """Return the cosine of the second difference of the phase along an axis, averaged over bands, [B, T, K]; 0 at its ends.
 
-    In real numbers, since torch's complex magnitude costs more than all the rest.
+    In real numbers, since torch's complex arithmetic costs more than all the rest.
     """
-    count = max(parts.real.shape[axis] - 2, 0)
+    count = max(phases.real.shape[axis] - 2, 0)
 
     def at(values: Tensor, first: int) -> Tensor:
         return values.narrow(axis, min(first, values.shape[axis] - count), count)
 
-    (a, c), (b, d) = ((at(part, 0), at(part, 2)) for part in (parts.real, parts.imaginary))
-    turned = (a * c - b * d) * at(parts.square[0], 1) + (a * d + b * c) * at(parts.square[1], 1)
-    size = at(parts.magnitude, 0) * at(parts.magnitude, 2) * at(parts.power, 1)
-    ends = (0, 0, 1, parts.real.shape[1] - count - 1) if axis == 1 else (1, parts.real.shape[2] - count - 1)
-    return _to_bands(functional.pad(turned / (size + _TINY), ends))
+    (a, c), (b, d) = ((at(part, 0), at(part, 2)) for part in (phases.real, phases.imaginary))
+    turned = (a * c).addcmul_(b, d, value=-1).mul_(at(phases.double[0], 1))
+    turned.addcmul_((a * d).addcmul_(b, c), at(phases.double[1], 1))
+    before, after = 1, phases.real.shape[axis] - count - 1
+    return _to_bands(functional.pad(turned, (before, after) if axis == 2 else (0, 0, before, after)))
 
 
 def _fixed_planes(device: torch.device) -> tuple[Tensor, ...]:
@@ -200,8 +205,8 @@ def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor 
         stats: of the band powers of the spectrum in its surroundings; measured here where there are none.
         profile: [B, K] the low statistic of noise alone, instead of the floor that is found; NaN rows where there is none.
     """
-    parts = _parts(spectrum)
-    power = band_powers(parts.power)
+    power = band_powers(spectrum)
+    phases = _phases(spectrum)
     stats = statistics(power) if stats is None else stats
     low, known = stats.low, torch.zeros_like(power[:, :1, :1])
     if profile is not None:
@@ -211,7 +216,7 @@ def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor 
     quiet = stats.level * _FLOOR + _TINY
     value, floor, middle = (0.5 * (x + quiet).log10() for x in (power, low, stats.middle))
     reference = 0.5 * (stats.level + _TINY).log10()
-    turns = _evenness(parts, 2), _evenness(parts, 1)
+    turns = _evenness(phases, 1).mT, _evenness(phases, 2).mT
     planes = (value - reference, value - floor, value - middle, *turns, known, *_fixed_planes(power.device))
     return torch.stack([plane.expand_as(power) for plane in planes], 1)
 
@@ -222,7 +227,7 @@ class _Conv(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1), dilation: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, stride, (1, dilation), (1, dilation), bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = functional.relu_(self.norm(self.conv(x)))
@@ -353,12 +358,23 @@ def _stack(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(_Residual(width) for _ in range(count)))
 
 
+def folded(network: MaskNetwork) -> MaskNetwork:
+    """Return a copy for use alone, in evaluation mode: its normalisations are part of the weights, for a twentieth less time."""
+    copy = deepcopy(network).eval()
+    for part in copy.modules():
+        if isinstance(part, _Conv) and isinstance(part.norm, nn.BatchNorm2d):
+            part.conv, part.norm = fuse_conv_bn_eval(part.conv, part.norm), nn.Identity()
+    return copy
+
+
 def context(network: MaskNetwork) -> int:
     """Return how many frames to each side the gain of a frame depends on, a multiple of BLOCK."""
     return BLOCK * -(-(network.reach + REACH + BLOCK) // BLOCK)
 
 
-def gains(network: MaskNetwork, spectrum: Tensor, place: slice, profile: Tensor | None = None) -> Tensor:
+def gains(
+    network: MaskNetwork, spectrum: Tensor, place: slice, profile: Tensor | None = None, power: Tensor | None = None
+) -> Tensor:
     """Return the gains of the frames ``place`` of a stretch of a sound, [B, K, length of the place].
 
     Args:
@@ -367,10 +383,11 @@ def gains(network: MaskNetwork, spectrum: Tensor, place: slice, profile: Tensor 
         place: the frames that are wanted; the same to within rounding however the sound is cut, if :func:`context` frames
             lie to both sides, or the sound ends there.
         profile: see :func:`features`.
+        power: :func:`band_powers` of the spectrum, where they are known.
     """
     around = BLOCK * -(-network.reach // BLOCK)
     seen = slice(max(place.start - around, 0), min(place.stop + around, spectrum.shape[-1]))
-    stats = statistics(band_powers(spectrum), seen)
+    stats = statistics(band_powers(spectrum) if power is None else power, seen)
     gain = network(features(spectrum[..., seen], stats, profile))
     result: Tensor = gain[..., place.start - seen.start : place.stop - seen.start]
     return result
@@ -392,7 +409,7 @@ def agreement(noisy: Tensor, clean: Tensor) -> Agreement:
     """Compare complex spectra [B, F, T] of a mixture and of its clean part."""
     cross = noisy.real * clean.real + noisy.imag * clean.imag
     sizes = widths(cross.device)
-    return Agreement(band_powers(noisy) * sizes, _to_bands(cross) * sizes, band_powers(clean) * sizes)
+    return Agreement(band_powers(noisy) * sizes, _to_bands(cross.mT).mT * sizes, band_powers(clean) * sizes)
 
 
 def widths(device: torch.device) -> Tensor:

@@ -84,7 +84,7 @@ def main() -> None:
     session = load_as(SoundSession, arguments.model)
     methods = {arguments.model: lambda samples, rate: session.denoise(Audio(samples, rate)).samples, **classics()}
     found = {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):  # importing logmmse makes every underflow an error
         warnings.simplefilter("ignore")  # of the classics, about silence
         for name, method in methods.items():
             found[name] = evaluate_examples(examples, method)

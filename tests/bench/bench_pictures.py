@@ -105,7 +105,7 @@ def ours(preset: str) -> float:
     from musicvae_lite.config import load_config
     from musicvae_lite.training import Trained, train
 
-    steps = 2 * PICTURES // BATCH
+    steps = 4 * PICTURES // BATCH
     changes = [
         "training.epochs=null",
         f"training.steps={steps}",

@@ -355,3 +355,32 @@ def test_plot_says_what_cannot_be_drawn(musae, here, models, tiny):
     run = musae("plot", models["conditional"], "--data", "plain.npz", "-o", "p/")
     assert run.code == 2 and "has no labels" in run.err and not (here / "p").exists()
     assert musae("plot", models["vae"], "--only", "everything").code == 2
+
+
+def test_interpolate_fills_a_grid(musae, here, models):
+    names = [f"x.npz#{number}" for number in range(4)]
+    run = musae("interpolate", *names, "--grid", "3", "-m", models["vae"], "--plot", "p.png")
+    assert run.code == 0 and run.err == "" and run.out.splitlines()[1].startswith("1-3 x.npz#1: reconstructed")
+    assert run.out.splitlines()[-1] == "wrote x-0__x-1__x-2__x-3.png, p.png"
+    run = musae("interpolate", *names, "--grid", "3", "-m", models["vae"], "-o", "g/", "--json")
+    assert run.json["outputs"][:4] == ["g/1-1.png", "g/1-2.png", "g/1-3.png", "g/2-1.png"] and run.json["grid"] == 3
+    assert musae("interpolate", *names, "--grid", "3", "-m", models["vae"], "-o", "g.npz").code == 0
+    assert arrays("g.npz")["images"].shape == (9, 8, 8) and arrays("g.npz")["z"].shape[0] == 9
+    run = musae("interpolate", *names, "--grid", "3", "-m", models["conditional"], "-o", "c.png")
+    assert run.code == 2 and "--label" in run.err
+
+
+def test_sample_like_a_picture(musae, here, models):
+    run = musae("sample", "--like", "x.npz#3", "--similarity", "0.7", "--count", "4", "-m", models["vae"], "-o", "s.npz")
+    assert run.code == 0 and run.out == "wrote s.npz: 4 pictures, like x.npz#3 (similarity 0.7)\n"
+    assert arrays("s.npz")["images"].shape == (4, 8, 8)
+    run = musae("sample", "--like", "x.npz#3", "-m", models["conditional"], "--count", "2", "-o", "c.npz", "--json")
+    assert run.json["labels"] == [3, 3] and run.json["like"] == {"file": "x.npz#3"} and run.json["similarity"] == 0.5
+    for arguments, words in (
+        (("--like", "x.npz", "-m", models["vae"]), "choose one"),
+        (("--like", "0.png", "-m", models["ae"]), "no prior"),
+        (("--like", "0.png", "--bar", "2", "-m", models["vae"]), "--bar is for models of music"),
+        (("--like", "a.mid", "-m", models["vae"]), "holds music"),
+    ):
+        run = musae("sample", *arguments)
+        assert run.code == 2 and words in run.err and len(run.err.splitlines()) == 1, arguments

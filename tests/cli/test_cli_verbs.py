@@ -69,7 +69,8 @@ def test_quiet_says_nothing(musae, folder, tiny):
 def test_reconstruct_names_and_json(musae, folder, tiny):
     run = musae("reconstruct", "a.mid", "b.mid", "-m", tiny, "-o", "heard/", "--json")
     first, second = run.json["files"]
-    assert (first["file"], first["output"], first["windows"], first["bars"]) == ("a.mid", "heard/a.mid", 3, [1, 5])
+    assert (first["file"], first["output"], first["windows"], first["bars"]) == ("a.mid", "heard/a.mid", 4, [1, 5])
+    assert first["window_bars"] == [1, 2, 3, 4] and first["bars_left"] == []
     assert (second["windows"], second["bars"]) == (2, [1, 3]) and 0 <= first["onset_accuracy"] <= 1
     assert round(read_midi("heard/b.mid").qpm) == 150
     assert musae("reconstruct", "a.mid", "-m", tiny).code == 0 and (folder / "a.reconstructed.mid").exists()
@@ -94,12 +95,13 @@ def test_two_inputs_of_one_name_are_refused_before_work(musae, folder, tiny):
 
 
 def test_encode_and_decode_give_the_reconstruction(musae, folder, tiny):
-    run = musae("encode", "a.mid", "b.mid", "-m", tiny, "-o", "z.npz", "--json")
-    assert run.code == 0 and run.json["windows"] == 5 and run.json["latent_size"] == 4
+    assert musae("encode", "a.mid", "-m", tiny, "-o", "few.npz", "--json").json["windows"] == 3
+    run = musae("encode", "a.mid", "b.mid", "-m", tiny, "-o", "z.npz", "--every-window", "--json")
+    assert run.code == 0 and run.json["windows"] == 6 and run.json["latent_size"] == 4
     with np.load("z.npz", allow_pickle=False) as arrays:
-        assert arrays["mean"].shape == arrays["scale"].shape == (5, 4) and (arrays["scale"] > 0).all()
-        assert arrays["source"].tolist() == ["a.mid"] * 3 + ["b.mid"] * 2
-        assert arrays["bar"].tolist() == [1, 3, 4, 1, 2] and arrays["track"].tolist() == [1] * 5
+        assert arrays["mean"].shape == arrays["scale"].shape == (6, 4) and (arrays["scale"] > 0).all()
+        assert arrays["source"].tolist() == ["a.mid"] * 4 + ["b.mid"] * 2
+        assert arrays["bar"].tolist() == [1, 2, 3, 4, 1, 2] and arrays["track"].tolist() == [1] * 6
         assert str(arrays["model"]) == str(tiny)
     assert musae("decode", "z.npz", "-m", tiny, "-o", "decoded/").code == 0
     assert musae("reconstruct", "a.mid", "b.mid", "-m", tiny, "-o", "heard/").code == 0

@@ -27,7 +27,8 @@ def windows(score: Score, codec: MelodyCodec) -> list[list[int]]:
 def notes_of(score: Score, track: int, segment: Segment, codec: MelodyCodec) -> Iterator[Note]:
     per_bar = Fraction(4 * segment.numerator * codec.steps_per_quarter, segment.denominator)
     who = score.tracks[track]
-    if per_bar != codec.steps_per_bar or who.is_drum:
+    compound = range(6, 33, 3)
+    if per_bar != codec.steps_per_bar or (segment.numerator in compound) != (codec.numerator in compound) or who.is_drum:
         return
     if codec.programs is not None and not codec.programs[0] <= who.program <= codec.programs[1]:
         return

@@ -63,6 +63,8 @@ def plain_windows(piece: Score, codec: DrumsCodec) -> list[list[frozenset[int]]]
     for segment in piece.metre_segments():
         if segment.numerator * 4 * codec.steps_per_quarter != per_bar * segment.denominator:
             continue
+        if (segment.numerator in range(6, 33, 3)) != (codec.numerator in range(6, 33, 3)):
+            continue  # beats of thirds here, not there
         steps: dict[int, set[int]] = {}
         for start, _, pitch, velocity, track in piece.notes.tolist():
             inside = segment.start <= start < segment.end

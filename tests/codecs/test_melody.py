@@ -110,6 +110,19 @@ def test_half_time_counts_as_common_time_and_tempo_changes_do_not_cut() -> None:
     np.testing.assert_array_equal(MelodyCodec().encode(changes).windows, MelodyCodec().encode(piece).windows)
 
 
+def test_metres_of_one_length_but_other_beats_are_told_apart() -> None:
+    rows = np.array([(240 * step, 240 * step + 240, 60 + step, 80, 0) for step in range(24)], NOTE)
+
+    def piece(*metre: int) -> Score:
+        return Score(480, rows, (Track(),), metres=np.array([(0, *metre)], METRE))
+
+    waltz, jig = MelodyCodec(numerator=3), MelodyCodec(numerator=6, denominator=8)
+    assert waltz.steps == jig.steps == 24
+    assert [len(codec.encode(piece(*metre)).windows) for metre in ((3, 4), (6, 8)) for codec in (waltz, jig)] == [3, 0, 0, 3]
+    assert list(jig.encode(piece(3, 4)).dropped) == ["metre 3/4 (the model needs 6/8)"]
+    assert len(waltz.encode(piece(6, 16)).windows) == 0 and len(MelodyCodec(numerator=3).encode(piece(12, 16)).windows) == 0
+
+
 @pytest.mark.parametrize("start", [BAR, BAR + 480, 0, 480, 3 * BAR])
 def test_short_input_gives_a_window_wherever_it_starts(start: int) -> None:
     # https://github.com/magenta/magenta/issues/1944: a melody that begins in the second bar gave nothing.

@@ -12,7 +12,7 @@ from musicvae_lite.config import load_config
 from musicvae_lite.errors import UsageError
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.models.adversary import Adversary
-from musicvae_lite.models.image import enlarge_and_convolve, max_pool
+from musicvae_lite.models.image import convolve_few, enlarge_and_convolve, max_pool
 from musicvae_lite.models.likelihood import Bernoulli, Gaussian
 from musicvae_lite.noise import Noise
 
@@ -80,8 +80,13 @@ def test_enlarging_and_convolving_at_once_gives_the_same_numbers_and_gradients()
 
 @pytest.mark.parametrize("size", [(6, 8), (7, 4), (5, 5)])
 def test_pooling_is_torchs(size):
-    x = torch.randn(2, 3, *size)
-    torch.testing.assert_close(max_pool(x), F.max_pool2d(x, 2, ceil_mode=True), atol=1e-6, rtol=0)
+    x = torch.randn(2, 3, *size, requires_grad=True)
+    for wanted in (torch.contiguous_format, torch.channels_last):
+        ours, plain = max_pool(x.contiguous(memory_format=wanted)), F.max_pool2d(x, 2, ceil_mode=True)
+        assert torch.equal(ours, plain)
+        weights = torch.randn_like(plain)
+        gradients = [torch.autograd.grad((pooled * weights).sum(), x, retain_graph=True)[0] for pooled in (ours, plain)]
+        assert torch.equal(*gradients)
 
 
 def test_likelihoods_are_what_their_names_say():
@@ -158,3 +163,13 @@ def test_a_residual_model_starts_from_the_enlarged_input():
     enlarged = F.interpolate(small, size=(28, 28), mode="bicubic", align_corners=False).clamp(0, 1)
     batch = Batch(small, pictures())
     torch.testing.assert_close(model.predict(model.encode(batch).mean, batch), enlarged)
+
+
+@pytest.mark.parametrize("planes", [1, 3, 4])
+def test_convolving_few_planes_gives_the_same_numbers_and_gradients(planes):
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(planes, 5, 3, padding=1), torch.randn(2, planes, 6, 9)
+    results = [convolve_few(x, layer), layer(x)]
+    gradients = [torch.autograd.grad(result.square().sum(), list(layer.parameters())) for result in results]
+    torch.testing.assert_close(*results)
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)

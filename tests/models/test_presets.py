@@ -7,10 +7,11 @@ from musicvae_lite.bundle import load_bundle, save_bundle
 from musicvae_lite.codecs import ScoreCodec, build_codec
 from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.codecs.sound import SoundCodec
-from musicvae_lite.config import ImageModel, RunConfig, SpectrogramModel, load_config, preset_names
+from musicvae_lite.config import ImageModel, RunConfig, SpectrogramModel, TimbreModel, load_config, preset_names
 from musicvae_lite.corpora.pictures import corrupted
 from musicvae_lite.models import Batch, Teacher, build_model
 from musicvae_lite.models.spectrogram import BANDS
+from musicvae_lite.models.timbre import TimbreAutoencoder
 from musicvae_lite.noise import Noise
 from musicvae_lite.optimisation import TrainStep
 
@@ -25,6 +26,10 @@ def reduced(name: str) -> RunConfig:
     if isinstance(full.model, SpectrogramModel):
         widths = [4 + i for i in range(len(full.model.channels))]
         return load_config(name, ["codec.seconds=0.5", "model.latent_size=6", f"model.channels={widths}"])
+    if isinstance(full.model, TimbreModel):
+        widths = [4 + i for i in range(len(full.model.encoder.channels))]
+        parts = [f"model.{side}.channels={widths}" for side in ("encoder", "decoder")]
+        return load_config(name, ["codec.rate=8000", "codec.seconds=0.5", "model.latent_size=6", "model.rows=16", *parts])
     changes = [
         "model.latent_size=6",
         f"model.encoder.sizes={[5 + i for i in range(len(full.model.encoder.sizes))]}",
@@ -99,7 +104,9 @@ def test_shapes(parts):
     assert latent.log_scale is None or (latent.scale > 0).all()
     assert model.nll(latent.mean, batch).shape == (4,)
     assert model.predict(latent.mean, batch).shape == batch.target.shape
-    if isinstance(codec, SoundCodec):  # a mask: there is no sound without a noisy one
+    if isinstance(model, TimbreAutoencoder):  # levels: phases come from elsewhere
+        assert model.decode(latent.mean, 9).shape == (4, 9, 16)
+    elif isinstance(codec, SoundCodec):  # a mask: there is no sound without a noisy one
         assert model.decode(latent.mean, 9).shape == (4, 9, BANDS)
     else:
         assert decode(codec, model, latent.mean, batch).shape == batch.target.shape

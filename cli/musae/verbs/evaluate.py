@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _EPILOG = examples(
     "musae evaluate mel-2bar --data corpus",
     "musae evaluate run --data corpus --split all --limit 1000 --json",
+    "musae evaluate mel-2bar --data corpus --paths --plot paths.png",
     "musae evaluate denoise --data clean/             clean recordings, mixed with synthesised noises",
     "musae evaluate mnist-vae --data mnist/           a folder of MNIST's IDX files",
 )
@@ -27,6 +28,8 @@ _EPILOG = examples(
               help="Which part. auto: what is held out of data the model was trained on, all of another corpus.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Measure on N examples, spread evenly. [default: all]")
 @click.option("--quick", is_flag=True, help="Of pictures: leave out embeddings and pictures of other kinds.")
+@click.option("--paths", is_flag=True, help="Of music: measure ways between held-out pieces, beside blending step by step.")
+@click.option("--plot", metavar="P.png", help="With --paths: draw the measures (PNG, SVG or PDF).")
 @device_option
 @seed_option
 @console_options
@@ -36,6 +39,8 @@ def evaluate(
     split: Split,
     limit: int | None,
     quick: bool,
+    paths: bool,
+    plot: str | None,
     device: str,
     seed: int,
     console: Console,
@@ -44,13 +49,23 @@ def evaluate(
 
     Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds. A denoiser
     of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
-    that is mixed with synthesised noises at 0 to 15 dB. Of a groove model also what it adds to drums, beside the quantised drums
-    and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120 quarters a minute), velocity (mean
-    absolute error, of 127).
+    that is mixed with synthesised noises at 0 to 15 dB; a model of timbre on clips of sounds. Of a groove model also what it adds
+    to drums, beside the quantised drums and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120
+    quarters a minute), velocity (mean absolute error, of 127).
+
+    --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11 points: the share of steps
+    unlike each end, and the cost under a 5-gram model of the training windows divided by that of the ends.
     """
     from musicvae_lite.bundle import describe
 
     describe(model)
+    if plot and not paths:
+        raise click.UsageError("--plot goes with --paths", click.get_current_context())
+    if paths:
+        from musae.path_measures import evaluate_paths
+
+        evaluate_paths(model, data, split, limit, plot, device, seed, console)
+        return
     from musicvae_lite.scoring import evaluate as score
 
     result = score(model, data, split, limit, device, seed, claims=not quick)

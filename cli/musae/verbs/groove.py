@@ -13,8 +13,9 @@ from musae.options import (
     Console,
     console_options,
     examples,
+    for_each,
     model_options,
-    one_or_two,
+    numbers_each,
     output_option,
     temperature_option,
 )
@@ -130,9 +131,11 @@ def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> 
 @click.argument("a", type=FILE, metavar="A.mid")
 @click.argument("b", type=FILE, metavar="B.mid")
 @output_option("The file to write. [default: B.grooved.mid here]")
-@click.option("--track", callback=one_or_two, metavar="N[,M]", help="Track of the drums of A (and B). [default: all drum tracks]")
+@click.option(
+    "--track", callback=numbers_each, metavar="N[,M]", help="Track of the drums of A (and B). [default: all drum tracks]"
+)
 @_options
-def transfer(a: str, b: str, track: tuple[int, int] | None, **values: Any) -> int:
+def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> int:
     """Play the hits of B with the groove of A: its velocities and timing.
 
     The windows of A serve those of B one after the other, over and over where B is longer.
@@ -142,7 +145,7 @@ def transfer(a: str, b: str, track: tuple[int, int] | None, **values: Any) -> in
     from musicvae_lite.groove_passages import check_task, to_the_end
     from musicvae_lite.passages import whole_melody
 
-    first, second = track or (None, None)
+    first, second = for_each(track, "--track", 2)
     read: list[Passage] = []
 
     def ready(config: RunConfig, name: str) -> None:

@@ -49,7 +49,7 @@ def encode(
     output: str,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], dict[str, int]],
+    roles: tuple[dict[str, int], ...],
     every_window: bool,
     label: int | None,
     model: str,
@@ -70,8 +70,8 @@ def encode(
     index [N]            place in the file, counted from 0
     label [N]            class, where it is known (-1 where others' is)
 
-    of sound: mean and scale are [N, Z, L], L steps of each clip
-    clip [N]             place in the recording, counted from 0
+    of sound: with a denoiser mean and scale are [N, Z, L], L steps of each clip
+    clip [N]             place in the recording, counted from 0; of timbre every half a clip
 
     One picture of a file with many is FILE#INDEX.
     """  # noqa: D301 (click looks for this very character)
@@ -156,7 +156,8 @@ def _save(path: Path, tables: list[dict[str, Any]], model: str, overwrite: bool)
 @click.command(epilog=_DECODE)
 @click.argument("latents", type=FILE, metavar="Z.npz")
 @output_option(
-    "Folder (DIR/) for SOURCE.mid each; of pictures also X.png (a sheet) or X.npz. [default: SOURCE.decoded.mid, Z.decoded.png]"
+    "Folder (DIR/) for SOURCE.mid (.wav) each; of pictures also X.png (a sheet) or X.npz. "
+    "[default: SOURCE.decoded.mid or .wav, Z.decoded.png]"
 )
 @temperature_option(0.0)
 @click.option("--label", type=click.IntRange(0), metavar="N",
@@ -174,10 +175,12 @@ def decode(
     seed: int,
     console: Console,
 ) -> None:
-    """Turn latent vectors back into MIDI files or pictures. Only mean [N, Z] has to be there.
+    """Turn latent vectors back into MIDI files, pictures or sounds. Only mean [N, Z] has to be there.
 
     MIDI: one file a source, its windows at their bars. Without bar (or where bars do not rise) the windows follow one another.
     All is in the metre of the model: a change of metre in the source is not kept.
+
+    Sounds: one file a source, its windows one after another; the phases are made up (by Griffin and Lim's method).
 
     Pictures: all on one sheet (X.png), SOURCE-INDEX.png each (DIR/), or as images [N, H, W] or [N, H, W, 3], float32 (X.npz).
     """
@@ -185,9 +188,12 @@ def decode(
 
     kind = choose_kind(model, music=["temperature"], pictures=["label"])
     if kind == "sound":
-        from musicvae_lite.errors import UsageError
+        from musae import timbre
+        from musae.kinds import require_timbre
 
-        raise UsageError(f"{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by itself")
+        require_timbre(model)
+        timbre.decode(timbre.Job(model, device, seed, output, overwrite, console), latents)
+        return
     if kind == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job

@@ -22,6 +22,7 @@ from musae.options import (
 _EPILOG = examples(
     "musae reconstruct song.mid                 song.reconstructed.mid",
     "musae reconstruct songs/*.mid -o heard/    heard/NAME.mid for each",
+    "musae reconstruct song.mid --keep-tracks    the whole song, its melody replaced",
     "musae reconstruct 3.png -m mnist-ae        3.reconstructed.png",
     "musae reconstruct x.npz -m mnist-ae --noise-sd 0.5 -o r.npz",
 )
@@ -32,6 +33,7 @@ _EPILOG = examples(
 @output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
 @role_option
+@click.option("--keep-tracks", is_flag=True, help="Write the whole file: only notes of the track are replaced, in their bars.")
 @click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
               help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
 @label_option
@@ -42,7 +44,8 @@ def reconstruct(
     output: str | None,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], dict[str, int]],
+    roles: tuple[dict[str, int], ...],
+    keep_tracks: bool,
     noise_sd: float | None,
     label: int | None,
     model: str,
@@ -50,22 +53,26 @@ def reconstruct(
     seed: int,
     console: Console,
 ) -> int:
-    """Write what the model makes of melodies or pictures, and how much of it is right.
+    """Write what the model makes of melodies, pictures or sounds, and how much of it is right.
 
     \b
-    .mid                       .mid, window by window
+    .mid                       .mid, window by window; a note held from one to the next is one note
     .png, .jpg ...             .png
+    .wav, .flac ...            the same; by a model of timbre mono, with the phases of the input
     folder of pictures         .png each, in a folder
     .npz, IDX (also .gz)       .npz with images [N, H, W] or [N, H, W, 3], float32 in 0..1,
                                labels where known, and noisy with --noise-sd
     FILE#7                     picture 7 of a file, counted from 0
+
+    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos, controllers, bends, lyrics; also the
+    bars of the track that no window covers. Drums are replaced in all drum tracks, unless one is named.
 
     With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
     --noise-sd with the picture before the noise, any other with the input.
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
 
-    kind = choose_kind(model, files, music=["track", "roles"], pictures=["noise_sd", "label"])
+    kind = choose_kind(model, files, music=["track", "roles", "keep_tracks"], pictures=["noise_sd", "label"])
     if kind == "sound":
         from musae import denoising
 
@@ -76,7 +83,7 @@ def reconstruct(
 
         job = Job(model, device, seed, output, overwrite, console, label)
         return picture_restore.reconstruct(job, files, noise_sd)
-    return _melodies(files, output, overwrite, track, roles, model, device, seed, console)
+    return _melodies(files, output, overwrite, track, roles, keep_tracks, model, device, seed, console)
 
 
 def _melodies(
@@ -84,15 +91,16 @@ def _melodies(
     output: str | None,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], dict[str, int]],
+    roles: tuple[dict[str, int], ...],
+    keep_tracks: bool,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> int:
-    from musae.outputs import each, make_folder, one_each
-    from musae.reading import codec_of, counted, percent
-    from musicvae_lite.media.midi import write_midi
+    from musae.outputs import each, one_each, write_together
+    from musae.reading import codec_of, counted, edited, left_as_it_is, percent
+    from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.passages import Passage, whole_melody
 
     paths = one_each(output, [Path(name).stem for name in files], "reconstructed", overwrite, files)
@@ -101,7 +109,7 @@ def _melodies(
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
-        usable[name] = whole_melody(name, codec, model, track, roles=roles[0])
+        usable[name] = whole_melody(name, codec, model, track, roles=roles[0], overlapping=True)
 
     code = each(files, read, console.error)
     from musicvae_lite.session import Session, load_as
@@ -110,13 +118,15 @@ def _melodies(
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:
-        result = session.reconstruct(usable[name])
-        make_folder(places[name].parent)
-        write_midi(result.score, places[name], overwrite)
+        result = session.reconstruct(usable[name], keep_tracks=keep_tracks)
+        data = edited(name, usable[name], result.score) if keep_tracks else midi_bytes(result.score)
+        write_together({places[name]: data}, overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
         passage, (first, last) = result.passage, result.bars
         what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
         console.show(f"{places[name]}: {what}; notes heard right: {percent(result.onset_accuracy)}")
+        if keep_tracks and result.left:
+            console.show(f"{places[name]}: {left_as_it_is(result.left)}")
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from musae.options import Console, Number, console_options, examples, model_options, output_option, temperature_option
+from musae.options import (
+    FILE,
+    Console,
+    Number,
+    console_options,
+    examples,
+    model_options,
+    output_option,
+    role_option,
+    temperature_option,
+)
 
 _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
+    "musae sample --like a.mid --similarity 0.6   four melodies near one",
     "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
     "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
@@ -22,12 +34,20 @@ _EPILOG = examples(
     "Folder (DIR/) for sample-01 and so on, the file for one melody, X.png for a sheet of pictures, or X.npz. "
     "[default: sample-01.mid ... here; samples.png]"
 )
-@click.option("--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies, 25 pictures]")
+@click.option(
+    "--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies or sounds, 25 pictures]"
+)
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
-@click.option("--qpm", type=Number(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo of melodies.")
+@click.option("--qpm", type=Number(4, 1000), metavar="FLOAT", help="Tempo of melodies. [default: 120; with --like its own]")
 @temperature_option(0.5)
 @click.option("--label", type=click.IntRange(0), metavar="N",
               help="Class to draw, for a conditional model of pictures. [default: each in turn]")  # fmt: skip
+@click.option("--like", type=FILE, metavar="FILE", help="Draw what is similar to a melody or picture.")
+@click.option("--similarity", type=Number(0, 1), default=0.5, show_default=True, metavar="FLOAT",
+              help="With --like: 0 has nothing to do with it, 1 is what the model makes of it.")  # fmt: skip
+@click.option("--bar", type=click.IntRange(1), metavar="N", help="With --like: bar where its window starts.")
+@click.option("--track", type=click.IntRange(1), metavar="N", help="With --like: its track. [default: first usable]")
+@role_option
 @model_options()
 @console_options
 def sample(
@@ -35,24 +55,62 @@ def sample(
     overwrite: bool,
     count: int | None,
     length: int | None,
-    qpm: float,
+    qpm: float | None,
     temperature: float,
     label: int | None,
+    like: str | None,
+    similarity: float,
+    bar: int | None,
+    track: int | None,
+    roles: tuple[dict[str, int], ...],
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> None:
-    """Make up new melodies or pictures: points drawn from the prior, decoded."""
+    """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
+
+    With --like the points lie on the way from there to a window of a melody, or to a picture: --similarity says how far along
+    the great circle.
+    """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, music=["length", "qpm", "temperature"], pictures=["label"]) == "pictures":
+    if like is None:
+        _need_like("similarity", "bar", "track", "roles")
+    music = ["length", "qpm", "temperature", "bar", "track", "roles"]
+    kind = choose_kind(model, [] if like is None else [like], music=music, pictures=["label"])
+    if kind == "sound":
+        from musae import timbre
+        from musae.kinds import require_timbre
+        from musicvae_lite.errors import UsageError
+
+        require_timbre(model)
+        if like is not None:
+            raise UsageError("--like is for melodies and pictures, not for sounds")
+        timbre.sample(timbre.Job(model, device, seed, output, overwrite, console), count or 4)
+    elif kind == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
-        picture_verbs.sample(Job(model, device, seed, output, overwrite, console, label), count or 25)
+        job = Job(model, device, seed, output, overwrite, console, label)
+        picture_verbs.sample(job, count or 25, like, similarity)
+    elif like is None:
+        _melodies(output, overwrite, count or 4, length, qpm or 120.0, temperature, model, device, seed, console)
     else:
-        _melodies(output, overwrite, count or 4, length, qpm, temperature, model, device, seed, console)
+        from musae.similar import Wish, similar_melodies
+
+        wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles[0])
+        paths = _outputs(output, wish.count, overwrite, [like])
+        similar_melodies(wish, paths, overwrite, model, device, seed, console)
+
+
+def _need_like(*names: str) -> None:
+    """Refuse options that go with ``--like`` alone."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(known.opts[0] for known in context.command.params if known.name == name)
+            raise click.UsageError(f"{option} goes with --like FILE", context)
 
 
 def _melodies(
@@ -67,10 +125,9 @@ def _melodies(
     seed: int,
     console: Console,
 ) -> None:
-    from musae.outputs import make_folder
+    from musae.outputs import write_pieces
     from musae.reading import codec_of
     from musicvae_lite.errors import UsageError
-    from musicvae_lite.media.midi import write_midi
 
     paths = _outputs(output, count, overwrite)
     codec = codec_of(model)
@@ -80,25 +137,22 @@ def _melodies(
     from musicvae_lite.session import Session, load_as
 
     scores = load_as(Session, model, device, seed).sample(count, temperature, length, qpm)
-    make_folder(paths[0].parent)
-    for score, path in zip(scores, paths, strict=True):
-        write_midi(score, path, overwrite)
-    console.show("wrote " + (f"{paths[0]}" if count == 1 else f"{paths[0]} ... {paths[-1]}"))
+    write_pieces(scores, paths, overwrite, console)
     names = [str(path) for path in paths]
     settings = {"temperature": temperature, "bars": length or size, "qpm": qpm, "seed": seed}
     console.document({"model": model, "count": count, **settings, "outputs": names})
 
 
-def _outputs(output: str | None, count: int, overwrite: bool) -> list[Path]:
+def _outputs(output: str | None, count: int, overwrite: bool, inputs: Sequence[str] = ()) -> list[Path]:
     from musae.outputs import check_files, check_in_folder, is_folder, midi_file
     from musicvae_lite.errors import UsageError
 
     if output is None or is_folder(output):
         digits = max(2, len(str(count)))
         names = [f"sample-{number:0{digits}}.mid" for number in range(1, count + 1)]
-        return check_in_folder(Path(output or "."), names, overwrite)
+        return check_in_folder(Path(output or "."), names, overwrite, inputs)
     path = midi_file(output)
     if count > 1:
         raise UsageError(f"{output}: one file cannot hold {count} samples; add --count 1, or a slash for a folder ({path.stem}/)")
-    check_files([path], overwrite)
+    check_files([path], overwrite, inputs)
     return [path]

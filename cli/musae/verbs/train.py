@@ -30,7 +30,7 @@ _EPILOG = examples(
 @click.command(epilog=_EPILOG)
 @click.argument("preset", metavar="PRESET|FILE.yaml")
 @click.option("--data", multiple=True, type=FILE, metavar="DATA",
-              help="Prepared corpora, pictures (folder, .npz, IDX) or clean sounds. [default: the preset's own]")  # fmt: skip
+              help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the preset's own]")  # fmt: skip
 @click.option("--output", "-o", metavar="RUN", help="Folder of the run; it becomes a model folder. [default: runs/PRESET]")
 @click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change one setting; more than once for several.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN stopped.")

@@ -1,0 +1,62 @@
+"""What a model made, put back into its piece: all else of the piece stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.media.midi import NOTE, Score
+from musicvae_lite.passages import Passage, in_ticks
+
+Ints = NDArray[np.int64]
+
+
+def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
+    """Return the piece with the notes of ``made`` instead of those that the windows of ``passage`` are made of.
+
+    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. A new
+    note is as loud as the note of its track that started last before it.
+
+    Args:
+        passage: windows and their piece.
+        made: what :func:`~musicvae_lite.passages.rebuild` made of them, a track for each voice.
+        codec: of the windows.
+    """
+    piece = passage.score
+    covered = _covered(passage, codec)
+    old = piece.notes[covered]
+    new = made.notes.copy()
+    for column in ("start", "end"):
+        new[column] = in_ticks(new[column], made.ticks_per_quarter, piece.ticks_per_quarter)
+    new["end"] = np.maximum(new["end"], new["start"] + 1)
+    voices = [[number - 1] for number in passage.parts.values()] or [list(passage.read)]
+    for voice, tracks in enumerate(voices):
+        own = made.notes["track"] == voice
+        before = old[np.isin(old["track"], tracks)]
+        before = before[np.argsort(before["start"], kind="stable")]
+        new["track"][own] = tracks[0]
+        if len(before):
+            row = np.searchsorted(before["start"], new["start"][own], side="right") - 1
+            new["velocity"][own] = before["velocity"][np.maximum(row, 0)]
+    return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
+
+
+def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
+    """Return the bars of the piece, 1-based and ascending, that no window of ``passage`` covers."""
+    inside = (passage.bars[:, None] + np.arange(codec.bars)).ravel()
+    return np.setdiff1d(np.arange(1, passage.score.bars + 1), inside)
+
+
+def _covered(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
+    """Say which notes of the piece start in a window and belong to a track that the windows are made of."""
+    piece = passage.score
+    length = codec.steps * piece.ticks_per_quarter // codec.steps_per_quarter
+    ends = np.array([segment.end for segment in piece.metre_segments()], np.int64)
+    # The last bar of a metre may be cut short; what follows is of another one.
+    until = np.minimum(passage.ticks + length, ends[np.searchsorted(ends, passage.ticks, side="right")])
+    window = np.searchsorted(passage.ticks, piece.notes["start"], side="right") - 1
+    inside = (window >= 0) & (piece.notes["start"] < until[np.maximum(window, 0)])
+    return inside & np.isin(piece.notes["track"], passage.read)

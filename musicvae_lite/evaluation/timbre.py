@@ -1,0 +1,75 @@
+"""Measures of a model of timbre.
+
+Letters in shapes: B batch, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from musicvae_lite.evaluation.sound import log_spectral_distance_db
+from musicvae_lite.latent import active_units
+from musicvae_lite.models import Autoencoder, Batch
+from musicvae_lite.noise import Noise
+from musicvae_lite.objective import NATS_PER_BIT
+
+
+@dataclass(frozen=True)
+class TimbreMeasures:
+    """What is measured of a model of timbre; figures of a clip are means over the clips.
+
+    Attributes:
+        n: clips measured.
+        lsd_db: log-spectral distance of the reconstruction, which has the levels at the posterior mean and the clip's phases.
+        silent_lsd_db: the same distance of silence, for comparison.
+        nll_nats: negative log-likelihood of a clip's levels at one draw from the posterior (a density: below 0 is usual).
+        kl_bits: KL(q(z|x) || N(0, I)) of a clip.
+        elbo_nats: lower bound on the log-likelihood.
+        active_units: latent dimensions whose mean varies (variance above 0.01).
+    """
+
+    n: int
+    lsd_db: float
+    silent_lsd_db: float
+    nll_nats: float
+    kl_bits: float
+    elbo_nats: float
+    active_units: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the measures by name."""
+        return asdict(self)
+
+
+@torch.inference_mode()
+def evaluate_timbre(model: Autoencoder, batches: Iterable[Batch], seed: int) -> TimbreMeasures:
+    """Measure a model on clips, in evaluation mode and on its device.
+
+    Raises:
+        ValueError: if there is no clip.
+    """
+    training = model.training
+    model.eval()
+    means: list[torch.Tensor] = []
+    sums = torch.zeros(2, dtype=torch.float64)
+    distance = silent = 0.0
+    for number, batch in enumerate(batches):
+        latent = model.encode(batch)
+        z = latent.sample(Noise(seed, number, device=batch.x.device))
+        sums += torch.stack([model.nll(z, batch).double().sum(), latent.kl().double().sum()]).cpu()
+        means.append(latent.mean)
+        made, wanted = model.predict(latent.mean, batch).cpu().numpy(), batch.target.cpu().numpy()
+        for one, other in zip(made, wanted, strict=True):
+            distance += log_spectral_distance_db(one, other)
+            silent += log_spectral_distance_db(0 * one, other)
+    model.train(training)
+    if not means:
+        raise ValueError("there is no clip to measure")
+    codes = torch.cat(means)
+    count = len(codes)
+    nll, kl = (sums / count).tolist()
+    return TimbreMeasures(count, distance / count, silent / count, nll, kl / NATS_PER_BIT, -(nll + kl), active_units(codes))

@@ -1,0 +1,85 @@
+"""Notes replaced in a file, byte by byte: what else there is must stay."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from musicvae_lite.media.edit import _read, with_notes
+from musicvae_lite.media.midi import NOTE, MidiError, Score, check_structure, read_midi
+from tests.media.smf import header, metre, off, on, smf, tempo
+
+LYRIC, BEND, VOLUME = b"\xff\x05\x02la", b"\xe0\x00\x50", b"\xb0\x07\x64"
+UNKNOWN, KEY, SYSEX = b"\xff\x60\x01\x07", b"\xff\x59\x02\x02\x00", b"\xf0\x03\x7e\x7f\xf7"
+
+CONDUCTOR = [(0, tempo(500_000)), (0, metre(4, 2)), (0, KEY), (960, tempo(400_000))]
+MELODY = [
+    (0, b"\xff\x03\x04Lead"), (0, b"\xc0\x05"), (0, VOLUME), (0, on(60)), (240, BEND), (240, off(60)), (0, LYRIC),
+    (0, on(62)), (480, off(62)), (0, UNKNOWN), (0, SYSEX), (0, on(64)), (480, on(64)[:2] + b"\x00"), (4800, VOLUME),
+]  # fmt: skip
+CHORDS = [(0, on(48, 1)), (7, on(52, 1)), (1913, off(48, 1)), (0, off(52, 1))]
+FILE = smf(CONDUCTOR, MELODY, CHORDS)
+
+
+def events(data: bytes) -> list[list[tuple[int, bytes]]]:
+    """Everything but notes, with its tick, by chunk."""
+    return [
+        [(event.tick, event.data) for event in _read(data[start + 8 : end]) if event.data[0] >> 4 not in (8, 9)]
+        for start, end in check_structure(data, "x")[1]
+    ]
+
+
+def changed(piece: Score, rows: list[tuple[int, int, int, int, int]], track: int = 0) -> Score:
+    keep = piece.notes[piece.notes["track"] != track]
+    return replace(piece, notes=np.concatenate([keep, np.array(rows, NOTE)]))
+
+
+def test_only_notes_of_the_track_change():
+    before = read_midi(FILE)
+    after = changed(before, [(0, 480, 60, 80, 0), (480, 700, 70, 33, 0), (700, 1440, 71, 34, 0), (5000, 5240, 72, 35, 0)])
+    made = with_notes(FILE, before, after)
+    assert read_midi(made) == after
+    assert events(made) == events(FILE)
+    assert FILE[: FILE.index(b"Lead") - 20] == made[: FILE.index(b"Lead") - 20]  # the first chunk, byte for byte
+
+
+def test_an_unknown_event_keeps_its_tick_and_the_end_of_the_track_stays():
+    data = smf([(0, on(60)), (100, UNKNOWN), (380, off(60)), (77, UNKNOWN)])
+    before = read_midi(data)
+    made = with_notes(data, before, changed(before, [(0, 50, 61, 80, 0)]))
+    assert events(made) == [[(100, UNKNOWN), (557, UNKNOWN), (557, b"\xff\x2f\x00")]]
+
+
+def test_the_same_notes_give_the_same_bytes():
+    before = read_midi(FILE)
+    assert with_notes(FILE, before, before) == FILE
+
+
+def test_a_track_is_found_by_its_program_where_two_share_a_channel():
+    data = smf([(0, b"\xc0\x00"), (0, on(60)), (480, off(60)), (0, b"\xc0\x10"), (0, on(60)), (480, off(60))])
+    before = read_midi(data)
+    assert [track.program for track in before.tracks] == [0, 16]
+    after = changed(before, [(480, 960, 65, 80, 1)], track=1)
+    assert read_midi(with_notes(data, before, after)) == after
+
+
+def test_two_tracks_with_the_same_notes_are_not_mixed_up():
+    data = smf([(0, on(60)), (480, off(60))], [(0, on(60)), (480, off(60))])
+    before = read_midi(data)
+    after = changed(before, [(0, 240, 61, 80, 1)], track=1)
+    assert read_midi(with_notes(data, before, after)) == after
+
+
+def test_a_note_that_is_struck_again_without_an_end_goes_with_the_first():
+    data = smf([(0, on(60)), (240, on(60)), (240, off(60)), (0, on(62)), (480, off(62))])
+    before = read_midi(data)
+    after = replace(before, notes=before.notes[-1:])
+    assert read_midi(with_notes(data, before, after)) == after
+
+
+def test_a_file_that_is_another_or_damaged_is_an_error():
+    before = read_midi(smf([(0, on(60)), (480, off(60))]))
+    with pytest.raises(MidiError, match="track 1 is not found"):
+        with_notes(smf([(0, on(61)), (480, off(61))]), before, before)
+    with pytest.raises(MidiError, match="cut short"):
+        with_notes(header() + b"MTrk\0\0\0\x03\0\x90\x3c", before, before)
