@@ -365,7 +365,7 @@ class MultitrackCodec(ScoreCodec):
         refused = refused[np.argsort(np.isin(problem[refused, 0], (2, 4)), kind="stable")]
         told = [self._told(int(bars.origin["bar"][row]) + 1, *problem[row].tolist()) for row in refused[:_SHOWN]]
         more = len(refused) - len(told)
-        return "; ".join(told) + (f"; and {more:,} more bars cannot be used" if more > 0 else "")
+        return "; ".join(told) + (f"; and {more:,} more bar{'s' if more > 1 else ''} cannot be used" if more > 0 else "")
 
     def _told(self, bar: int, key: int, track: int, number: int) -> str:
         return {

@@ -21,6 +21,8 @@ from tests.models.magenta_variables import CASES, variables, with_optimiser
 from tests.models.tf_writer import block, entry, field, table, write_checkpoint
 
 PREFIX = "model.ckpt-1234"
+#: What makes the end of a track so likely that random weights say it in some tracks sooner than in others.
+ENDS = {"hier-multiperf_vel_1bar_med": 1.05, "hier-multiperf_vel_1bar_med_chords": 1.65}
 
 
 def one_hot(tokens, depth):
@@ -61,8 +63,8 @@ def encoder_input(preset, codec, windows, depths):
 @pytest.mark.parametrize("preset", CASES)
 def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tmp_path):
     v = variables(preset)
-    if "multiperf" in preset:
-        v["core_decoder/decoder/output_projection/bias"][489] += 3  # so that some tracks end
+    if preset in ENDS:
+        v["core_decoder/decoder/output_projection/bias"][489] += ENDS[preset]
     write_checkpoint(tmp_path / "run" / PREFIX, with_optimiser(v), shards=2)
     imported = mv.import_magenta(tmp_path / "run", preset, tmp_path / "model")
     assert imported.step == 1234 and imported.parameters == sum(value.size for value in v.values())
@@ -108,7 +110,7 @@ def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tm
     outputs = reference.decode(double, mu, session.codec.steps, greedy, depths, told, levels[::-1])
     if lengths is not None:
         wanted = said
-        assert set(session.codec.valid(heard)[0].reshape(8, 64).sum(1)) > {64}
+        assert len(set(session.codec.valid(heard).reshape(-1, 64).sum(1).tolist())) == 2
     elif nade:
         flat = outputs.reshape(-1, outputs.shape[-1])
         wanted = reference.nade_bits(double, flat, nade).reshape(windows.shape)
