@@ -115,10 +115,12 @@ class ScoreCodec(Codec):
     Attributes:
         roles: names of the voices R that a window holds.
         item: what messages call the content of a window.
+        steps_per_quarter: steps of a quarter note.
     """
 
     roles: ClassVar[tuple[str, ...]]
     item: ClassVar[str]
+    steps_per_quarter: int
 
     @property
     @abstractmethod
@@ -157,6 +159,13 @@ class ScoreCodec(Codec):
         Raises:
             UsageError: no such track or role.
         """
+
+    def step_ticks(self, windows: NDArray[Any], ticks: NDArray[Any], ticks_per_quarter: int) -> NDArray[np.int64]:
+        """Return where in the piece each step of windows [N, T] that start at ``ticks`` [N] stands, [N, T].
+
+        A codec whose steps are no grid of time says so here; a step that stands nowhere is -1.
+        """
+        return np.asarray(ticks)[:, None] + np.arange(self.steps) * ticks_per_quarter // self.steps_per_quarter
 
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
