@@ -131,6 +131,18 @@ class TrioCodecSettings(Settings):
     magenta: bool = False
 
 
+class ControlSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.control.Control`: what a model of music is told beside the music."""
+
+    chords: bool = False
+    key: bool = False
+
+    @property
+    def size(self) -> int:
+        """Control numbers a step, ``model.control_size``."""
+        return 49 * self.chords + 12 * self.key
+
+
 class ImageCodecSettings(Settings):
     """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
 
@@ -245,7 +257,8 @@ StepLikelihood = Annotated[
 class SequenceModel(Settings):
     """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
 
-    ``control_size``: numbers a step that encoder and decoder are told of beside the music (49 for a chord).
+    ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
+    run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -492,6 +505,7 @@ class RunConfig(Settings):
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)
     codec: CodecSettings = MelodyCodecSettings()
+    control: ControlSettings = ControlSettings()
     model: ModelConfig = SequenceModel()
     objective: ObjectiveSettings = ObjectiveSettings()
     teacher: TeacherSettings = TeacherSettings()
@@ -499,11 +513,27 @@ class RunConfig(Settings):
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _control_makes_the_size(cls, tree: Any) -> Any:
+        control = tree.get("control") if isinstance(tree, dict) else None
+        model = tree.get("model", {}) if isinstance(control, dict) else None
+        if isinstance(control, dict) and isinstance(model, dict) and "control_size" not in model:
+            told = [control.get(key) is True for key in ("chords", "key")]
+            size = ControlSettings(chords=told[0], key=told[1]).size
+            return {**tree, "model": {**model, "control_size": size}} if size else tree
+        return tree
+
     @model_validator(mode="after")
     def _model_fits_codec(self) -> RunConfig:
         wanted = MODEL_OF_CODEC[self.codec.kind]
         if self.model.kind != wanted:
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {wanted!r}, not {self.model.kind!r}")
+        if self.control.size and not isinstance(self.model, SequenceModel):
+            raise ValueError("control (chords, key) is for models of music")
+        if isinstance(self.model, SequenceModel) and self.control.size not in (0, self.model.control_size):
+            made, told = self.control.size, self.model.control_size
+            raise ValueError(f"control makes {made} numbers a step, model.control_size is {told}; leave that out")
         if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
         return self

@@ -87,16 +87,20 @@ def evaluate(
     if not folders:
         raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
     corpus = Corpus.open(folders)
+    if corpus.control.config() != description.config.control.model_dump():
+        raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; prepare it with its preset")
     if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
         raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
     chosen = _unseen(description, folders) if split == "auto" else split
     if split == "auto" and chosen == "valid" and not corpus.valid.any():
         chosen = "train"  # no song was held out: all that can be measured is what the model has seen
-    windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows
-    windows = windows[_spread(len(windows), limit)]
-    if not len(windows):
+    part = corpus if chosen == "all" else corpus.split(_name(chosen))
+    part = part.take(_spread(len(part), limit))
+    if not len(part):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    return Evaluation(chosen, evaluate_windows(load_bundle(model, where).model, windows, seed, codec=corpus.codec))
+    network = load_bundle(model, where).model
+    measures = evaluate_windows(network, part.windows, seed, codec=corpus.codec, control=corpus.control, told=part.told)
+    return Evaluation(chosen, measures)
 
 
 def _evaluate_pictures(

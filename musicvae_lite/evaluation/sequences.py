@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.codecs.melody import MelodyCodec
 from musicvae_lite.latent import active_units
 from musicvae_lite.models import Autoencoder, Batch
@@ -56,11 +57,17 @@ class Measures:
 
 @torch.inference_mode()
 def evaluate_windows(
-    model: Autoencoder, windows: NDArray[Any], seed: int = 0, batch_size: int = 256, codec: ScoreCodec | None = None
+    model: Autoencoder,
+    windows: NDArray[Any],
+    seed: int = 0,
+    batch_size: int = 256,
+    codec: ScoreCodec | None = None,
+    control: Control | None = None,
+    told: NDArray[np.uint8] | None = None,
 ) -> Measures:
     """Measure ``model`` on windows [N, T] or [N, T, K]; the draws depend on ``seed`` and the order of the windows alone.
 
-    ``codec`` says what starts where; default: melodies.
+    ``codec`` says what starts where; default: melodies. ``told`` [N, T, K] holds the classes of ``control``, where there is one.
 
     Raises:
         ValueError: if there is no window.
@@ -76,7 +83,10 @@ def evaluate_windows(
     for start in range(0, len(windows), batch_size):
         rows = windows[start : start + batch_size].astype(np.int64)
         tokens = torch.from_numpy(rows).to(device)
-        mean, terms = _measure_batch(model, Batch(tokens, tokens), rows, codec, Noise(seed, start))
+        condition = None
+        if control and told is not None:
+            condition = torch.from_numpy(control.numbers(told[start : start + batch_size])).to(device)
+        mean, terms = _measure_batch(model, Batch(tokens, tokens, condition=condition), rows, codec, Noise(seed, start))
         means.append(mean)
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + np.asarray(value, np.float64)
@@ -109,8 +119,8 @@ def _measure_batch(
     def right(heard: Tensor) -> NDArray[np.bool_]:
         return codec.right(heard.cpu().numpy(), rows)
 
-    greedy = right(model.decode(latent.mean, length))
-    drawn = right(model.decode(sampled, length, temperature=1.0, noise=noise))
+    greedy = right(model.decode(latent.mean, length, condition=batch.condition))
+    drawn = right(model.decode(sampled, length, temperature=1.0, noise=noise, condition=batch.condition))
     starts = codec.onsets(rows)
     return latent.mean.float(), {
         "nll": model.nll(sampled, batch).sum().item(),

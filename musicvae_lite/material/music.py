@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.config import RunConfig
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.errors import UsageError
@@ -32,7 +33,7 @@ class MusicMaterial(Material):
 
     def __init__(self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
-        self.codec = corpus.codec
+        self.codec, self.control = corpus.codec, corpus.control
         self.transpose = config.data.transpose
         self.held_out = bool(len(valid))
         self.notice = "" if self.held_out else _NO_SONG_HELD_OUT
@@ -54,11 +55,14 @@ class MusicMaterial(Material):
         """
         if not sources:
             raise UsageError(f"{config.name} learns from a prepared corpus; name it with --data ('musae prepare' makes one)")
-        if config.model.kind == "sequence" and config.model.control_size:
+        size = config.model.control_size if config.model.kind == "sequence" else 0
+        if size != config.control.size:
             raise UsageError(
-                f"{config.name} is told of {config.model.control_size} control numbers a step; no corpus has them yet"
+                f"{config.name} is told of {size} control numbers a step; a corpus has those of control.chords and .key"
             )
         corpus = Corpus.open(sources)
+        if corpus.control.config() != config.control.model_dump():
+            raise UsageError(_told_other(config, corpus.control))
         if corpus.codec.config() != config.codec.model_dump(mode="json"):
             raise UsageError(_difference(config, corpus))
         return cls(corpus, [read_manifest(Path(folder)) for folder in sources], config)
@@ -70,27 +74,39 @@ class MusicMaterial(Material):
         """Yield the windows of one epoch, transposed at random; see :meth:`Material.batches`."""
         for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world):
             tokens = torch.from_numpy(arrays.x).to(device).long()
-            yield Batch(tokens, tokens)
+            told = None if arrays.condition is None else torch.from_numpy(arrays.condition).to(device)
+            yield Batch(tokens, tokens, condition=told)
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on held-out windows; see :class:`musicvae_lite.evaluation.sequences.Measures`."""
-        measures = evaluate_windows(model, self.valid, seed=seed, codec=self.codec)
+        valid = self.valid
+        measures = evaluate_windows(model, valid.windows, seed, codec=self.codec, control=self.control, told=valid.told)
         return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
 
     @torch.inference_mode()
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show piano rolls: windows above, what the model makes of them below."""
-        windows = self.valid[:_SHOWN]
-        tokens = torch.from_numpy(windows.astype(np.int64)).to(next(model.parameters()).device)
-        heard = model.decode(model.encode(Batch(tokens, tokens)).mean, tokens.shape[1])
-        return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])
+        shown = self.valid.take(np.arange(len(self.valid))[:_SHOWN])
+        device = next(model.parameters()).device
+        tokens = torch.from_numpy(shown.windows.astype(np.int64)).to(device)
+        told = torch.from_numpy(self.control.numbers(shown.told)).to(device) if self.control else None
+        latent = model.encode(Batch(tokens, tokens, condition=told))
+        heard = model.decode(latent.mean, tokens.shape[1], condition=told)
+        return np.concatenate([roll_image(rows, self.codec) for rows in (shown.windows, heard.cpu().numpy())])
 
 
-def _choose(held_out: Corpus, count: int) -> NDArray[Any]:
+def _choose(held_out: Corpus, count: int) -> Corpus:
     """Return the windows to validate on, the same ones throughout the run."""
     order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0)).numpy()
-    windows: NDArray[Any] = held_out.windows[order[:count]]
-    return windows
+    return held_out.take(order[:count])
+
+
+def _told_other(config: RunConfig, there: Control) -> str:
+    wanted, found = (", ".join(key for key, on in told.items() if on) for told in (config.control.model_dump(), there.config()))
+    return (
+        f"the corpus tells of {found or 'nothing'} beside the music, the run needs {wanted or 'nothing'}; "
+        "run 'musae prepare' with the preset or file of this run"
+    )
 
 
 def _difference(config: RunConfig, corpus: Corpus) -> str:
