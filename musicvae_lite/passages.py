@@ -205,7 +205,7 @@ def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles:
         raise UsageError(
             f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role {codec.roles[0]}={track}"
         )
-    score = item if isinstance(item, Score) else read_midi(item)
+    score = item if isinstance(item, Score) else read_midi(item, texts=True)
     tracks = None if track is None else [track - 1]
     named = {role: number - 1 for role, number in (roles or {}).items()}
     encoded = codec.encode(score, tracks, named)
@@ -336,7 +336,7 @@ def in_sequence(
     skip = np.zeros(len(windows), np.int64) if bars is None else overlap(bars, size)
     score = place_windows(windows, skip, codec, program, name)
     starts = np.arange(len(windows)) * size + 1 if bars is None else bars
-    ticks = (starts - 1) * _bar_ticks(score)
+    ticks = (starts - 1) * bar_ticks(score)
     if bars is not None:
         score = _spread(score, ticks, skip, codec)
     return replace(score, tempos=_tempos(ticks, qpm))
@@ -357,7 +357,8 @@ def _tempos(ticks: Ints, qpm: Sequence[float]) -> NDArray[np.void]:
     return np.array(rows, TEMPO)
 
 
-def _bar_ticks(score: Score) -> int:
+def bar_ticks(score: Score) -> int:
+    """Return the ticks of a bar in the first metre of a score."""
     metre = score.metres[0]
     return 4 * score.ticks_per_quarter * int(metre["numerator"]) // int(metre["denominator"])
 
@@ -369,7 +370,7 @@ def _scaled(ticks: NDArray[Any], old: int, new: int) -> Ints:
 
 def _spread(score: Score, target: Ints, skip: Ints, codec: ScoreCodec) -> Score:
     """Move the joined windows of ``score`` apart: window i, without its skipped bars, to ``target[i]`` and those bars."""
-    bar = _bar_ticks(score)
+    bar = bar_ticks(score)
     size = codec.steps // codec.steps_per_bar
     begin = np.cumsum((size - skip) * bar) - (size - skip) * bar
     shift = target + skip * bar - begin

@@ -17,6 +17,9 @@ from torch import Tensor
 from musicvae_lite.blocks import Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.codecs.chords import Progression
+from musicvae_lite.codecs.control import Classes
+from musicvae_lite.conditions import Chords, Conditions
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import Latent, interpolate
@@ -24,7 +27,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, in_sequence, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, bar_ticks, in_sequence, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, agreement
 from musicvae_lite.sound_session import SoundSession
@@ -90,6 +93,7 @@ class Session:
         if not isinstance(bundle.codec, ScoreCodec):
             raise UsageError(f"{name} is no model of music")
         self.codec = bundle.codec
+        self.conditions = Conditions.of_model(bundle.config, bundle.codec, name)
         self.blocks = Blocks(bundle.model, name)
         self.device = self.blocks.device
 
@@ -114,6 +118,8 @@ class Session:
         tracks: tuple[int | None, int | None] = (None, None),
         seed: int | None = None,
         roles: tuple[Roles, Roles] = (None, None),
+        chords: Chords | None = None,
+        key: str | None = None,
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
@@ -129,9 +135,12 @@ class Session:
             tracks: track (1-based) of each; default the first usable one.
             seed: of the draws; default the session's.
             roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first ones that fit.
+            chords: for a model that is told of them: what the steps, one after another, are played over, a chord a bar and
+                repeated, or as the bar lines say; default the chords of the nearer end.
+            key: for a model that is told of it; default that of the chords.
 
         Raises:
-            UsageError: too few steps, a negative temperature, no such track or bar.
+            UsageError: too few steps, a negative temperature, no such track or bar, chords for a model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         if steps < 2:
@@ -140,16 +149,22 @@ class Session:
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
         start = one_window(a, self.codec, self.name, tracks[0], bars[0], roles[0])
         end = one_window(b, self.codec, self.name, tracks[1], bars[1], roles[1])
-        mean, _ = self.encode_windows(np.concatenate([start.windows, end.windows]))
+        given = self._one_progression(chords), self.conditions.key(key)
+        ends_told = np.concatenate([self.conditions.of_passage(passage) for passage in (start, end)])
+        mean, _ = self.encode_windows(np.concatenate([start.windows, end.windows]), condition=self.conditions.numbers(ends_told))
         latents = interpolate(torch.from_numpy(mean[0]), torch.from_numpy(mean[1]), steps, path).numpy()
-        windows = self.decode_windows(latents, temperature, seed=seed)
+        size = self.codec.steps // self.codec.steps_per_bar
+        told = self.conditions.changed(ends_told[np.arange(steps) * 2 // steps], np.arange(steps) * size, *given)
+        windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         qpm = np.linspace(start.qpm[0], end.qpm[0], steps).tolist()
         names = [f"{start.stem} to {end.stem}, step {step + 1}" for step in range(steps)]
         program = start.program
-        rows = zip(windows, qpm, names, strict=True)
-        scores = tuple(in_sequence(row[None], [tempo], self.codec, program=program, name=name) for row, tempo, name in rows)
+        rows = zip(windows, told, qpm, names, strict=True)
+        scores = tuple(
+            self._played(row[None], part[None], [tempo], program=program, name=name) for row, part, tempo, name in rows
+        )
         title = f"interpolate {start.stem} to {end.stem}"
-        joined = in_sequence(windows, qpm, self.codec, program=program, name=title)
+        joined = self._played(windows, told, qpm, program=program, name=title)
         ends = ((windows[0], start.windows[0]), (windows[-1], end.windows[0]))
         accuracy, onsets = zip(*(agreement(self.codec, *(row[None] for row in pair)) for pair in ends), strict=True)
         settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
@@ -163,61 +178,136 @@ class Session:
             NothingUsableError: a piece without a usable window.
         """
         passage = whole_melody(item, self.codec, self.name, track, every_window, roles)
-        mean, scale = self.encode_windows(passage.windows)
+        mean, scale = self.encode_windows(passage.windows, condition=self.condition(passage))
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
 
-    def decode(self, z: Points, temperature: float = 0.0, qpm: float = 120.0, seed: int | None = None) -> Score:
-        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another."""
-        windows = self.decode_windows(points(z), temperature, seed=seed)
-        return in_sequence(windows, [qpm] * len(windows), self.codec)
+    def condition(self, passage: Passage) -> Floats | None:
+        """Return what the model is told of the windows of a piece, its chords and key [N, T, C]; None where it is nothing."""
+        return self.conditions.numbers(self.conditions.of_passage(passage))
 
-    def reconstruct(self, item: Item | Passage, track: int | None = None, roles: Roles = None) -> Reconstruction:
+    def decode(
+        self,
+        z: Points,
+        temperature: float = 0.0,
+        qpm: float = 120.0,
+        seed: int | None = None,
+        chords: Chords | None = None,
+        key: str | None = None,
+    ) -> Score:
+        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another.
+
+        ``chords`` (a chord a bar, repeated) and ``key`` are for a model that is told of them; default: no chord.
+        """
+        latents = points(z)
+        told = self.conditions.over(self._one_progression(chords), len(latents), self.conditions.key(key))
+        windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
+        return self._played(windows, told, [qpm] * len(windows))
+
+    def reconstruct(
+        self,
+        item: Item | Passage,
+        track: int | None = None,
+        roles: Roles = None,
+        chords: Chords | None = None,
+        key: str | None = None,
+    ) -> Reconstruction:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
 
+        A model that is told of chords hears the piece with its own, and plays it over ``chords`` (a chord a bar, repeated) and in
+        ``key`` where they are given.
+
         Raises:
-            UsageError: no such track.
+            UsageError: no such track, or chords for a model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         passage = whole_melody(item, self.codec, self.name, track, roles=roles)
-        mean, _ = self.encode_windows(passage.windows)
-        windows = self.decode_windows(mean)
+        given = self._one_progression(chords), self.conditions.key(key)
+        own = self.conditions.of_passage(passage)
+        mean, _ = self.encode_windows(passage.windows, condition=self.conditions.numbers(own))
+        told = self.conditions.changed(own, passage.bars, *given)
+        windows = self.decode_windows(mean, condition=self.conditions.numbers(told))
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
+        ticks = passage.ticks * score.ticks_per_quarter // passage.score.ticks_per_quarter
+        score = self.conditions.marked(score, windows, told, ticks)
         last = int(passage.bars[-1]) + self.codec.steps // self.codec.steps_per_bar - 1
         return Reconstruction(
             passage, (int(passage.bars[0]), last), windows, score, *agreement(self.codec, windows, passage.windows)
         )
 
     def sample(
-        self, count: int = 1, temperature: float = 0.5, bars: int | None = None, qpm: float = 120.0, seed: int | None = None
+        self,
+        count: int = 1,
+        temperature: float = 0.5,
+        bars: int | None = None,
+        qpm: float = 120.0,
+        seed: int | None = None,
+        chords: Chords | None = None,
+        key: str | None = None,
+        style: Item | Passage | None = None,
+        drift: bool | None = None,
     ) -> list[Score]:
         """Draw pieces from the prior.
 
-        A piece of several windows follows the great circle between two draws, so that its windows belong together.
+        A piece of several windows follows the great circle between two draws, so that its windows belong together; over chords
+        it keeps to one draw, its style.
 
         Args:
             count: number of pieces, at least 1.
             temperature: of the events; 0 takes the likeliest.
-            bars: length of a piece, a multiple of the model's window; default one window.
+            bars: length of a piece, a multiple of the model's window; default one window, or as many as the chords need.
             qpm: tempo, quarter notes per minute.
             seed: of the draws; default the session's. Piece i is the same for every ``count`` above i.
+            chords: for a model that is told of them, one progression or several, which the pieces take in turn. They are spread
+                over ``bars``; without that each chord has a bar. Default: no chord.
+            key: for a model that is told of it; default that of the chords.
+            style: a piece whose windows, in turn, give the style in place of draws.
+            drift: whether a piece goes from one draw to another or keeps to one; default: it goes where there are no chords.
 
         Raises:
-            UsageError: a count below 1, a negative temperature, or a length that the model cannot make.
+            UsageError: a count below 1, a negative temperature, a length that the model cannot make, or chords for a model that
+                is not told of them.
+            NothingUsableError: a style without a usable window.
         """
         size = self.codec.steps // self.codec.steps_per_bar
-        bars = size if bars is None else bars
+        progressions, told_key = self.conditions.progressions(chords), self.conditions.key(key)
+        spread = bars is not None
+        bars = self.conditions.bars(progressions) if bars is None else bars
         if count < 1:
             raise UsageError(f"count is {count}; at least 1 piece can be drawn")
         if bars < 1 or bars % size:
             raise UsageError(f"{self.name} makes pieces of {size} bars and multiples of it, not of {bars}")
         seed = self.seed if seed is None else seed
         length = bars // size
+        z = self._styles(count, length, seed, not progressions if drift is None else drift, style)
+        turns = [self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)]
+        told = np.stack([turns[number % len(turns)] for number in range(count)])
+        condition = self.conditions.numbers(told.reshape(count * length, *told.shape[2:]))
+        windows = self.decode_windows(z, temperature, condition, seed).reshape(count, length, *self.codec.shape)
+        names = [f"sample {number}" for number in range(1, count + 1)]
+        rows = zip(windows, told, names, strict=True)
+        return [self._played(row, part, [qpm] * length, name=name) for row, part, name in rows]
+
+    def _styles(self, count: int, length: int, seed: int, drift: bool, style: Item | Passage | None) -> Floats:
+        """Return the points of ``count`` pieces of ``length`` windows each, piece after piece [count * length, Z]."""
+        if style is not None:
+            mean = self.encode(style).mean.numpy()
+            return np.tile(mean[np.arange(length) % len(mean)], (count, 1))
         noise = Noise(seed, _PRIOR)
         ends = [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
-        z = torch.cat([interpolate(start, end, length) for start, end in ends]).numpy()
-        windows = self.decode_windows(z, temperature, seed=seed).reshape(count, length, *self.codec.shape)
-        names = [f"sample {number}" for number in range(1, count + 1)]
-        return [in_sequence(rows, [qpm] * length, self.codec, name=name) for rows, name in zip(windows, names, strict=True)]
+        z: Floats = torch.cat([interpolate(start, end if drift else start, length) for start, end in ends]).numpy()
+        return z
+
+    def _one_progression(self, chords: Chords | None) -> Progression | None:
+        progressions = self.conditions.progressions(chords)
+        if len(progressions) > 1:
+            raise UsageError(f"{len(progressions)} progressions for one piece; give one")
+        return progressions[0] if progressions else None
+
+    def _played(self, windows: NDArray[Any], told: Classes, qpm: list[float], program: int = 0, name: str = "melody") -> Score:
+        """Put windows [N, T] one after another, with the chords that they were played over as markers."""
+        score = in_sequence(windows, qpm, self.codec, program=program, name=name)
+        size = self.codec.steps // self.codec.steps_per_bar
+        return self.conditions.marked(score, windows, told, np.arange(len(windows)) * size * bar_ticks(score))
 
     # Arrays in, arrays out
 

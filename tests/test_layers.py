@@ -21,7 +21,8 @@ LAYERS = [
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
     {"training"},
-    {"blocks", "magenta", "passages", "results"},
+    {"blocks", "magenta", "passages"},
+    {"conditions", "results"},
     {"picture_session", "sound_session"},
     {"session", "gallery"},
 ]

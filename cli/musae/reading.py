@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musicvae_lite.codecs import ScoreCodec
+    from musicvae_lite.conditions import Conditions
     from musicvae_lite.passages import Passage
 
 
@@ -20,6 +22,22 @@ def codec_of(model: str) -> ScoreCodec:
     from musicvae_lite.codecs import score_codec
 
     return score_codec(describe(model).config.codec.model_dump())
+
+
+def conditions_of(model: str, chords: Sequence[str] = (), key: str | None = None) -> Conditions:
+    """Return what a model can be told, after checking the chords and the key that a user gives.
+
+    Raises:
+        UsageError: no such model, a chord or key that is not known, or the model is not told of them.
+        MusaeError: the folder is foreign or damaged.
+    """
+    from musicvae_lite.bundle import describe
+    from musicvae_lite.conditions import Conditions
+
+    conditions = Conditions.of_model(describe(model).config, codec_of(model), model)
+    conditions.progressions(chords or None)
+    conditions.key(key)
+    return conditions
 
 
 def place(passage: Passage, bars: int) -> str:

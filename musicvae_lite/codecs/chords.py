@@ -189,14 +189,22 @@ class Progression:
         """
         total, count = bars * steps_per_bar, len(self.chords)
         if self.bars is None and spread:
-            edges = np.arange(count + 1) * total // count
-        else:
-            edges = np.round(np.cumsum([0.0, *(self.bars or [1.0] * count)]) * steps_per_bar).astype(np.int64)
+            return self._placed(np.arange(total), np.arange(count + 1) * total // count)
+        return self.at(np.arange(total), steps_per_bar)
+
+    def at(self, steps: NDArray[Any], steps_per_bar: int) -> NDArray[np.uint8]:
+        """Return the class at steps of any shape, counted from where the chords begin; they repeat.
+
+        Raises:
+            UsageError: a chord would get no step.
+        """
+        ends = np.cumsum([0.0, *(self.bars or [1.0] * len(self.chords))])
+        return self._placed(steps, np.round(ends * steps_per_bar).astype(np.int64))
+
+    def _placed(self, steps: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.uint8]:
         if (np.diff(edges) < 1).any():
-            raise UsageError(
-                f"chords {self.text!r}: too many chords; a chord lasts at least one of the {steps_per_bar} steps of a bar"
-            )
-        place = np.searchsorted(edges, np.arange(total) % edges[-1], side="right") - 1
+            raise UsageError(f"chords {self.text!r}: too many chords, or too short ones; each lasts a step of the grid at least")
+        place = np.searchsorted(edges, steps % edges[-1], side="right") - 1
         classes: NDArray[np.uint8] = np.array(self.chords, np.uint8)[place]
         return classes
 

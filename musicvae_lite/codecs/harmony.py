@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs.chords import KEYS, NO_CHORD, NOTES, chord_class, chord_symbol
+from musicvae_lite.codecs.chords import KEYS, NO_CHORD, NOTES, chord_class, chord_pitches, chord_symbol
 from musicvae_lite.media.midi import Score
 
 Ints = NDArray[np.int64]
@@ -46,6 +46,7 @@ _BASS = 3.0  # nats of a root that is the lowest pitch
 _NO_CHORD = 0.6  # cosine at which no chord explains a frame as well as one
 _OUTSIDE = 0.05  # share of the pitches of a chord that lie outside the key
 _CHORD_CHANGE, _KEY_CHANGE = 0.5, 0.001  # probability from one frame to the next
+_WRITTEN = 1000.0  # nats of a chord that the file names: the key then follows from the chords
 _SHARE = 0.8  # of the texts of a kind that must be chord symbols for the others to be ignored
 
 #: How well the notes of a major and a minor key fit its degrees (Krumhansl & Kessler 1982).
@@ -93,17 +94,17 @@ def harmony(score: Score) -> Harmony:
     """Find chords and keys of a piece."""
     edges = _frames(score)
     profiles, bass = _profiles(score, edges)
-    keys, chords = _viterbi(_explained(profiles, bass))
-    ticks = edges[:-1]
-    mode = _mode(profiles.sum(0), keys)
-    written = _written(score)
+    ticks, explained, written = edges[:-1], _explained(profiles, bass), _written(score)
     if written is not None:
         at, classes = written
+        explained += _WRITTEN * (_states()[1] == _in_force(at, classes, (ticks + edges[1:]) // 2)[:, None])
+        keys, chords = _viterbi(explained)
+        mode = _mode(chord_pitches()[chords].sum(0, dtype=np.float64), keys)
         every = np.unique(np.concatenate([ticks, at]))
-        last = np.searchsorted(at, every, side="right") - 1
-        chords = np.where(last < 0, NO_CHORD, classes[np.maximum(last, 0)])
         keys = keys[np.searchsorted(ticks, every, side="right") - 1]
-        return Harmony(every, chords.astype(np.uint8), keys.astype(np.uint8), mode, "texts")
+        return Harmony(every, _in_force(at, classes, every).astype(np.uint8), keys.astype(np.uint8), mode, "texts")
+    keys, chords = _viterbi(explained)
+    mode = _mode(profiles.sum(0), keys)
     if edges[-1] < score.end:  # what lies behind the last frame
         ticks, chords, keys = (np.append(a, b) for a, b in ((ticks, edges[-1]), (chords, NO_CHORD), (keys, keys[-1])))
     return Harmony(ticks, chords.astype(np.uint8), keys.astype(np.uint8), mode, "notes")
@@ -126,6 +127,12 @@ def _written(score: Score) -> tuple[Ints, NDArray[np.int64]] | None:
             table = dict(rows)  # of several at one tick the last counts
             return np.array(list(table), np.int64), np.array(list(table.values()), np.int64)
     return None
+
+
+def _in_force(at: Ints, classes: Ints, ticks: Ints) -> Ints:
+    """Return the class of the last symbol at or before each of ``ticks``; no chord before the first."""
+    last = np.searchsorted(at, ticks, side="right") - 1
+    return np.where(last < 0, NO_CHORD, classes[np.maximum(last, 0)])
 
 
 def _frames(score: Score) -> Ints:

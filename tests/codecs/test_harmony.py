@@ -55,6 +55,8 @@ def test_written_chords_are_taken(kind: str) -> None:
     found = harmony(block_chords("C Am F G", texts=texts))
     assert found.origin == "texts"
     assert found.symbols() == [(0, "N.C."), (4 * TPQ, "Dm"), (8 * TPQ, "G"), (12 * TPQ, "C")]
+    others = tuple(Text(tick * 4 * TPQ, kind, symbol) for tick, symbol in enumerate(["E", "A", "B7", "E"]))  # type: ignore[arg-type]
+    assert harmony(block_chords("C Am F G", texts=others)).key == "E major"  # the key follows from the chords, not the notes
 
 
 def test_words_are_no_chords() -> None:

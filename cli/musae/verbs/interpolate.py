@@ -11,6 +11,7 @@ import click
 from musae.options import (
     FILE,
     Console,
+    chords_options,
     console_options,
     examples,
     label_option,
@@ -31,6 +32,7 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid -o steps/          steps/00.mid to steps/08.mid",
     "musae interpolate a.mid b.mid --bar 5,1          from bar 5 of a.mid to bar 1 of b.mid",
     "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
+    'musae interpolate a.mid b.mid -m RUN --chords "C | Am F"   over chords, for a model told of them',
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
 )
@@ -52,6 +54,7 @@ _EPILOG = examples(
 @click.option("--path", type=click.Choice(["slerp", "lerp"]),
               help="Great circle or line. [default: slerp; lerp for a plain autoencoder]")  # fmt: skip
 @temperature_option(0.0)
+@chords_options("what the steps are played over, a bar each and repeated. [default: those of the nearer end]")
 @click.option("--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).")
 @click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound.")
 @label_option
@@ -68,6 +71,8 @@ def interpolate(
     roles: tuple[dict[str, int], dict[str, int]],
     path: Literal["slerp", "lerp"] | None,
     temperature: float,
+    chords: str | None,
+    key: str | None,
     plot: str | None,
     wav: str | None,
     label: int | None,
@@ -83,7 +88,10 @@ def interpolate(
     """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, (a, b), music=["bar", "track", "roles", "temperature", "wav"], pictures=["label"]) == "pictures":
+    if (
+        choose_kind(model, (a, b), music=["bar", "track", "roles", "temperature", "wav", "chords", "key"], pictures=["label"])
+        == "pictures"
+    ):
         from musae import picture_verbs
         from musae.pictures import Job
 
@@ -101,6 +109,8 @@ def interpolate(
             roles,
             path or "slerp",
             temperature,
+            chords,
+            key,
             plot,
             wav,
             model,
@@ -121,6 +131,8 @@ def _melodies(
     roles: tuple[dict[str, int], dict[str, int]],
     path: Literal["slerp", "lerp"],
     temperature: float,
+    chords: str | None,
+    key: str | None,
     plot: str | None,
     wav: str | None,
     model: str,
@@ -128,12 +140,12 @@ def _melodies(
     seed: int,
     console: Console,
 ) -> None:
-    from musae.reading import codec_of
+    from musae.reading import conditions_of
     from musicvae_lite.passages import one_window
 
     extra = _extra(plot, wav, steps)
     outputs = _outputs(a, b, output, steps, extra, overwrite)
-    codec = codec_of(model)
+    codec = conditions_of(model, [chords] if chords is not None else [], key).codec
     bars, tracks = bar or (None, None), track or (None, None)
     ends = [one_window(item, codec, model, t, n, r) for item, t, n, r in zip((a, b), tracks, bars, roles, strict=True)]
     for end in ends:
@@ -142,7 +154,7 @@ def _melodies(
         _check_sound(wav, codec, ends, steps)
     from musicvae_lite.session import Session, load_as
 
-    result = load_as(Session, model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path)
+    result = load_as(Session, model, device, seed).interpolate(ends[0], ends[1], steps, temperature, path, chords=chords, key=key)
     document = {"model": model, **result.as_dict(), "outputs": [str(p) for p in outputs], "plot": plot, "wav": wav}
     _write(console, result, outputs, plot, wav, overwrite)
     _report(console, result, codec.steps // codec.steps_per_bar, outputs, extra)

@@ -11,6 +11,7 @@ from musae.options import (
     FILE,
     Console,
     Number,
+    chords_options,
     console_options,
     examples,
     label_option,
@@ -32,6 +33,7 @@ _EPILOG = examples(
 @output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
 @role_option
+@chords_options("play the piece over these, a bar each and repeated, in place of its own.")
 @click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
               help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
 @label_option
@@ -43,6 +45,8 @@ def reconstruct(
     overwrite: bool,
     track: int | None,
     roles: tuple[dict[str, int], dict[str, int]],
+    chords: str | None,
+    key: str | None,
     noise_sd: float | None,
     label: int | None,
     model: str,
@@ -65,7 +69,7 @@ def reconstruct(
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
 
-    kind = choose_kind(model, files, music=["track", "roles"], pictures=["noise_sd", "label"])
+    kind = choose_kind(model, files, music=["track", "roles", "chords", "key"], pictures=["noise_sd", "label"])
     if kind == "sound":
         from musae import denoising
 
@@ -76,7 +80,7 @@ def reconstruct(
 
         job = Job(model, device, seed, output, overwrite, console, label)
         return picture_restore.reconstruct(job, files, noise_sd)
-    return _melodies(files, output, overwrite, track, roles, model, device, seed, console)
+    return _melodies(files, output, overwrite, track, roles, chords, key, model, device, seed, console)
 
 
 def _melodies(
@@ -85,19 +89,21 @@ def _melodies(
     overwrite: bool,
     track: int | None,
     roles: tuple[dict[str, int], dict[str, int]],
+    chords: str | None,
+    key: str | None,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> int:
     from musae.outputs import each, make_folder, one_each
-    from musae.reading import codec_of, counted, percent
+    from musae.reading import conditions_of, counted, percent
     from musicvae_lite.media.midi import write_midi
     from musicvae_lite.passages import Passage, whole_melody
 
     paths = one_each(output, [Path(name).stem for name in files], "reconstructed", overwrite, files)
     places = dict(zip(files, paths, strict=True))
-    codec = codec_of(model)
+    codec = conditions_of(model, [chords] if chords is not None else [], key).codec
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
@@ -110,7 +116,7 @@ def _melodies(
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:
-        result = session.reconstruct(usable[name])
+        result = session.reconstruct(usable[name], chords=chords, key=key)
         make_folder(places[name].parent)
         write_midi(result.score, places[name], overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from musae.options import Console, Number, console_options, examples, model_options, output_option, temperature_option
+from musae.options import (
+    FILE,
+    Console,
+    Number,
+    chords_options,
+    console_options,
+    examples,
+    model_options,
+    output_option,
+    temperature_option,
+)
 
 _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
+    'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
+    'musae sample -m RUN --chords "C Am F G" --style a.mid  in the style of a.mid',
     "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
     "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
@@ -26,6 +39,11 @@ _EPILOG = examples(
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
 @click.option("--qpm", type=Number(4, 1000), default=120.0, show_default=True, metavar="FLOAT", help="Tempo of melodies.")
 @temperature_option(0.5)
+@chords_options("spread over --length; without it, between bar lines (C | Am F) or with bars (C:2 Am) a bar each, repeated. "
+                "Several are taken in turn.", multiple=True)  # fmt: skip
+@click.option("--style", type=FILE, metavar="FILE.mid", help="Take the style from a piece, window by window, not from the prior.")
+@click.option("--drift/--no-drift", default=None,
+              help="Go from one random style to another over a piece, or keep one. [default: keep one over chords]")  # fmt: skip
 @click.option("--label", type=click.IntRange(0), metavar="N",
               help="Class to draw, for a conditional model of pictures. [default: each in turn]")  # fmt: skip
 @model_options()
@@ -37,22 +55,41 @@ def sample(
     length: int | None,
     qpm: float,
     temperature: float,
+    chords: tuple[str, ...],
+    key: str | None,
+    style: str | None,
+    drift: bool | None,
     label: int | None,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> None:
-    """Make up new melodies or pictures: points drawn from the prior, decoded."""
+    """Make up new melodies or pictures: points drawn from the prior, decoded.
+
+    A model that is told of chords plays over the progression that --chords names, and writes it into the file as markers.
+    Chords are understood by their triad: Am7 is Am, Bb/D is Bb, Bm7b5 is Bdim; Csus4 and C5 are C.
+    """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, music=["length", "qpm", "temperature"], pictures=["label"]) == "pictures":
+    music = ["length", "qpm", "temperature", "chords", "key", "style", "drift"]
+    if choose_kind(model, [style] if style else [], music=music, pictures=["label"]) == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
         picture_verbs.sample(Job(model, device, seed, output, overwrite, console, label), count or 25)
     else:
-        _melodies(output, overwrite, count or 4, length, qpm, temperature, model, device, seed, console)
+        told = _Told(chords, key, style, drift)
+        _melodies(output, overwrite, count or 4, length, qpm, temperature, told, model, device, seed, console)
+
+
+class _Told(NamedTuple):
+    """What the melodies are to be like."""
+
+    chords: tuple[str, ...]
+    key: str | None
+    style: str | None
+    drift: bool | None
 
 
 def _melodies(
@@ -62,31 +99,44 @@ def _melodies(
     length: int | None,
     qpm: float,
     temperature: float,
+    told: _Told,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> None:
     from musae.outputs import make_folder
-    from musae.reading import codec_of
+    from musae.reading import conditions_of
     from musicvae_lite.errors import UsageError
     from musicvae_lite.media.midi import write_midi
+    from musicvae_lite.passages import whole_melody
 
     paths = _outputs(output, count, overwrite)
-    codec = codec_of(model)
+    if told.style and told.drift is not None:
+        raise UsageError("--style gives every window its style; leave out --drift and --no-drift")
+    conditions = conditions_of(model, told.chords, told.key)
+    codec = conditions.codec
     size = codec.steps // codec.steps_per_bar
     if length is not None and length % size:
         raise UsageError(f"--length {length}: {model} makes pieces of {size} bars and multiples of it")
+    style = whole_melody(told.style, codec, model) if told.style else None
+    if conditions.control.chords and not told.chords:
+        console.note(f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"')
     from musicvae_lite.session import Session, load_as
 
-    scores = load_as(Session, model, device, seed).sample(count, temperature, length, qpm)
+    session = load_as(Session, model, device, seed)
+    scores = session.sample(
+        count, temperature, length, qpm, chords=told.chords or None, key=told.key, style=style, drift=told.drift
+    )
     make_folder(paths[0].parent)
     for score, path in zip(scores, paths, strict=True):
         write_midi(score, path, overwrite)
     console.show("wrote " + (f"{paths[0]}" if count == 1 else f"{paths[0]} ... {paths[-1]}"))
     names = [str(path) for path in paths]
-    settings = {"temperature": temperature, "bars": length or size, "qpm": qpm, "seed": seed}
-    console.document({"model": model, "count": count, **settings, "outputs": names})
+    bars = length or conditions.bars(told.chords)
+    settings = {"temperature": temperature, "bars": bars, "qpm": qpm, "seed": seed}
+    given = {key: value for key, value in told._asdict().items() if value not in ((), None)}
+    console.document({"model": model, "count": count, **settings, **given, "outputs": names})
 
 
 def _outputs(output: str | None, count: int, overwrite: bool) -> list[Path]:
