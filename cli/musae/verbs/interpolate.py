@@ -88,10 +88,8 @@ def interpolate(
     """
     from musae.kinds import choose_kind
 
-    if (
-        choose_kind(model, (a, b), music=["bar", "track", "roles", "temperature", "wav", "chords", "key"], pictures=["label"])
-        == "pictures"
-    ):
+    music = ["bar", "track", "roles", "temperature", "wav", "chords", "key"]
+    if choose_kind(model, (a, b), music=music, pictures=["label"]) == "pictures":
         from musae import picture_verbs
         from musae.pictures import Job
 
