@@ -110,7 +110,7 @@ class Conditions:
         else:
             chords = progression.steps(bars, codec.steps_per_bar, spread)
         keys = np.full(len(chords), key_of_chords(chords) if key is None else key, np.uint8)
-        return self.control.join(chords, keys).reshape(windows, codec.steps, -1)
+        return self.control.join(chords, keys).reshape(windows, codec.steps, len(self.control.sizes))
 
     def changed(self, told: Classes, bars: NDArray[np.int64], progression: Progression | None, key: int | None) -> Classes:
         """Return what is told of windows [N, T, K] that start at ``bars`` [N], with other chords, another key, or as it was.

@@ -626,12 +626,12 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _control_makes_the_size(cls, tree: Any) -> Any:
-        control = tree.get("control") if isinstance(tree, dict) else None
-        model = tree.get("model", {}) if isinstance(control, dict) else None
-        if isinstance(control, dict) and isinstance(model, dict) and "control_size" not in model:
-            told = [control.get(key) is True for key in ("chords", "key")]
-            size = ControlSettings(chords=told[0], key=told[1]).size
-            return {**tree, "model": {**model, "control_size": size}} if size else tree
+        control, model = (tree.get(key, {}) if isinstance(tree, dict) else None for key in ("control", "model"))
+        if not isinstance(control, dict) or not isinstance(model, dict) or "control_size" in model:
+            return tree
+        told = ControlSettings(**{key: control.get(key) is True for key in ("chords", "key")})
+        if told.size and model.get("kind", "sequence") == "sequence":
+            return {**tree, "model": {**model, "control_size": told.size}}
         return tree
 
     @model_validator(mode="after")

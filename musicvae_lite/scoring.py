@@ -190,9 +190,11 @@ def _corpus(description: Description, model: str | Path, folders: Sequence[Path]
     if not folders:
         raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
     corpus = Corpus.open(folders)
-    if corpus.control.config() != description.config.control.model_dump():
+    config = description.config
+    size = config.model.control_size if config.model.kind == "sequence" and config.codec.kind != "groove" else 0
+    if corpus.control.config() != config.control.model_dump() or corpus.control.size != size:
         raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; prepare it with its preset")
-    if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
+    if corpus.codec.config() != config.codec.model_dump(mode="json"):
         raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
     return corpus
 

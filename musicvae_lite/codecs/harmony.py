@@ -5,7 +5,7 @@ The inference is a hidden Markov model after Magenta's ``chord_inference`` (note
 chord of nine kinds on twelve roots, or none:
 
 * a frame is the time that each pitch class sounds in it, drums left out, made a vector of length 1; a chord explains it by the
-  cosine with its own pitches, times a weight, and by where its root is the lowest pitch;
+  cosine with its own pitches, times a weight, and by its root being the lowest pitch (not where a melody stands alone);
 * a chord costs what its pitches outside the key cost; so does a change of chord, and a change of key costs much more.
 
 Kinds with a seventh are only there to explain sevenths: what is kept is the triad.
@@ -43,7 +43,8 @@ _KINDS = (
 _SCALE = (0, 2, 4, 5, 7, 9, 11)
 _WEIGHT = 40.0  # nats of a whole cosine
 _BASS = 3.0  # nats of a root that is the lowest pitch
-_NO_CHORD = 0.6  # cosine at which no chord explains a frame as well as one
+_NO_CHORD = 0.4  # cosine at which no chord explains a frame as well as one: a single pitch is enough for a chord, silence is not
+_ACCOMPANIED = 0.1  # share of the notes that start while another sounds, from which on the lowest pitch counts as a bass
 _OUTSIDE = 0.05  # share of the pitches of a chord that lie outside the key
 _CHORD_CHANGE, _KEY_CHANGE = 0.5, 0.001  # probability from one frame to the next
 _WRITTEN = 1000.0  # nats of a chord that the file names: the key then follows from the chords
@@ -149,7 +150,7 @@ def _frames(score: Score) -> Ints:
 
 
 def _profiles(score: Score, edges: Ints) -> tuple[Floats, Floats]:
-    """Return how long each pitch class sounds in each frame [F, 12], and which one is the lowest of a frame [F, 12]."""
+    """Return how long each pitch class sounds in each frame [F, 12], and which one is the bass of a frame [F, 12]."""
     melodic = np.array([not track.is_drum for track in score.tracks], bool)
     notes = score.notes[melodic[score.notes["track"]]] if len(score.notes) else score.notes
     start, end = notes["start"], np.maximum(notes["end"], notes["start"] + 1)
@@ -162,6 +163,11 @@ def _profiles(score: Score, edges: Ints) -> tuple[Floats, Floats]:
     first = np.clip(np.searchsorted(edges, start, side="right") - 1, 0, len(lowest) - 1)
     np.minimum.at(lowest, first, pitch)
     bass = np.zeros_like(profiles)
+    order = np.argsort(start, kind="stable")
+    before = np.maximum.accumulate(end[order])[:-1]  # a note that is held a little into the next one is no company to it
+    together = start[order][1:] + score.ticks_per_quarter // 8 < before
+    if not len(together) or together.mean() < _ACCOMPANIED:
+        return profiles, bass
     some = np.flatnonzero(lowest < 128)
     bass[some, lowest[some] % 12] = 1
     return profiles, bass

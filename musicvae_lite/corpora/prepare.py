@@ -316,7 +316,7 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
     try:
         data = file.read()
         sha256 = hashlib.sha256(data).hexdigest()
-        score = read_midi(data, source=file.name, texts=cut.control.chords)
+        score = read_midi(data, source=file.name, texts=bool(cut.control))
         encoded = codec.encode(score)
         told = cut.control.of_windows(score, codec, encoded.windows, encoded.origin["tick"])
     except MidiError as error:

@@ -3,7 +3,8 @@ import pytest
 
 from musicvae_lite.codecs.chords import NO_CHORD, Progression, chord_class, chord_pitches
 from musicvae_lite.codecs.harmony import MAX_FRAMES, harmony, key_of_chords
-from musicvae_lite.media.midi import METRE, NOTE, Score, Text, Track
+from musicvae_lite.files import resource
+from musicvae_lite.media.midi import METRE, NOTE, Score, Text, Track, read_midi
 
 TPQ = 480
 
@@ -84,3 +85,9 @@ def test_empty_drums_only_and_damaged_scores() -> None:
 def test_the_key_of_a_progression() -> None:
     for text, key in (("C Am F G", 0), ("D Bm G A", 2), ("Am Dm E", 0), ("N.C.", 0), ("Bb Eb F", 10)):
         assert key_of_chords(Progression.parse(text).steps(4, 4)) == key
+
+
+def test_a_lone_melody_has_the_chords_that_one_would_sing_it_over() -> None:
+    found = harmony(read_midi(resource("data", "midi", "twinkle_twinkle.mid")))
+    names = [symbol for _, symbol in found.symbols()]
+    assert names[:7] == ["C", "F", "C", "F", "C", "G", "C"] and set(names) == {"C", "F", "G"} and found.key == "C major"

@@ -238,6 +238,8 @@ def _decode_melodies(
     conditions = conditions_of(model, chords, key)
     codec = conditions.codec
     told = table.told_to(conditions, latents)
+    if conditions.control.chords and table.told is None and chords is None:
+        console.note(f'{latents} says no chords and {model} hears none; name some, such as --chords "C Am F G"')
     if table.model not in ("", model):
         console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
     from musicvae_lite.session import Session, load_as
