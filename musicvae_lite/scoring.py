@@ -146,6 +146,8 @@ def evaluate_paths(
     where, description = resolve_device(device), describe(model)
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; paths are measured between windows of music")
+    if description.config.model.control_size:
+        raise UsageError(f"{model} is told of things beside the music; paths of such models are not measured")
     corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
     chosen: Split = ("valid" if corpus.valid.any() else "train") if split == "auto" else split
     windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows

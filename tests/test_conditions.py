@@ -4,8 +4,10 @@ import pytest
 import musicvae_lite as mv
 from musicvae_lite.blocks import BLOCK
 from musicvae_lite.codecs.chords import Progression
+from musicvae_lite.config import load_config
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import read_midi, write_midi
+from musicvae_lite.morphing import morph
 from tests.codecs.test_harmony import block_chords
 from tests.tiny import melody, save_chord_model, save_tiny_model
 
@@ -141,3 +143,34 @@ def test_wrong_chords_and_keys(session, with_key):
 def test_a_model_without_conditions_writes_no_markers(plain):
     assert plain.sample(1)[0].texts == () and plain.reconstruct(melody(2)).score.texts == ()
     assert plain.condition(plain.reconstruct(melody(2)).passage) is None
+
+
+def test_a_grid_has_the_chords_of_its_corners(session):
+    corners = [block_chords(text) for text in ("C Am F G", "Em D Em D", "F G F G", "G Em G Em")]
+    names = [text for _, text in symbols(session.grid(corners, 2).joined)]
+    assert names == ["C", "Am", "Em", "D", "F", "G", "Em"]
+    assert {text for _, text in symbols(session.grid(corners, 3, chords="Dm").joined)} == {"Dm"}
+
+
+def test_what_is_like_a_piece_is_played_over_its_chords_or_others(session):
+    piece = block_chords("C Am F G")
+    own, other = session.similar(piece, 0.5, 2), session.similar(piece, 0.5, 2, chords="G D")
+    assert [symbols(score) for score in own.scores] == [[(0, "C"), (BAR, "Am")]] * 2
+    assert [symbols(score) for score in other.scores] == [[(0, "G"), (BAR, "D")]] * 2
+    assert np.array_equal(own.latents, other.latents)
+
+
+def test_the_texts_of_a_kept_piece_stay_as_they_are(session):
+    piece = block_chords("C Am F G")
+    assert session.reconstruct(piece, keep_tracks=True, chords="G").score.texts == piece.texts
+
+
+def test_a_song_that_turns_into_another_keeps_its_chords(session):
+    (song,) = morph(session, block_chords("C Am F G"), block_chords("Em D Em D")).scores
+    assert [text for _, text in symbols(song)] == ["C", "Am", "F", "G"]
+
+
+@pytest.mark.parametrize("preset", ["groove-2bar", "multitrack-1bar"])
+def test_grooves_and_bars_of_instruments_have_no_chords(preset):
+    with pytest.raises(UsageError, match="does not go with codec"):
+        load_config(preset, ["control.chords=true"])
