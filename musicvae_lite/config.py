@@ -170,6 +170,18 @@ class GrooveCodecSettings(Settings):
     require_onset: bool = True
 
 
+class ControlSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.control.Control`: what a model of music is told beside the music."""
+
+    chords: bool = False
+    key: bool = False
+
+    @property
+    def size(self) -> int:
+        """Control numbers a step, ``model.control_size``."""
+        return 49 * self.chords + 12 * self.key
+
+
 class ImageCodecSettings(Settings):
     """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
 
@@ -310,8 +322,9 @@ StepLikelihood = Annotated[
 class SequenceModel(Settings):
     """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
 
-    ``control_size``: numbers a step that encoder and decoder are told of beside the music (49 for a chord, 9 for the hits of a
-    groove).
+    ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
+    run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives, or 9 for the
+    hits of a groove.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -602,6 +615,7 @@ class RunConfig(Settings):
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)
     codec: CodecSettings = MelodyCodecSettings()
+    control: ControlSettings = ControlSettings()
     model: ModelConfig = SequenceModel()
     objective: ObjectiveSettings = ObjectiveSettings()
     teacher: TeacherSettings = TeacherSettings()
@@ -609,17 +623,45 @@ class RunConfig(Settings):
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _control_makes_the_size(cls, tree: Any) -> Any:
+        control, model = (tree.get(key, {}) if isinstance(tree, dict) else None for key in ("control", "model"))
+        if not isinstance(control, dict) or not isinstance(model, dict) or "control_size" in model:
+            return tree
+        told = ControlSettings(**{key: control.get(key) is True for key in ("chords", "key")})
+        if told.size and model.get("kind", "sequence") == "sequence":
+            return {**tree, "model": {**model, "control_size": told.size}}
+        return tree
+
     @model_validator(mode="after")
     def _model_fits_codec(self) -> RunConfig:
         wanted = MODELS_OF_CODEC[self.codec.kind]
         if self.model.kind not in wanted:
             named = " or ".join(map(repr, wanted))
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {named}, not {self.model.kind!r}")
+        self._check_control()
         if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
         if self.data.inputs and self.codec.kind != "groove":
             raise ValueError("data.inputs says what a groove model sees; it needs codec kind 'groove'")
         return self
+
+    def _check_control(self) -> None:
+        """Refuse chords and keys that the model cannot be told of.
+
+        Raises:
+            ValueError: saying why.
+        """
+        if not self.control.size:
+            return
+        if not isinstance(self.model, SequenceModel):
+            raise ValueError("control (chords, key) is for models of music")
+        if self.codec.kind in ("groove", "multitrack"):
+            raise ValueError(f"control (chords, key) does not go with codec {self.codec.kind!r}")
+        if self.control.size != self.model.control_size:
+            made, told = self.control.size, self.model.control_size
+            raise ValueError(f"control makes {made} numbers a step, model.control_size is {told}; leave that out")
 
 
 def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:

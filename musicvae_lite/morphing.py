@@ -66,7 +66,8 @@ def morph(
 ) -> Morph:
     """Turn the melody of song A into that of song B: the first window of A meets the first of B, and so on to the end of A.
 
-    A shorter B begins again from its first window; of a longer one the end is not used.
+    A shorter B begins again from its first window; of a longer one the end is not used. The songs of a model that is told of
+    chords are played over those of A.
 
     Args:
         session: the model.
@@ -96,21 +97,24 @@ def morph(
     count = len(start.windows)
     partner = np.arange(count) % len(end.windows)
     fractions = _fractions(steps, count)
-    (mean_a, _), (mean_b, _) = (session.encode_windows(passage.windows) for passage in ends)
+    mean_a, mean_b = (session.encode_windows(passage.windows, condition=session.condition(passage))[0] for passage in ends)
     latents = _between(mean_a, mean_b[partner], fractions, path)
-    decoded = session.decode_windows(latents.reshape(-1, session.latent_size), temperature, seed=seed)
+    told = session.condition(start)
+    condition = None if told is None else np.tile(told, (len(fractions), 1, 1))
+    decoded = session.decode_windows(latents.reshape(-1, session.latent_size), temperature, condition, seed)
     decoded = decoded.reshape(len(fractions), count, *codec.shape)
     # A window in which nothing starts has no place in latent space: the nearer end says whether it is so.
     silent = [is_silent(passage.windows, codec)[rows] for passage, rows in ((start, np.arange(count)), (end, partner))]
     nearer_b = fractions > 0.5
-    scores = []
+    chords, scores = session.conditions.of_passage(start), []
     for number, windows in enumerate(decoded, start=1):
         near = nearer_b[number - 1]
         windows[silent[0] & ~near] = start.windows[silent[0] & ~near]
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
         song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
         whole = in_piece(start, song, codec)
-        scores.append(whole if keep_tracks else only(whole, start.read))
+        alone = session.conditions.marked(only(whole, start.read), windows, chords, start.ticks)
+        scores.append(whole if keep_tracks else alone)
     settings = {"path": path, "temperature": temperature, "seed": session.seed if seed is None else seed}
     return Morph(start, end, partner, fractions, tuple(scores), tuple(left_bars(start, codec).tolist()), settings)
 

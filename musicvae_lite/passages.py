@@ -233,7 +233,7 @@ def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles:
         raise UsageError(
             f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role {codec.roles[0]}={track}"
         )
-    score = item if isinstance(item, Score) else read_midi(item)
+    score = item if isinstance(item, Score) else read_midi(item, texts=True)
     tracks = None if track is None else [track - 1]
     named = {role: number - 1 for role, number in (roles or {}).items()}
     encoded = codec.encode(score, tracks, named)
@@ -367,7 +367,7 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
     parts = _Parts([empty, *parts.tokens], parts.row, np.append(1, parts.bars), np.append(0, parts.skip))
     placed = codec.join(parts.tokens, program=passage.program, name=name)
     target = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter)
-    placed = _spread(placed, np.append(target[0] - _bar_ticks(placed), target), parts, codec.steps_per_bar)
+    placed = _spread(placed, np.append(target[0] - bar_ticks(placed), target), parts, codec.steps_per_bar)
     tempos, metres = score.tempos.copy(), score.metres.copy()
     for table in (tempos, metres):
         table["tick"] = in_ticks(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
@@ -412,11 +412,11 @@ def in_sequence(
     """
     if bars is None:
         score = codec.join(list(windows), program=program, name=name)
-        ticks = np.arange(len(windows)) * codec.bars * _bar_ticks(score)
+        ticks = np.arange(len(windows)) * codec.bars * bar_ticks(score)
     else:
         parts = _joined(windows, bars, codec)
         score = codec.join(parts.tokens, program=program, name=name)
-        ticks = (bars - 1) * _bar_ticks(score)
+        ticks = (bars - 1) * bar_ticks(score)
         score = _spread(score, ticks[parts.row], parts, codec.steps_per_bar)
     return replace(score, tempos=_tempos(ticks, qpm))
 
@@ -430,7 +430,8 @@ def _tempos(ticks: Ints, qpm: Sequence[float]) -> NDArray[np.void]:
     return np.array(rows, TEMPO)
 
 
-def _bar_ticks(score: Score) -> int:
+def bar_ticks(score: Score) -> int:
+    """Return the ticks of a bar in the first metre of a score."""
     metre = score.metres[0]
     return 4 * score.ticks_per_quarter * int(metre["numerator"]) // int(metre["denominator"])
 
@@ -442,7 +443,7 @@ def in_ticks(ticks: NDArray[Any], old: int, new: int) -> Ints:
 
 def _spread(score: Score, target: Ints, parts: _Parts, steps_per_bar: int) -> Score:
     """Move the joined parts of ``score`` apart: part i, without its skipped bars, to ``target[i]`` and those bars."""
-    bar = _bar_ticks(score)
+    bar = bar_ticks(score)
     begin = (np.cumsum(parts.bars) - parts.bars) * bar
     shift = target + parts.skip * bar - begin
     notes = score.notes.copy()

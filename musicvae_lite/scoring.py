@@ -102,18 +102,18 @@ def evaluate(
     chosen = _unseen(description, folders) if split == "auto" else split
     if split == "auto" and chosen == "valid" and not corpus.valid.any():
         chosen = "train"  # no song was held out: all that can be measured is what the model has seen
-    windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows
-    windows = windows[_spread(len(windows), limit)]
-    if not len(windows):
+    part = corpus if chosen == "all" else corpus.split(_name(chosen))
+    part = part.take(_spread(len(part), limit))
+    if not len(part):
         raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}; try --split all")
-    bundle, examples = load_bundle(model, where), Examples.of(windows, description.config)
+    bundle, examples = load_bundle(model, where), Examples.of_corpus(part, description.config)
     measures = evaluate_windows(
-        bundle.model, windows, seed, codec=corpus.codec, inputs=examples.inputs, condition=examples.condition
+        bundle.model, part.windows, seed, codec=corpus.codec, inputs=examples.inputs, condition=examples.condition
     )
     grooves = {}
     if isinstance(corpus.codec, GrooveCodec) and isinstance(bundle.model, SequenceAutoencoder):
         train = corpus.split("train").windows
-        grooves = evaluate_grooves(bundle.model, windows, train, description.config, corpus.codec)
+        grooves = evaluate_grooves(bundle.model, part.windows, train, description.config, corpus.codec)
     return Evaluation(chosen, measures, grooves=grooves)
 
 
@@ -146,6 +146,8 @@ def evaluate_paths(
     where, description = resolve_device(device), describe(model)
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; paths are measured between windows of music")
+    if description.config.model.control_size:
+        raise UsageError(f"{model} is told of things beside the music; paths of such models are not measured")
     corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
     chosen: Split = ("valid" if corpus.valid.any() else "train") if split == "auto" else split
     windows = (corpus if chosen == "all" else corpus.split(_name(chosen))).windows
@@ -190,7 +192,11 @@ def _corpus(description: Description, model: str | Path, folders: Sequence[Path]
     if not folders:
         raise UsageError(f"{model} is measured on a prepared corpus; name it with --data")
     corpus = Corpus.open(folders)
-    if corpus.codec.config() != description.config.codec.model_dump(mode="json"):
+    config = description.config
+    size = config.model.control_size if config.model.kind == "sequence" and config.codec.kind != "groove" else 0
+    if corpus.control.config() != config.control.model_dump() or corpus.control.size != size:
+        raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; prepare it with its preset")
+    if corpus.codec.config() != config.codec.model_dump(mode="json"):
         raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
     return corpus
 

@@ -19,7 +19,9 @@ from musicvae_lite.arranging import in_piece, left_bars
 from musicvae_lite.blocks import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from musicvae_lite.codecs import ScoreCodec
-from musicvae_lite.corpora.groove_inputs import told
+from musicvae_lite.codecs.control import Classes
+from musicvae_lite.conditions import Chords, Conditions
+from musicvae_lite.corpora import groove_inputs
 from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import Latent, check_similar, grid, interpolate, towards
@@ -27,7 +29,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, in_sequence, is_silent, joined_line, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, in_ticks, is_silent, joined_line, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
@@ -98,6 +100,7 @@ class Session:
         if not isinstance(bundle.codec, ScoreCodec):
             raise UsageError(f"{name} is no model of music")
         self.codec = bundle.codec
+        self.conditions = Conditions.of_model(bundle.config, bundle.codec, name)
         self.blocks = Blocks(bundle.model, name)
         self.device = self.blocks.device
 
@@ -122,6 +125,8 @@ class Session:
         tracks: tuple[int | None, int | None] = (None, None),
         seed: int | None = None,
         roles: tuple[Roles, Roles] = (None, None),
+        chords: Chords | None = None,
+        key: str | None = None,
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
@@ -137,9 +142,12 @@ class Session:
             tracks: track (1-based) of each; default the first usable one.
             seed: of the draws; default the session's.
             roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first ones that fit.
+            chords: for a model that is told of them: what the steps, one after another, are played over, a chord a bar and
+                repeated, or as the bar lines say; default the chords of the nearer end.
+            key: for a model that is told of it; default that of the chords.
 
         Raises:
-            UsageError: too few steps, a negative temperature, no such track or bar.
+            UsageError: too few steps, a negative temperature, no such track or bar, chords for a model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         if steps < 2:
@@ -149,7 +157,8 @@ class Session:
         def between(points: Tensor) -> Tensor:
             return interpolate(points[0], points[1], steps, path)
 
-        return self._decoded(ends, between, (0, steps - 1), path, temperature, seed)
+        nearest = np.arange(steps) * 2 // steps
+        return self._decoded(ends, between, (0, steps - 1), nearest, path, temperature, seed, chords, key)
 
     def grid(
         self,
@@ -161,6 +170,8 @@ class Session:
         tracks: Sequence[int | None] = (None,) * 4,
         seed: int | None = None,
         roles: Sequence[Roles] = (None,) * 4,
+        chords: Chords | None = None,
+        key: str | None = None,
     ) -> Interpolation:
         """Fill a grid of ``size`` x ``size`` steps between a window of each of four pieces, along the posterior means.
 
@@ -181,8 +192,10 @@ class Session:
         def between(points: Tensor) -> Tensor:
             return grid(points, size, size, path).flatten(0, 1)
 
-        last = size * size - 1
-        return self._decoded(inputs, between, (0, size - 1, last - size + 1, last), path, temperature, seed, size)
+        last, half = size * size - 1, np.arange(size) * 2 // size
+        nearest = (half[:, None] * 2 + half).ravel()
+        corner_steps = (0, size - 1, last - size + 1, last)
+        return self._decoded(inputs, between, corner_steps, nearest, path, temperature, seed, chords, key, size)
 
     def _windows(
         self,
@@ -200,29 +213,40 @@ class Session:
         inputs: tuple[Passage, ...],
         between: Callable[[Tensor], Tensor],
         corners: tuple[int, ...],
+        nearest: NDArray[np.int64],
         path: Literal["slerp", "lerp"],
         temperature: float,
         seed: int | None,
+        chords: Chords | None,
+        key: str | None,
         columns: int | None = None,
     ) -> Interpolation:
-        """Decode the points that ``between`` puts between those of the inputs; each input is the step in ``corners``."""
+        """Decode the points that ``between`` puts between those of the inputs.
+
+        Each input is the step in ``corners``; ``nearest`` [S] is the input whose chords a step has by default.
+        """
         if path not in ("slerp", "lerp"):
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
-        mean, _ = self.encode_windows(np.concatenate([passage.windows for passage in inputs]))
+        given = self.conditions.progression(chords), self.conditions.key(key)
+        heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
+        mean, _ = self.encode_windows(
+            np.concatenate([passage.windows for passage in inputs]), condition=self.conditions.numbers(heard)
+        )
         latents = between(torch.from_numpy(mean)).numpy()
         # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so that equal tempos stay one.
         tempos = between(torch.tensor([[float(passage.qpm[0])] for passage in inputs], dtype=torch.float64))
         qpm = tempos.squeeze(1).numpy().round(6).tolist()
-        windows = self.decode_windows(latents, temperature, seed=seed)
+        told = self.conditions.changed(heard[nearest], np.arange(len(latents)) * self.codec.bars, *given)
+        windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         title, program = title_of(inputs), inputs[0].program
-        rows = zip(windows, qpm, step_labels(len(windows), columns), strict=True)
+        rows = zip(windows, told, qpm, step_labels(len(windows), columns), strict=True)
         scores = tuple(
-            in_sequence(row[None], [tempo], self.codec, program=program, name=f"{title}, step {label}")
-            for row, tempo, label in rows
+            self.conditions.played(row[None], part[None], [tempo], program=program, name=f"{title}, step {label}")
+            for row, part, tempo, label in rows
         )
-        joined = in_sequence(windows, qpm, self.codec, program=program, name=f"interpolate {title}")
+        joined = self.conditions.played(windows, told, qpm, program=program, name=f"interpolate {title}")
         pairs = [(windows[[step]], passage.windows) for step, passage in zip(corners, inputs, strict=True)]
-        accuracy, onsets = zip(*(agreement(self.codec, heard, given) for heard, given in pairs), strict=True)
+        accuracy, onsets = zip(*(agreement(self.codec, made, wanted) for made, wanted in pairs), strict=True)
         settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
         return Interpolation(inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns)
 
@@ -234,73 +258,143 @@ class Session:
             NothingUsableError: a piece without a usable window.
         """
         passage = whole_melody(item, self.codec, self.name, track, every_window, roles)
-        mean, scale = self.encode_windows(passage.windows)
+        mean, scale = self.encode_windows(passage.windows, condition=self.condition(passage))
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
 
-    def decode(self, z: Points, temperature: float = 0.0, qpm: float = 120.0, seed: int | None = None) -> Score:
-        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another."""
-        windows = self.decode_windows(points(z), temperature, seed=seed)
-        return in_sequence(windows, [qpm] * len(windows), self.codec)
+    def condition(self, passage: Passage) -> Floats | None:
+        """Return what the model is told of the windows of a piece [N, T, C], chords and key or hits; None for nothing."""
+        return self._numbers(self.conditions.of_passage(passage), passage)
+
+    def _numbers(self, told: Classes, passage: Passage) -> Floats | None:
+        """Return classes as the model reads them, or else the hits that a groove model is told of windows."""
+        numbers = self.conditions.numbers(told)
+        return groove_inputs.told(passage.windows, self.bundle.config) if numbers is None else numbers
+
+    def decode(
+        self,
+        z: Points,
+        temperature: float = 0.0,
+        qpm: float = 120.0,
+        seed: int | None = None,
+        chords: Chords | None = None,
+        key: str | None = None,
+    ) -> Score:
+        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another.
+
+        ``chords`` (a chord a bar, repeated) and ``key`` are for a model that is told of them; default: no chord.
+        """
+        latents = points(z)
+        told = self.conditions.over(self.conditions.progression(chords), len(latents), self.conditions.key(key))
+        windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
+        return self.conditions.played(windows, told, [qpm] * len(windows))
 
     def reconstruct(
-        self, item: Item | Passage, track: int | None = None, roles: Roles = None, keep_tracks: bool = False
+        self,
+        item: Item | Passage,
+        track: int | None = None,
+        roles: Roles = None,
+        keep_tracks: bool = False,
+        chords: Chords | None = None,
+        key: str | None = None,
     ) -> Reconstruction:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
 
-        Windows overlap by half, so that a note that is held from one to the next is one note.
+        Windows overlap by half, so that a note that is held from one to the next is one note. A model that is told of chords
+        hears the piece with its own, and writes those that it plays over into the score as markers.
 
         Args:
             item: file or score.
             track: track to use, 1-based; default the first usable one.
             roles: track of each voice.
-            keep_tracks: return the whole piece, with what the model makes in place of the track; bars without a window stay.
+            keep_tracks: return the whole piece, with what the model makes in place of the track; bars without a window stay, and
+                so do its texts: no marker is added.
+            chords: what a model that is told of chords plays over, a chord a bar and repeated; default those of the piece.
+            key: of a model that is told of it; default that of the chords.
 
         Raises:
-            UsageError: no such track.
+            UsageError: no such track, or chords for a model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         passage = whole_melody(item, self.codec, self.name, track, roles=roles, overlapping=True)
-        mean, _ = self.encode_windows(passage.windows)
-        windows = self.decode_windows(mean, condition=told(passage.windows, self.bundle.config))
+        given = self.conditions.progression(chords), self.conditions.key(key)
+        own = self.conditions.of_passage(passage)
+        mean, _ = self.encode_windows(passage.windows, condition=self.conditions.numbers(own))
+        told = self.conditions.changed(own, passage.bars, *given)
+        windows = self.decode_windows(mean, condition=self._numbers(told, passage))
         silent = is_silent(passage.windows, self.codec)
         windows[silent] = passage.windows[silent]
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
         if keep_tracks:
             score = in_piece(passage, score, self.codec)
+        else:
+            ticks = in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter)
+            score = self.conditions.marked(score, windows, told, ticks)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
-        heard, given = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
+        made, wanted = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
         left = tuple(left_bars(passage, self.codec).tolist())
-        return Reconstruction(passage, bars, windows, score, *agreement(self.codec, heard, given), left)
+        return Reconstruction(passage, bars, windows, score, *agreement(self.codec, made, wanted), left)
 
     def sample(
-        self, count: int = 1, temperature: float = 0.5, bars: int | None = None, qpm: float = 120.0, seed: int | None = None
+        self,
+        count: int = 1,
+        temperature: float = 0.5,
+        bars: int | None = None,
+        qpm: float = 120.0,
+        seed: int | None = None,
+        chords: Chords | None = None,
+        key: str | None = None,
+        style: Item | Passage | None = None,
+        drift: bool | None = None,
     ) -> list[Score]:
         """Draw pieces from the prior.
 
-        A piece of several windows follows the great circle between two draws, so that its windows belong together.
+        A piece of several windows follows the great circle between two draws, so that its windows belong together; over chords
+        it keeps to one draw, its style.
 
         Args:
             count: number of pieces, at least 1.
             temperature: of the events; 0 takes the likeliest.
-            bars: length of a piece, a multiple of the model's window; default one window.
+            bars: length of a piece, a multiple of the model's window; default one window, or as many as the chords need.
             qpm: tempo, quarter notes per minute.
             seed: of the draws; default the session's. Piece i is the same for every ``count`` above i.
+            chords: for a model that is told of them, one progression or several, which the pieces take in turn. They are spread
+                over ``bars``; without that each chord has a bar. Default: no chord.
+            key: for a model that is told of it; default that of the chords.
+            style: a piece whose windows, in turn, give the style in place of draws.
+            drift: whether a piece goes from one draw to another or keeps to one; default: it goes where there are no chords.
 
         Raises:
-            UsageError: a count below 1, a negative temperature, or a length that the model cannot make.
+            UsageError: a count below 1, a negative temperature, a length that the model cannot make, or chords for a model that
+                is not told of them.
+            NothingUsableError: a style without a usable window.
         """
         size = self.codec.bars
-        bars = size if bars is None else bars
+        progressions, told_key = self.conditions.progressions(chords), self.conditions.key(key)
+        spread = bars is not None
+        bars = self.conditions.bars(progressions) if bars is None else bars
         if count < 1:
             raise UsageError(f"count is {count}; at least 1 piece can be drawn")
         if bars < 1 or bars % size:
             raise UsageError(f"{self.name} makes pieces of {size} bars and multiples of it, not of {bars}")
         seed = self.seed if seed is None else seed
         length = bars // size
-        z = torch.cat([interpolate(start, end, length) for start, end in self._draws(count, seed)]).numpy()
-        windows = self.decode_windows(z, temperature, seed=seed).reshape(count, length, *self.codec.shape)
+        z = self._styles(count, length, seed, not progressions if drift is None else drift, style)
+        turns = [self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)]
+        told = np.stack([turns[number % len(turns)] for number in range(count)])
+        condition = self.conditions.numbers(told.reshape(count * length, *told.shape[2:]))
+        windows = self.decode_windows(z, temperature, condition, seed).reshape(count, length, *self.codec.shape)
         names = [f"sample {number}" for number in range(1, count + 1)]
-        return [in_sequence(rows, [qpm] * length, self.codec, name=name) for rows, name in zip(windows, names, strict=True)]
+        rows = zip(windows, told, names, strict=True)
+        return [self.conditions.played(row, part, [qpm] * length, name=name) for row, part, name in rows]
+
+    def _styles(self, count: int, length: int, seed: int, drift: bool, style: Item | Passage | None) -> Floats:
+        """Return the points of ``count`` pieces of ``length`` windows each, piece after piece [count * length, Z]."""
+        if style is not None:
+            mean = self.encode(style).mean.numpy()
+            return np.tile(mean[np.arange(length) % len(mean)], (count, 1))
+        ends = self._draws(count, seed)
+        z: Floats = torch.cat([interpolate(start, end if drift else start, length) for start, end in ends]).numpy()
+        return z
 
     def similar(
         self,
@@ -313,6 +407,8 @@ class Session:
         track: int | None = None,
         bar: int | None = None,
         roles: Roles = None,
+        chords: Chords | None = None,
+        key: str | None = None,
     ) -> Similar:
         """Draw pieces of one window that are like a window of ``item``.
 
@@ -329,20 +425,24 @@ class Session:
             track: number of the track (1-based); default the first usable one.
             bar: bar (1-based) at which the window starts; default the first usable one.
             roles: track (1-based) of each voice.
+            chords: for a model that is told of them: what the pieces are played over, a chord a bar; default those of the window.
+            key: for a model that is told of it; default that of the chords.
 
         Raises:
-            UsageError: a similarity or count out of range, no such track or bar.
+            UsageError: a similarity or count out of range, no such track or bar, chords for a model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         check_similar(similarity, count)
         passage = one_window(item, self.codec, self.name, track, bar, roles)
         seed = self.seed if seed is None else seed
-        mean = torch.from_numpy(self.encode_windows(passage.windows)[0][0])
+        own = self.conditions.of_passage(passage)
+        told = self.conditions.changed(own, passage.bars, self.conditions.progression(chords), self.conditions.key(key))
+        mean = torch.from_numpy(self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0])
         latents = towards(torch.stack([start for start, _ in self._draws(count, seed)]), mean, similarity).numpy()
-        windows = self.decode_windows(latents, temperature, seed=seed)
+        windows = self.decode_windows(latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed)
         tempo = float(passage.qpm[0]) if qpm is None else qpm
         scores = tuple(
-            in_sequence(row[None], [tempo], self.codec, program=passage.program, name=f"like {passage.stem} {number}")
+            self.conditions.played(row[None], told, [tempo], program=passage.program, name=f"like {passage.stem} {number}")
             for number, row in enumerate(windows, start=1)
         )
         shared = agreement(self.codec, windows, np.repeat(passage.windows, count, axis=0))
@@ -372,7 +472,7 @@ class Session:
             UsageError: if a shape or a value does not fit the model.
         """
         tokens = self._tokens(windows)
-        given = told(tokens, self.bundle.config) if condition is None else condition
+        given = groove_inputs.told(tokens, self.bundle.config) if condition is None else condition
         arrays = {
             "x": tokens,
             "target": tokens,

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from musicvae_lite.config import ScheduleSettings, load_config, parse_config, preset_names
+from musicvae_lite.config import RunConfig, ScheduleSettings, load_config, parse_config, preset_names
 from musicvae_lite.errors import UsageError
 from musicvae_lite.optimisation import schedule
 
@@ -26,6 +26,20 @@ def test_set_changes_one_value_and_keeps_the_rest():
     assert config.model.encoder.sizes == (64, 32)
     assert config.data.transpose is None
     assert config.training.batch_size == 512
+
+
+def test_control_makes_the_size_that_the_model_is_told():
+    config = load_config("mel-2bar", ["control.chords=true", "control.key=true"])
+    assert config.model.control_size == config.control.size == 61
+    assert load_config("mel-2bar-chords").model.control_size == load_config("cat-mel_2bar_med_chords").model.control_size == 49
+    assert load_config("mel-2bar", ["model.control_size=9"]).model.control_size == 9
+    assert RunConfig.model_validate(config.model_dump()) == config
+    with pytest.raises(UsageError, match=r"control makes 49 numbers a step, model.control_size is 61"):
+        load_config("mel-2bar", ["control.chords=true", "model.control_size=61"])
+    with pytest.raises(UsageError, match="for models of music"):
+        load_config("mnist-vae", ["control.chords=true"])
+    with pytest.raises(UsageError, match="unknown key 'control.chord'; did you mean 'chords'"):
+        load_config("mel-2bar", ["control.chord=true"])
 
 
 def test_extends_lays_one_file_over_another(tmp_path):

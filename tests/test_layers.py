@@ -23,7 +23,8 @@ LAYERS = [
     {"runlog", "scoring"},
     {"training"},
     {"blocks", "groove_passages", "magenta", "passages", "results"},
-    {"picture_session", "sound_session", "timbre_session", "arranging"},
+    {"arranging", "conditions"},
+    {"picture_session", "sound_session", "timbre_session"},
     {"session", "gallery", "grooving"},
     {"changing", "morphing"},
 ]

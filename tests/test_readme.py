@@ -40,7 +40,8 @@ def folder(tmp_path_factory):
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("user")
     midi = ROOT / "data" / "midi"
-    for name, tune in {"a": "ode_to_joy", "b": "yankee_doodle", "c": "twinkle_twinkle", "d": "oh_susanna", "song": "oh_susanna"}.items():
+    tunes = {"a": "ode_to_joy", "b": "yankee_doodle", "c": "twinkle_twinkle", "d": "oh_susanna", "song": "oh_susanna"}
+    for name, tune in tunes.items():
         shutil.copy(midi / f"{tune}.mid", folder / f"{name}.mid")
     (folder / "my-midi").mkdir()
     for path in midi.glob("*.mid"):
@@ -71,7 +72,16 @@ def test_every_command_works_as_printed(folder):
         elif "--model run" in command:
             extra = ["-o", "mine.mid"]
         run([*shlex.split(command), *extra], folder)
-    for name in ("path.png", "a__b.mid", "song.reconstructed.mid", "sample-04.mid", "z.npz", "corpus/dropped.csv", "mine.mid", "grid.png"):
+    for name in (
+        "grid.png",
+        "path.png",
+        "a__b.mid",
+        "song.reconstructed.mid",
+        "sample-04.mid",
+        "z.npz",
+        "corpus/dropped.csv",
+        "mine.mid",
+    ):
         assert (folder / name).is_file(), name
     for name in (
         "digits/latent-grid.png",

@@ -19,6 +19,11 @@ def save_tiny_model(folder: Path, preset: str = "mel-2bar") -> Path:
     return save_random(folder, load_config(preset, SETTINGS))
 
 
+def save_chord_model(folder: Path, key: bool = False) -> Path:
+    """Write a model of melodies that is told of chords (and of the key), with random weights."""
+    return save_random(folder, load_config("mel-2bar-chords", [*SETTINGS, f"control.key={str(key).lower()}"]))
+
+
 #: Models of pictures of 8 x 8 pixels, by what is special about them.
 PICTURE_MODELS = {
     "vae": ("digits-vae", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"),

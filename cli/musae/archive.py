@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from musae.outputs import shortened
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.media.arrays import read_arrays
+
+if TYPE_CHECKING:
+    from musicvae_lite.conditions import Conditions
 
 _MAX_BAR = _MAX_INDEX = 2**32 - 1
 _MAX_NAME = 200  # bytes; file systems take 255, and a number and a suffix follow
@@ -30,6 +33,7 @@ class Table:
         index: place of each picture in its source [N]; -1 where that is not known.
         label: class of each picture [N]; -1 where that is not known.
         model: the model that made them, or "".
+        told: what the model was told of each window, classes [N, T, K]; None where that is not known.
     """
 
     mean: NDArray[np.float32]
@@ -40,6 +44,27 @@ class Table:
     index: NDArray[np.int64]
     label: NDArray[np.int64]
     model: str
+    told: NDArray[Any] | None = None
+
+    def told_to(self, conditions: Conditions, name: str) -> NDArray[np.uint8]:
+        """Return what a model is to be told of each window, classes [N, T, K]; no chord where the file ``name`` does not say.
+
+        Raises:
+            MusaeError: what the file says does not fit the model.
+        """
+        silent = conditions.over(None, len(self.mean))
+        if self.told is None or not conditions.control:
+            return silent
+        sizes = np.array(conditions.control.sizes)
+        if (
+            self.told.shape != silent.shape
+            or self.told.dtype.kind not in "iu"
+            or not ((self.told >= 0) & (self.told < sizes)).all()
+        ):
+            found = f"{self.told.dtype} {list(self.told.shape)}"
+            wanted = f"classes below {sizes.tolist()}, {list(silent.shape)}"
+            raise MusaeError(f"{name}: 'told' is {found}; {conditions.name} is told {wanted}")
+        return self.told.astype(np.uint8)
 
     def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
         """Return a file name (without suffix) and the rows of every source, in order of the sources' first rows.
@@ -108,6 +133,7 @@ def read_latents(path: Path) -> Table:
         column.whole("index", -1, _MAX_INDEX, -1),
         column.whole("label", -1, _MAX_INDEX, -1),
         str(model) if model.ndim == 0 and model.dtype.kind == "U" else "",
+        arrays.get("told"),
     )
 
 

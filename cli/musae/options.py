@@ -194,6 +194,15 @@ def label_option(function: F) -> F:
     return click.option("--label", type=click.IntRange(0), metavar="N", help=text)(function)
 
 
+def chords_options(text: str, multiple: bool = False) -> Callable[[F], F]:
+    """Add ``--chords`` and ``--key``, for models that are told of them."""
+    key = "For a model told of the key: C, Am, 'F# minor' ... [default: what the chords fit best]"
+    return _together(
+        click.option("--chords", metavar='"C Am F G"', multiple=multiple, help=f"For a model told of chords: {text}"),
+        click.option("--key", metavar="KEY", help=key),
+    )
+
+
 MAX_INPUTS = 4
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from musicvae_lite.codecs import ScoreCodec
+    from musicvae_lite.conditions import Conditions
     from musicvae_lite.media.midi import Score
     from musicvae_lite.passages import Passage
 
@@ -23,6 +24,22 @@ def codec_of(model: str) -> ScoreCodec:
     from musicvae_lite.codecs import score_codec
 
     return score_codec(describe(model).config.codec.model_dump())
+
+
+def conditions_of(model: str, chords: str | Sequence[str] | None = None, key: str | None = None) -> Conditions:
+    """Return what a model can be told, after checking the chords and the key that a user gives.
+
+    Raises:
+        UsageError: no such model, a chord or key that is not known, or the model is not told of them.
+        MusaeError: the folder is foreign or damaged.
+    """
+    from musicvae_lite.bundle import describe
+    from musicvae_lite.conditions import Conditions
+
+    conditions = Conditions.of_model(describe(model).config, codec_of(model), model)
+    conditions.progressions(chords)
+    conditions.key(key)
+    return conditions
 
 
 def place(passage: Passage, bars: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from musae.options import Console
 from musae.outputs import write_pieces
-from musae.reading import codec_of, percent, place
+from musae.reading import conditions_of, percent, place
 from musicvae_lite.errors import UsageError
 from musicvae_lite.passages import one_window
 
@@ -26,6 +26,8 @@ class Wish:
     bar: int | None
     track: int | None
     roles: Mapping[str, int]
+    chords: Sequence[str] | None = None
+    key: str | None = None
 
 
 def similar_melodies(
@@ -34,18 +36,20 @@ def similar_melodies(
     """Draw melodies near a window of a file and write them to ``paths``.
 
     Raises:
-        UsageError: a length that is not the model's window, no such track or bar.
+        UsageError: a length that is not the model's window, no such track or bar, chords that the model is not told of.
         NothingUsableError: a file without a usable window.
     """
-    codec = codec_of(model)
-    bars = codec.steps // codec.steps_per_bar
+    conditions = conditions_of(model, wish.chords, wish.key)
+    conditions.progression(wish.chords)
+    codec = conditions.codec
+    bars = codec.bars
     if wish.length not in (None, bars):
         raise UsageError(f"--length {wish.length}: what --like makes has the {bars} bars of the window that it is like")
     passage = one_window(wish.like, codec, model, wish.track, wish.bar, wish.roles)
     from musicvae_lite.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
-    result = session.similar(passage, wish.similarity, wish.count, wish.temperature, wish.qpm)
+    result = session.similar(passage, wish.similarity, wish.count, wish.temperature, wish.qpm, chords=wish.chords, key=wish.key)
     shared = percent(result.onset_accuracy)
     console.show(f"like {passage.source}: {place(passage, bars)}; of its notes {shared} are in them on average")
     write_pieces(result.scores, paths, overwrite, console)

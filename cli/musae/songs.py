@@ -39,7 +39,7 @@ def check_options(whole: bool, steps: int) -> int | None:
     context = click.get_current_context()
     if not whole:
         raise click.UsageError("--keep-tracks goes with --whole", context)
-    for name in ("grid", "bar", "plot", "wav"):
+    for name in ("grid", "bar", "plot", "wav", "chords", "key"):
         if context.params.get(name) is not None:
             raise click.UsageError(f"--{name} does not go with --whole", context)
     return steps if context.get_parameter_source("steps") is click.core.ParameterSource.COMMANDLINE else None

@@ -194,6 +194,13 @@ class ScoreCodec(Codec):
             UsageError: no such track or role.
         """
 
+    def step_ticks(self, windows: NDArray[Any], ticks: NDArray[Any], ticks_per_quarter: int) -> NDArray[np.int64]:
+        """Return where in the piece each step of windows [N, T] that start at ``ticks`` [N] stands, [N, T].
+
+        A codec whose steps are no grid of time says so here; a step that stands nowhere is -1.
+        """
+        return np.asarray(ticks)[:, None] + np.arange(self.steps) * ticks_per_quarter // self.steps_per_quarter
+
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something starts, [N, T, R]."""

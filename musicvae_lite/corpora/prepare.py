@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import Drop, ScoreCodec, score_codec
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.corpora.pool import Crash, run_units
 from musicvae_lite.corpora.sources import MidiFile, Source, list_sources
 from musicvae_lite.corpora.store import (
@@ -112,11 +113,19 @@ class _Part(NamedTuple):
     files: list[MidiFile]
 
 
+class _Cut(NamedTuple):
+    """How files are cut; it is sent to the worker processes."""
+
+    codec: ScoreCodec
+    control: Control
+
+
 @dataclass
 class _Found:
     """What some files gave; ``file`` is the position of a window's file among them."""
 
     windows: NDArray[Any]
+    told: NDArray[np.uint8]
     file: NDArray[np.int32]
     track: NDArray[np.uint16]
     bar: NDArray[np.uint32]
@@ -136,6 +145,7 @@ def prepare_corpus(
     overwrite: bool = False,
     rights: str = "",
     on_event: Callable[[Progress], None] | None = None,
+    control: Mapping[str, Any] | None = None,
 ) -> Report:
     """Cut MIDI files into windows and store them as a corpus.
 
@@ -152,6 +162,7 @@ def prepare_corpus(
         overwrite: drop an earlier corpus in ``output``.
         rights: licence of the files, in words; model cards repeat it.
         on_event: called with a :class:`Progress` after every few files.
+        control: what is told beside the music, see :meth:`musicvae_lite.codecs.control.Control.of_config`.
 
     Raises:
         UsageError: wrong arguments, or ``output`` holds another corpus.
@@ -165,13 +176,13 @@ def prepare_corpus(
     if overwrite and shards > 1:
         raise UsageError("overwrite would delete what other shards wrote; delete the output folder before the first shard starts")
     folder = Path(output)
-    codec = score_codec(codec_config)
+    cut = _Cut(score_codec(codec_config), Control.of_config(control))
     listed = list_sources([Path(source) for source in sources])
     parts = _plan(listed)
-    manifest = _open_folder(folder, _manifest(codec, valid_fraction, listed, parts) | {"rights": rights}, overwrite)
+    manifest = _open_folder(folder, _manifest(cut, valid_fraction, listed, parts) | {"rights": rights}, overwrite)
     if not manifest["complete"]:
         mine = [part for part in parts if part.number % shards == shard_number - 1]
-        _write_parts(folder, mine, manifest["fingerprint"], codec, valid_fraction, workers or _cores(), on_event)
+        _write_parts(folder, mine, manifest["fingerprint"], cut, valid_fraction, workers or _cores(), on_event)
         manifest = _finish(folder, manifest)
     report = _report(folder, manifest, time.monotonic() - begun)
     if report.complete and not report.windows:
@@ -190,14 +201,16 @@ def _plan(sources: Sequence[Source]) -> list[_Part]:
     return [_Part(number, label, files) for number, (label, files) in enumerate(pieces)]
 
 
-def _manifest(codec: ScoreCodec, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]) -> dict[str, Any]:
+def _manifest(cut: _Cut, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]) -> dict[str, Any]:
     """Describe the work; the fingerprint tells whether two runs do the same."""
+    codec, control = cut.codec, {"control": cut.control.config()} if cut.control else {}
     listing = [[source.label, [[file.name, file.size, file.crc, file.group] for file in source.files]] for source in sources]
-    work = [VERSION, PART_FILES, codec.config(), valid_fraction, listing]
+    work = [VERSION, PART_FILES, codec.config(), valid_fraction, listing, *control.values()]
     return {
         "format": FORMAT,
         "version": VERSION,
         "codec": codec.config(),
+        **control,
         "valid_fraction": valid_fraction,
         "fingerprint": hashlib.sha256(json.dumps(work).encode()).hexdigest(),
         "parts": len(parts),
@@ -260,7 +273,7 @@ def _write_parts(
     folder: Path,
     parts: list[_Part],
     fingerprint: str,
-    codec: ScoreCodec,
+    cut: _Cut,
     valid_fraction: float,
     workers: int,
     on_event: Callable[[Progress], None] | None,
@@ -276,11 +289,11 @@ def _write_parts(
     done = total - sum(len(part.files) for part in todo)
     begun = time.monotonic()
     load_reader()  # once, before the workers are forked
-    for unit, results in run_units([files for _, files in units], partial(_encode_files, codec.config()), workers):
+    for unit, results in run_units([files for _, files in units], partial(_encode_files, cut), workers):
         if not new:
             threading.Thread(target=load_writer).start()  # only now: threads and forks do not mix, and the workers are there
         index, files = units[unit]
-        found[unit] = _merge([_crashed(result, codec) if isinstance(result, Crash) else result for result in results])
+        found[unit] = _merge([_crashed(result, cut) if isinstance(result, Crash) else result for result in results])
         new += len(files)
         windows += len(found[unit].windows)
         dropped += sum(drop.reason.startswith("file") for _, drop, _ in found[unit].drops)
@@ -293,43 +306,47 @@ def _write_parts(
             _write_part(folder, todo[index], _merge([found.pop(number) for number in own]), fingerprint, valid_fraction)
 
 
-def _encode_files(codec_config: Mapping[str, Any], files: Sequence[MidiFile]) -> _Found:
+def _encode_files(cut: _Cut, files: Sequence[MidiFile]) -> _Found:
     """Read and cut some files; runs in a worker process."""
-    codec = score_codec(codec_config)
-    return _merge([_encode_file(codec, file) for file in files])
+    return _merge([_encode_file(cut, file) for file in files])
 
 
-def _encode_file(codec: ScoreCodec, file: MidiFile) -> _Found:
-    sha256 = ""
+def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
+    codec, sha256 = cut.codec, ""
     try:
         data = file.read()
         sha256 = hashlib.sha256(data).hexdigest()
-        encoded = codec.encode(read_midi(data, source=file.name))
+        score = read_midi(data, source=file.name, texts=bool(cut.control))
+        encoded = codec.encode(score)
+        told = cut.control.of_windows(score, codec, encoded.windows, encoded.origin["tick"])
     except MidiError as error:
-        return _nothing(codec, f"file: {error.reason}", error.detail, sha256)
+        return _nothing(cut, f"file: {error.reason}", error.detail, sha256)
     except Exception as error:
         # A file in a hundred thousand that meets a fault of ours must not end the run; the table names it.
-        return _nothing(codec, "file: failed", f"{type(error).__name__}: {error}", sha256)
+        return _nothing(cut, "file: failed", f"{type(error).__name__}: {error}", sha256)
     drops = [(0, drop, "") for drop in encoded.drops]
     if not len(encoded.windows):
         drops.append((0, Drop(-1, _NO_WINDOW, 1, -1, -1), ""))
     low, high = codec.transposition_limits(encoded.windows)
     at = encoded.origin
     place = np.zeros(len(at), np.int32)
-    return _Found(encoded.windows, place, at["track"], at["bar"], low, high, [sha256], drops)
+    return _Found(encoded.windows, told, place, at["track"], at["bar"], low, high, [sha256], drops)
 
 
-def _nothing(codec: ScoreCodec, reason: str, detail: str, sha256: str = "") -> _Found:
+def _nothing(cut: _Cut, reason: str, detail: str, sha256: str = "") -> _Found:
     """Return what an unusable file gives."""
     none = np.zeros(0, np.int64)
     low, high = none.astype(np.int8), none.astype(np.int8)
     drops = [(0, Drop(-1, reason, 1, -1, -1), detail)]
-    windows = np.zeros((0, *codec.shape), codec.dtype)
-    return _Found(windows, none.astype(np.int32), none.astype(np.uint16), none.astype(np.uint32), low, high, [sha256], drops)
+    windows = np.zeros((0, *cut.codec.shape), cut.codec.dtype)
+    told = np.zeros((0, cut.codec.steps, len(cut.control.sizes)), np.uint8)
+    return _Found(
+        windows, told, none.astype(np.int32), none.astype(np.uint16), none.astype(np.uint32), low, high, [sha256], drops
+    )
 
 
-def _crashed(crash: Crash[MidiFile], codec: ScoreCodec) -> _Found:
-    return _nothing(codec, f"file: {crash.reason}", "")
+def _crashed(crash: Crash[MidiFile], cut: _Cut) -> _Found:
+    return _nothing(cut, f"file: {crash.reason}", "")
 
 
 def _merge(parts: list[_Found]) -> _Found:
@@ -340,6 +357,7 @@ def _merge(parts: list[_Found]) -> _Found:
     pairs = list(zip(parts, first, strict=False))
     return _Found(
         np.concatenate([part.windows for part in parts]),
+        np.concatenate([part.told for part in parts]),
         np.concatenate([part.file + np.int32(start) for part, start in pairs]),
         np.concatenate([part.track for part in parts]),
         np.concatenate([part.bar for part in parts]),
@@ -359,7 +377,7 @@ def _write_part(folder: Path, part: _Part, found: _Found, fingerprint: str, vali
     """Drop the duplicates of a part and write it; the Parquet file last, for it says that the part is done."""
     groups = [file.group or sha for file, sha in zip(part.files, found.sha256, strict=True)]
     valid = np.array([is_valid(group, valid_fraction) for group in groups], bool)[found.file]
-    keep = _first_copies(found.windows, valid)
+    keep = _first_copies(as_bytes(found.windows, found.told), valid)
     used = int(np.count_nonzero(np.bincount(found.file)))
     drops = found.drops + _duplicates(found, keep)
     counts: Counter[str] = Counter()
@@ -368,6 +386,7 @@ def _write_part(folder: Path, part: _Part, found: _Found, fingerprint: str, vali
     names = [file.name for file in part.files]
     table = {
         "windows": found.windows[keep],
+        "told": found.told[keep],
         "source": (found.file[keep], names),
         "sha256": (found.file[keep], found.sha256),
         "group": (found.file[keep], groups),
@@ -382,11 +401,11 @@ def _write_part(folder: Path, part: _Part, found: _Found, fingerprint: str, vali
         write_part(temporary, table, facts)
 
 
-def _first_copies(windows: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _first_copies(rows: Sequence[bytes], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the first of equal windows, among training and among validation songs separately [N]."""
-    keep = np.zeros(len(windows), bool)
+    keep = np.zeros(len(rows), bool)
     seen: dict[tuple[bytes, bool], int] = {}
-    for index, key in enumerate(zip(as_bytes(windows), valid.tolist(), strict=True)):
+    for index, key in enumerate(zip(rows, valid.tolist(), strict=True)):
         keep[seen.setdefault(key, index)] = True
     return keep
 
@@ -448,13 +467,12 @@ def _counts(folder: Path, numbers: list[int]) -> dict[str, Any]:
     valid: set[bytes] = set()
     for number in numbers:
         path = part_path(folder, number)
-        fact, (windows, is_held_out) = read_facts(path), read_windows(path)
+        fact, (rows, is_held_out) = read_facts(path), read_windows(path)
         label = fact["source"]
         counts = sources.setdefault(label, {"files": 0, "used": 0, "windows": 0, "distinct": 0})
         for key in ("files", "used", "windows"):
             counts[key] += fact[key]
         dropped.update(fact["dropped"])
-        rows = as_bytes(windows)
         seen = {label: seen.get(label, set())}
         seen[label].update(rows)
         counts["distinct"] = len(seen[label])

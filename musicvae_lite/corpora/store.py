@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec, score_codec
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.files import read_json
 
@@ -32,7 +33,7 @@ class Batch:
         x: what the encoder sees [B, T] or [B, T, K].
         target: what the decoder is asked for, same shape.
         length: steps of each example [B], or None when all are whole.
-        condition: what both are told [B, ...], or None.
+        condition: what both are told [B, T, C], or None.
     """
 
     x: NDArray[Any]
@@ -57,6 +58,8 @@ class Corpus:
         bar: 0-based bar of the piece [N].
         sources: names of the files.
         groups: names of the song groups.
+        control: what is told beside the windows.
+        told: classes of that, uint8 [N, T, K]; K is 0 where nothing is told.
     """
 
     codec: ScoreCodec
@@ -70,38 +73,44 @@ class Corpus:
     bar: NDArray[np.uint32]
     sources: tuple[str, ...]
     groups: tuple[str, ...]
+    control: Control
+    told: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.windows)
 
     @classmethod
     def open(cls, path: str | Path | Sequence[str | Path]) -> Corpus:
-        """Load one prepared corpus, or several of one codec joined.
+        """Load one prepared corpus, or several of one codec and control joined.
 
         Exact duplicates across parts and folders are kept once, the first training copy before any validation copy, so that the
         result does not depend on how the preparation was divided.
 
         Raises:
             MusaeError: if a folder is no corpus, damaged, not prepared to the end, or holds no windows.
-            UsageError: if the corpora were prepared with different codecs.
+            UsageError: if the corpora were prepared with different codecs or controls.
         """
         paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
         if not paths:
             raise UsageError("name at least one corpus")
         manifests = [read_manifest(folder) for folder in paths]
         for folder, manifest in zip(paths[1:], manifests[1:], strict=True):
+            if control_of(manifest) != control_of(manifests[0]):
+                raise UsageError(
+                    f"{folder}: tells of other things (chords, key) beside the music than {paths[0]}; see its preset"
+                )
             if manifest["codec"] != manifests[0]["codec"]:
                 raise UsageError(f"{folder}: was prepared with another codec than {paths[0]}: {_difference(manifests)}")
         parts = [part for folder, manifest in zip(paths, manifests, strict=True) for part in _all_parts(folder, manifest)]
         columns = _join([_read_part(part) for part in parts]) if parts else {}
         if not columns or not len(columns["windows"]):
             raise MusaeError(f"{paths[0]}: the corpus holds no windows; look at the reasons that `musae prepare` gives")
-        corpus = cls(codec=score_codec(manifests[0]["codec"]), **columns)
-        return corpus.take(distinct(corpus.windows, corpus.valid))
+        corpus = cls(codec=score_codec(manifests[0]["codec"]), control=control_of(manifests[0]), **columns)
+        return corpus.take(distinct(as_bytes(corpus.windows, corpus.told), corpus.valid))
 
     def take(self, rows: NDArray[Any]) -> Corpus:
         """Return the windows at ``rows`` (indices or mask)."""
-        names = ("windows", "low", "high", "valid", "source", "group", "track", "bar")
+        names = ("windows", "told", "low", "high", "valid", "source", "group", "track", "bar")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def split(self, name: Literal["train", "valid"]) -> Corpus:
@@ -164,34 +173,43 @@ class Corpus:
         share = size // world
         for start in range(rank * share, len(self) - len(self) % size, size):
             rows = order[start : start + share]
-            x = self.windows[rows]
+            x, told = self.windows[rows], self.told[rows]
             if transpose is not None:
                 # No transposition at all is always allowed, also where the range does not hold it.
                 low = np.clip(self.low[rows].astype(np.int64), min(transpose[0], 0), 0)
                 high = np.clip(self.high[rows].astype(np.int64), 0, max(transpose[1], 0))
                 semitones = low + np.floor(draw[start : start + share] * (high - low + 1)).astype(np.int64)
-                x = self.codec.transpose(x, semitones)
-            yield Batch(x if inputs is None else inputs(x, rows, seed, epoch), x)
+                x, told = self.codec.transpose(x, semitones), self.control.transposed(told, semitones)
+            condition = self.control.numbers(told) if self.control else None
+            yield Batch(x if inputs is None else inputs(x, rows, seed, epoch), x, condition=condition)
 
 
-def distinct(windows: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the rows to keep so that every window occurs once, in order.
+def distinct(rows: Sequence[bytes], valid: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return which windows to keep, given as bytes, so that every one occurs once, in order.
 
     Of equal windows the first training one stays; the first validation one if there is none.
     """
-    rows = as_bytes(windows)
     first: dict[bytes, int] = {}
     for index in np.concatenate([np.flatnonzero(~valid), np.flatnonzero(valid)]).tolist():
         first.setdefault(rows[index], index)
     return np.sort(np.fromiter(first.values(), np.int64, len(first)))
 
 
-def as_bytes(windows: NDArray[Any]) -> list[bytes]:
-    """Return each window as bytes, to compare and hash it."""
-    windows = np.ascontiguousarray(windows)
-    size = int(np.prod(windows.shape[1:])) * windows.itemsize
-    data = windows.tobytes()
+def as_bytes(windows: NDArray[Any], told: NDArray[np.uint8]) -> list[bytes]:
+    """Return each window, with what is told beside it, as bytes, to compare and hash it."""
+    rows = _bytes(windows)
+    return [row + more for row, more in zip(rows, _bytes(told), strict=True)] if told.size else rows
+
+
+def _bytes(array: NDArray[Any]) -> list[bytes]:
+    data = np.ascontiguousarray(array).tobytes()
+    size = int(np.prod(array.shape[1:])) * array.itemsize
     return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def control_of(manifest: dict[str, Any]) -> Control:
+    """Return what a corpus tells beside its windows; the manifest of one that tells nothing does not speak of it."""
+    return Control.of_config(manifest.get("control"))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -243,12 +261,17 @@ def write_part(path: Path, table: dict[str, Any], facts: dict[str, Any]) -> None
     windows = np.ascontiguousarray(table["windows"])
     width = int(np.prod(windows.shape[1:]))
     columns = {"tokens": pa.FixedSizeListArray.from_arrays(pa.array(windows.ravel()), width)}
+    told = np.ascontiguousarray(table["told"])
+    shapes = {"shape": list(windows.shape[1:])}
+    if told.shape[-1]:
+        shapes["told"] = list(told.shape[1:])
+        columns["told"] = pa.FixedSizeListArray.from_arrays(pa.array(told.ravel()), int(np.prod(told.shape[1:])))
     for name in ("source", "sha256", "group"):
         codes, names = _without_repeats(*table[name])
         columns[name] = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(names, pa.string()))
     for name in ("track", "bar", "low", "high", "valid"):
         columns[name] = pa.array(table[name])
-    metadata = {"musae": json.dumps({"shape": list(windows.shape[1:]), **facts}, sort_keys=True)}
+    metadata = {"musae": json.dumps({**shapes, **facts}, sort_keys=True)}
     pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path, compression="zstd")
 
 
@@ -273,10 +296,10 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise _damaged(path, error) from error
 
 
-def read_windows(path: Path) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the windows of a part, and which of them are of validation songs."""
+def read_windows(path: Path) -> tuple[list[bytes], NDArray[np.bool_]]:
+    """Return the windows of a part as bytes (see :func:`as_bytes`), and which of them are of validation songs."""
     columns = _read_part(path, names=(), numbers=("valid",))
-    return columns["windows"], columns["valid"]
+    return as_bytes(columns["windows"], columns["told"]), columns["valid"]
 
 
 def _read_part(
@@ -289,12 +312,15 @@ def _read_part(
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read(
-            ["tokens", *names, *numbers]
-        )  # read_table would import pyarrow.dataset, which takes longer than the reading
-        shape = json.loads(table.schema.metadata[b"musae"])["shape"]
-        tokens = table["tokens"].combine_chunks()
-        columns: dict[str, Any] = {"windows": tokens.flatten().to_numpy(zero_copy_only=False).reshape(-1, *shape)}
+        file = pq.ParquetFile(path)
+        shapes = json.loads(file.schema_arrow.metadata[b"musae"])
+        lists = {"windows": ("tokens", shapes["shape"])} | ({"told": ("told", shapes["told"])} if "told" in shapes else {})
+        # read_table would import pyarrow.dataset, which takes longer than the reading
+        table = file.read([*(column for column, _ in lists.values()), *names, *numbers])
+        columns: dict[str, Any] = {"told": np.zeros((table.num_rows, shapes["shape"][0], 0), np.uint8)}
+        for name, (column, shape) in lists.items():
+            cells = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            columns[name] = cells.reshape(-1, *shape)
         for name in names:
             column = table[name].combine_chunks()
             columns[name] = column.indices.to_numpy(zero_copy_only=False), column.dictionary.to_pylist()
@@ -313,7 +339,7 @@ def _damaged(path: Path, error: Exception) -> MusaeError:
 def _join(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """Put the parts one after another, with common names for sources and groups."""
     columns: dict[str, Any] = {}
-    for name in ("windows", "track", "bar", "low", "high", "valid"):
+    for name in ("windows", "told", "track", "bar", "low", "high", "valid"):
         columns[name] = np.concatenate([part[name] for part in parts])
     for name, names in (("source", "sources"), ("group", "groups")):
         index: dict[str, int] = {}

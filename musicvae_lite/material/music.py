@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.bundle import load_bundle
 from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.config import RunConfig
 from musicvae_lite.corpora.groove_inputs import GrooveInputs, told
 from musicvae_lite.corpora.store import Corpus, read_manifest
@@ -53,6 +54,12 @@ class Examples:
         shown = inputs(windows, rows, 0, _MEASURED_EPOCH) if len(windows) else windows
         return cls(windows, shown, told(windows, config))
 
+    @classmethod
+    def of_corpus(cls, corpus: Corpus, config: RunConfig) -> Examples:
+        """Make the examples of a corpus, with what it tells beside its windows."""
+        examples = cls.of(corpus.windows, config)
+        return replace(examples, condition=corpus.control.numbers(corpus.told)) if corpus.control else examples
+
 
 class MusicMaterial(Material):
     """The windows of one or several prepared corpora; whole songs are held out."""
@@ -66,7 +73,7 @@ class MusicMaterial(Material):
         self.inputs = GrooveInputs(config.data.inputs) if config.data.inputs else None
         self.held_out = bool(len(valid))
         self.notice = "" if self.held_out else _NO_SONG_HELD_OUT
-        self.valid = Examples.of(_choose(valid if len(valid) else self.train, config.training.valid_windows), config)
+        self.valid = Examples.of_corpus(_choose(valid if len(valid) else self.train, config.training.valid_windows), config)
         self.fingerprints = [str(manifest["fingerprint"]) for manifest in manifests]
         self.sources = [
             {"name": name, "windows": facts["distinct"], "rights": manifest.get("rights", "")}
@@ -84,11 +91,14 @@ class MusicMaterial(Material):
         """
         if not sources:
             raise UsageError(f"{config.name} learns from a prepared corpus; name it with --data ('musae prepare' makes one)")
-        if config.model.kind == "sequence" and config.model.control_size and config.codec.kind != "groove":
+        size = config.model.control_size if config.model.kind == "sequence" else 0
+        if size != config.control.size and config.codec.kind != "groove":  # a groove itself tells of its hits
             raise UsageError(
-                f"{config.name} is told of {config.model.control_size} control numbers a step; no corpus has them yet"
+                f"{config.name} is told of {size} control numbers a step; a corpus has those of control.chords and .key"
             )
         corpus = Corpus.open(sources)
+        if corpus.control.config() != config.control.model_dump():
+            raise UsageError(_told_other(config, corpus.control))
         if corpus.codec.config() != config.codec.model_dump(mode="json"):
             raise UsageError(_difference(config, corpus))
         return cls(corpus, [read_manifest(Path(folder)) for folder in sources], config)
@@ -101,7 +111,7 @@ class MusicMaterial(Material):
         for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world, self.inputs):
             target = as_events(arrays.target).to(device)
             x = target if arrays.x is arrays.target else as_events(arrays.x).to(device)
-            condition = told(arrays.target, self.config)
+            condition = told(arrays.target, self.config) if arrays.condition is None else arrays.condition
             yield Batch(x, target, condition=None if condition is None else torch.from_numpy(condition).to(device))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
@@ -135,11 +145,18 @@ class MusicMaterial(Material):
         return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])
 
 
-def _choose(held_out: Corpus, count: int) -> NDArray[Any]:
+def _choose(held_out: Corpus, count: int) -> Corpus:
     """Return the windows to validate on, the same ones throughout the run."""
     order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0)).numpy()
-    windows: NDArray[Any] = held_out.windows[order[:count]]
-    return windows
+    return held_out.take(order[:count])
+
+
+def _told_other(config: RunConfig, there: Control) -> str:
+    wanted, found = (", ".join(key for key, on in told.items() if on) for told in (config.control.model_dump(), there.config()))
+    return (
+        f"the corpus tells of {found or 'nothing'} beside the music, the run needs {wanted or 'nothing'}; "
+        "run 'musae prepare' with the preset or file of this run"
+    )
 
 
 def _difference(config: RunConfig, corpus: Corpus) -> str:

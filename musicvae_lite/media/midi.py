@@ -11,10 +11,11 @@ Tracks stand in the order of their chunks; inside a chunk the one whose first no
 from __future__ import annotations
 
 import os
+import re
 import struct
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -33,6 +34,8 @@ MAX_BYTES = 16 * 2**20
 MAX_DELTA = 2**28 - 1  # the largest time between two events that a MIDI file can hold
 DRUM_CHANNEL = 9
 SUSTAIN, _PRESSED = 64, 64  # number of the controller; values from here on mean that the pedal is down
+_TEXT_KINDS: dict[int, Literal["text", "lyrics", "marker", "cue_marker"]] = {1: "text", 5: "lyrics", 6: "marker", 7: "cue_marker"}
+_TEXT_EVENT = re.compile(rb"\xff[\x01\x05-\x07]")
 
 Reader = Literal["symusic", "pretty_midi"]
 
@@ -58,6 +61,14 @@ class Track(NamedTuple):
     is_drum: bool = False
 
 
+class Text(NamedTuple):
+    """Words at a place of the piece, such as a lyric or a chord symbol; ``kind`` is what the file calls them."""
+
+    tick: int
+    kind: Literal["text", "lyrics", "marker", "cue_marker"]
+    text: str
+
+
 class Segment(NamedTuple):
     """A stretch of one metre, ``start`` (included) to ``end`` (excluded) in ticks."""
 
@@ -80,6 +91,7 @@ class Score:
         source: where the score came from, for messages.
         pedals: array of :data:`PEDAL`, stretches in which the sustain pedal of a track is held; the ends of the notes do not
             know of it (:func:`musicvae_lite.media.pedal.sustained` moves them). One that is never lifted is left out.
+        texts: words, in order of time; they are read where they are asked for.
     """
 
     ticks_per_quarter: int
@@ -89,6 +101,7 @@ class Score:
     metres: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, METRE))
     source: str = ""
     pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
+    texts: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         notes = self.notes
@@ -99,6 +112,7 @@ class Score:
             table = getattr(self, name)
             if len(table) > 1:
                 object.__setattr__(self, name, table[np.argsort(table["tick"], kind="stable")])
+        object.__setattr__(self, "texts", tuple(sorted(self.texts, key=lambda text: text.tick)))
 
     def __eq__(self, other: object) -> bool:
         """Compare everything but ``source``."""
@@ -111,6 +125,7 @@ class Score:
             and np.array_equal(self.tempos, other.tempos)
             and np.array_equal(self.metres, other.metres)
             and np.array_equal(self.pedals, other.pedals)
+            and self.texts == other.texts
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -152,13 +167,19 @@ class Score:
         return [Segment(tick, min(stop, end), num, den) for (tick, num, den), stop in pairs if tick < min(stop, end)]
 
 
-def read_midi(path_or_bytes: str | os.PathLike[str] | bytes, reader: Reader = "symusic", source: str | None = None) -> Score:
+def read_midi(
+    path_or_bytes: str | os.PathLike[str] | bytes,
+    reader: Reader = "symusic",
+    source: str | None = None,
+    texts: bool = False,
+) -> Score:
     """Read a Standard MIDI File (format 0 or 1, also RIFF-wrapped).
 
     Args:
         path_or_bytes: a file, or the content of one.
         reader: ``"symusic"``, or ``"pretty_midi"`` (slow, the reference).
         source: what messages call the file; default its path.
+        texts: read texts, lyrics and markers, too; some files hold chord symbols there.
 
     Raises:
         MidiError: if the file cannot be read, is no MIDI file, is damaged or holds no notes.
@@ -173,7 +194,8 @@ def read_midi(path_or_bytes: str | os.PathLike[str] | bytes, reader: Reader = "s
     data = unwrap_riff(data, name)
     ticks_per_quarter, chunks = check_structure(data, name)
     parts = _read_symusic(data, ticks_per_quarter, chunks) if reader == "symusic" else _read_pretty_midi(data)
-    return _assemble(parts, ticks_per_quarter, name)
+    score = _assemble(parts, ticks_per_quarter, name)
+    return replace(score, texts=_texts(data, chunks)) if texts else score
 
 
 def load_reader() -> None:
@@ -259,6 +281,57 @@ def _track_chunks(data: bytes, position: int, name: str) -> Iterator[tuple[int, 
                 raise MidiError(name, "truncated", f"truncated: a track says it goes on for {missing} more bytes than there are")
             yield position, end
         position = end
+
+
+def _texts(data: bytes, chunks: list[tuple[int, int]]) -> tuple[Text, ...]:
+    """Read the words of all chunks; symusic keeps some kinds of them only."""
+    found: list[Text] = []
+    for start, end in chunks:
+        if _TEXT_EVENT.search(data, start + 8, end):
+            found += _chunk_texts(data, start + 8, end)
+    return tuple(found)
+
+
+def _chunk_texts(data: bytes, position: int, end: int) -> Iterator[Text]:
+    """Walk over the events of a chunk; what is damaged ends it."""
+    tick, status = 0, 0
+    try:
+        while position < end:
+            delta, position = _number(data, position)
+            tick += delta
+            if data[position] & 0x80:
+                status = data[position]
+                position += 1
+            if status < 0xF0:  # a message of a channel; program change and pressure have one byte, others two
+                position += 1 if status >> 4 in (0xC, 0xD) else 2
+                continue
+            kind = data[position] if status == 0xFF else 0
+            size, position = _number(data, position + (status == 0xFF))
+            words = data[position : position + size]
+            position += size
+            if status == 0xFF and kind in _TEXT_KINDS and words.strip():
+                yield Text(tick, _TEXT_KINDS[kind], _as_text(words))
+    except IndexError:
+        return
+
+
+def _number(data: bytes, position: int) -> tuple[int, int]:
+    """Read a number of seven bits a byte, at most four; return it and where it ends."""
+    value = 0
+    for _ in range(4):
+        value = value << 7 | data[position] & 0x7F
+        position += 1
+        if not data[position - 1] & 0x80:
+            break
+    return value, position
+
+
+def _as_text(words: bytes) -> str:
+    """Read words as UTF-8, or else byte by byte."""
+    try:
+        return words.decode("utf-8")
+    except UnicodeDecodeError:
+        return words.decode("latin-1")
 
 
 class _Part(NamedTuple):
@@ -441,7 +514,7 @@ def _close_overlaps(notes: NDArray[np.void]) -> NDArray[np.void]:
 def write_midi(score: Score, path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write a score as a format 1 MIDI file; the same score gives the same bytes.
 
-    Ticks, tempos (to a microsecond per quarter), metres, names, programs and pedals survive a round trip through
+    Ticks, tempos (to a microsecond per quarter), metres, texts, names, programs and pedals survive a round trip through
     :func:`read_midi`.
     Notes of one track that overlap on one pitch cannot be told apart in MIDI and may come back paired differently.
 
@@ -477,7 +550,7 @@ def midi_bytes(score: Score) -> bytes:
 
 
 def _conductor_events(score: Score) -> list[tuple[int, Any]]:
-    """Tempo and metre messages with their ticks."""
+    """Tempo, metre and text messages with their ticks."""
     from mido import MetaMessage
 
     events: list[tuple[int, Any]] = []
@@ -486,6 +559,8 @@ def _conductor_events(score: Score) -> list[tuple[int, Any]]:
     for tick, qpm in score.tempos.tolist():
         mspq = min(max(round(6e7 / qpm), 1), 2**24 - 1)
         events.append((tick, MetaMessage("set_tempo", tempo=mspq)))
+    for tick, kind, text in score.texts:
+        events.append((tick, MetaMessage(kind, text=text)))
     return sorted(events, key=lambda event: event[0])
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.config import GrooveInputSettings, load_config
 from musicvae_lite.corpora.groove_inputs import GrooveInputs, all_but_given, has_way, hits_given, shown, told
@@ -73,7 +74,7 @@ def test_batches_of_a_corpus(windows):
     zeros = np.zeros(count, np.int32)
     small = zeros.astype(np.int8)
     corpus = Corpus(GrooveCodec(), windows, small, small, zeros > 0, zeros, zeros, zeros.astype(np.uint16),
-                    zeros.astype(np.uint32), ("a",), ("a",))  # fmt: skip
+                    zeros.astype(np.uint32), ("a",), ("a",), Control(), np.zeros((count, 32, 0), np.uint8))  # fmt: skip
     inputs = GrooveInputs([GrooveInputSettings(humanize=True)])
     whole = list(corpus.batches(8, 1, 2, None, inputs=inputs))
     halves = [list(corpus.batches(8, 1, 2, None, rank, 2, inputs)) for rank in (0, 1)]

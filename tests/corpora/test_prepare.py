@@ -266,12 +266,12 @@ def test_a_fault_of_ours_does_not_end_the_run(songs: Path, tmp_path: Path, monke
         prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1)
 
 
-def crashing_reader(data: bytes, source: str) -> object:
+def crashing_reader(data: bytes, source: str, texts: bool) -> object:
     if source.endswith("/05.mid"):
         os.kill(os.getpid(), 9)
     from musicvae_lite.media.midi import read_midi
 
-    return read_midi(data, source=source)
+    return read_midi(data, source=source, texts=texts)
 
 
 @needs_fork

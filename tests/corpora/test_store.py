@@ -4,21 +4,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from musicvae_lite.codecs.chords import chord_pitches
+from musicvae_lite.codecs.control import Control
 from musicvae_lite.codecs.melody import MelodyCodec
 from musicvae_lite.corpora import prepare
 from musicvae_lite.corpora.prepare import prepare_corpus
-from musicvae_lite.corpora.store import Corpus, distinct
+from musicvae_lite.corpora.store import Corpus, as_bytes, distinct
 from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.media.midi import write_midi
 
+from ..codecs.test_harmony import block_chords
 from .conftest import CONFIG, tune
 
 
-def made(count: int, seed: int = 0) -> Corpus:
-    codec = MelodyCodec()
-    windows = np.random.default_rng(seed).integers(0, 90, (count, 32)).astype(np.uint8)
+def corpus_of(codec: MelodyCodec, windows: np.ndarray, control: Control | None = None, told: np.ndarray | None = None) -> Corpus:
     low, high = codec.transposition_limits(windows)
-    zeros = np.zeros(count, np.int32)
-    return Corpus(codec, windows, low, high, zeros.astype(bool), zeros, zeros, zeros, zeros, ("a",), ("g",))
+    zeros = np.zeros(len(windows), np.int32)
+    told = np.zeros((len(windows), codec.steps, 0), np.uint8) if told is None else told
+    places = (zeros.astype(bool), zeros, zeros, zeros, zeros, ("a",), ("g",))
+    return Corpus(codec, windows, low, high, *places, control or Control(), told)
+
+
+def made(count: int, seed: int = 0) -> Corpus:
+    return corpus_of(MelodyCodec(), np.random.default_rng(seed).integers(0, 90, (count, 32)).astype(np.uint8))
 
 
 def test_batches_are_a_function_of_their_arguments() -> None:
@@ -52,9 +60,7 @@ def test_transposition_stays_within_both_limits() -> None:
     codec = MelodyCodec(min_pitch=60, max_pitch=72)
     windows = np.zeros((13, 32), np.uint8)
     windows[:, 0] = np.arange(13) + 2
-    low, high = codec.transposition_limits(windows)
-    zeros = np.zeros(13, np.int32)
-    corpus = Corpus(codec, windows, low, high, zeros.astype(bool), zeros, zeros, zeros, zeros, ("a",), ("g",))
+    corpus = corpus_of(codec, windows)
     met: dict[int, set[int]] = {}
     for epoch in range(400):
         plain = next(corpus.batches(13, 5, epoch, transpose=None)).x[:, 0]
@@ -77,9 +83,9 @@ def test_too_little_data_and_wrong_ranks() -> None:
 
 
 def test_of_equal_windows_a_training_copy_stays() -> None:
-    windows = np.array([[1], [2], [1], [3], [2], [2]], np.uint8)
+    rows = [b"1", b"2", b"1", b"3", b"2", b"2"]
     valid = np.array([True, True, False, True, False, False])
-    assert distinct(windows, valid).tolist() == [2, 3, 4]
+    assert distinct(rows, valid).tolist() == [2, 3, 4]
 
 
 def test_two_corpora_joined(tmp_path: Path) -> None:
@@ -135,3 +141,46 @@ def test_an_unfinished_corpus_is_refused(songs: Path, tmp_path: Path, monkeypatc
         Corpus.open(tmp_path / "out")
     prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1, shard=(2, 2))
     assert len(Corpus.open(tmp_path / "out")) == 200
+
+
+def test_chords_travel_with_windows_and_move_with_them(tmp_path: Path) -> None:
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    for number, text in enumerate(["C Am F G", "Dm G C F", "Em A D G", "C Am F G"]):
+        write_midi(block_chords(text), songs / f"{number}.mid")
+    control = {"chords": True, "key": True}
+    report = prepare_corpus([songs], MelodyCodec(programs=None).config(), tmp_path / "out", workers=1, control=control)
+    corpus = Corpus.open(tmp_path / "out")
+    assert report.windows == 12 and len(corpus) == report.distinct == 9
+    assert corpus.control == Control(True, True) and corpus.told.shape == (9, 32, 2)
+    moved = False
+    for batch in corpus.batches(9, 1, 0, transpose=(-5, 6)):
+        assert batch.condition is not None and batch.condition.shape == (9, 32, 61)
+        for step in (0, 16):  # where the chords start: the note that is heard is one of the chord's
+            pitch = batch.x[:, step].astype(int) - 2 + 21
+            chord, key = batch.condition[:, step, :49].argmax(1), batch.condition[:, step, 49:].argmax(1)
+            assert chord_pitches()[chord, pitch % 12].all()
+            moved |= bool((key != 0).any())
+    assert moved
+
+
+def test_the_same_window_over_other_chords_is_another(tmp_path: Path) -> None:
+    codec, control = MelodyCodec(), Control(chords=True)
+    windows = np.full((3, 32), 40, np.uint8)
+    told = np.array([[[1]] * 32, [[22]] * 32, [[1]] * 32], np.uint8)
+    assert distinct(as_bytes(windows, told), np.zeros(3, bool)).tolist() == [0, 1]
+    assert corpus_of(codec, windows, control, told).take(np.array([1])).told[0, 0, 0] == 22
+
+
+def test_corpora_with_and_without_chords_do_not_join(tmp_path: Path) -> None:
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    write_midi(block_chords("C Am F G"), songs / "a.mid")
+    config = MelodyCodec(programs=None).config()
+    prepare_corpus([songs], config, tmp_path / "plain", workers=1)
+    prepare_corpus([songs], config, tmp_path / "chords", workers=1, control={"chords": True})
+    assert "control" not in json.loads((tmp_path / "plain" / "manifest.json").read_text())
+    with pytest.raises(UsageError, match="tells of other things"):
+        Corpus.open([tmp_path / "plain", tmp_path / "chords"])
+    with pytest.raises(UsageError, match="holds a corpus of other files or settings"):
+        prepare_corpus([songs], config, tmp_path / "chords", workers=1)

@@ -9,7 +9,7 @@ import pytest
 
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media import midi
-from musicvae_lite.media.midi import METRE, NOTE, TEMPO, MidiError, Score, Segment, Track, read_midi, write_midi
+from musicvae_lite.media.midi import METRE, NOTE, TEMPO, MidiError, Score, Segment, Text, Track, read_midi, write_midi
 
 from .smf import LONGEST, TEXT, TUNE, chunk, header, metre, off, on, smf, tempo
 
@@ -205,3 +205,36 @@ def _reason(data: bytes) -> str:
         return "readable" if len(read_midi(data).notes) else "without notes"
     except MidiError as error:
         return error.reason
+
+
+def meta(kind: int, text: bytes) -> bytes:
+    return b"\xff" + bytes([kind, len(text)]) + text
+
+
+def test_texts_are_read_where_they_are_asked_for() -> None:
+    words = [
+        (0, meta(3, b"Piano")),
+        (0, meta(1, b"C")),
+        (480, meta(6, b"Am")),
+        (480, meta(5, "Süß".encode())),
+        (0, meta(7, b"\xfcb")),
+    ]
+    running = [(0, bytes([0xC0, 5])), (0, on(60)), (480, bytes([62, 80])), (0, b"\xf0\x02\x01\xf7"), (480, meta(1, b"end"))]
+    data = smf(words, [*running, (0, off(60)), (0, off(62))])
+    assert read_midi(data).texts == ()
+    for reader in ("symusic", "pretty_midi"):
+        score = read_midi(data, reader=reader, texts=True)  # type: ignore[arg-type]
+        assert score.texts == (
+            Text(0, "text", "C"),
+            Text(480, "marker", "Am"),
+            Text(960, "lyrics", "Süß"),
+            Text(960, "cue_marker", "üb"),
+            Text(960, "text", "end"),
+        )
+    assert read_midi(midi.midi_bytes(score), texts=True).texts == score.texts
+
+
+def test_empty_texts_and_a_cut_one_are_left_out() -> None:
+    data = smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE, (0, b"\xff\x01")])
+    assert read_midi(smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE]), texts=True).texts == ()
+    assert list(midi._chunk_texts(data, 22, len(data) - 4)) == []

@@ -124,6 +124,17 @@ def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tm
         np.testing.assert_allclose(nats, reference.nade_nats(double, forced_outputs, windows, nade), rtol=1e-5)
 
 
+def test_an_imported_model_is_told_of_chords(tmp_path):
+    preset = "cat-mel_2bar_med_chords"
+    write_checkpoint(tmp_path / "run" / PREFIX, variables(preset))
+    mv.import_magenta(tmp_path / "run", preset, tmp_path / "model")
+    session = mv.load(tmp_path / "model", device="cpu")
+    (score,) = session.sample(1, chords="C Am7 F G", bars=4)
+    assert [text.text for text in score.texts] == ["C", "Am", "F", "G"]
+    piece = session.codec.decode(np.arange(32, dtype=np.uint8) + 30)
+    assert session.reconstruct(piece, chords="Dm").score.texts[0].text == "Dm"
+
+
 def _tensor(array):
     import torch
 

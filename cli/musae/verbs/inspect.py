@@ -12,6 +12,8 @@ from musae.options import FILE, Console, console_options, examples, model_option
 if TYPE_CHECKING:
     from musicvae_lite.codecs import ScoreCodec
 
+_CHORDS_SHOWN = 16
+_SOURCES = {"texts": "written in the file", "notes": "inferred from the notes"}
 _EPILOG = examples(
     "musae inspect song.mid",
     "musae inspect songs/*.mid --json",
@@ -26,8 +28,9 @@ _EPILOG = examples(
 def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
     """Show what is in files and what the model can use of it.
 
-    Of music: tracks, metre and tempo, the windows that can be used, and why the rest cannot be. Notes are counted in what is
-    left out; "windows" where whole windows are. A reason here is no error: the exit code is 0.
+    Of music: tracks, metre and tempo, key and chords, the windows that can be used, and why the rest cannot be. Notes are
+    counted in what is left out; "windows" where whole windows are. A reason here is no error: the exit code is 0. Chords are
+    those that the file has as markers or texts, or else inferred from its notes, two a bar.
 
     Of pictures (with a model of pictures): how many, their sizes and labels, and whether the model would resize them.
     """
@@ -59,9 +62,11 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     Raises:
         MidiError: if the file cannot be read.
     """
+    from musicvae_lite.codecs.harmony import harmony
     from musicvae_lite.media.midi import read_midi
 
-    score = read_midi(name)
+    score = read_midi(name, texts=True)
+    found = harmony(score)
     tracks = codec.explain(score)
     segments = score.metre_segments()
     tempos = [round(float(qpm), 3) for qpm in score.tempos["qpm"]] or [120.0]
@@ -72,6 +77,11 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
         "qpm": {"first": round(score.qpm, 3), "lowest": min(tempos), "highest": max(tempos), "changes": len(tempos) - 1},
         "windows": len(codec.encode(score).windows),
         "advice": codec.advice(score),
+        "key": found.key,
+        "chords": {
+            "from": found.origin,
+            "changes": [[round(tick / score.ticks_per_quarter, 3), symbol] for tick, symbol in found.symbols()],
+        },
         "tracks": [
             {
                 "track": track.number,
@@ -88,6 +98,12 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     }
 
 
+def _chords(changes: list[tuple[float, str]]) -> str:
+    """Write the first chords of a piece in a line."""
+    symbols = [symbol for _, symbol in changes]
+    return " ".join(symbols[:_CHORDS_SHOWN]) + (f" ... ({len(symbols)} in all)" if len(symbols) > _CHORDS_SHOWN else "")
+
+
 def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
     from musae.reading import counted
 
@@ -98,6 +114,8 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
     yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}"
     if report["advice"]:
         yield f"  {report['advice']}"
+    yield f"  key: {report['key']}"
+    yield f"  chords ({_SOURCES[report['chords']['from']]}): {_chords(report['chords']['changes'])}"
     for track in report["tracks"]:
         name = f" {track['name']!r}" if track["name"] else ""
         kind = f"{track['role']}, program {track['program']}, {counted(track['notes'], 'note')}"

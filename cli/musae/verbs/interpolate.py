@@ -11,6 +11,7 @@ import click
 from musae.options import (
     FILE,
     Console,
+    chords_options,
     console_options,
     examples,
     for_each,
@@ -36,6 +37,7 @@ _EPILOG = examples(
     "musae interpolate a.mid b.mid --plot path.png    with a picture of the steps",
     "musae interpolate a.mid b.mid c.mid d.mid --grid 5 --plot grid.png",
     "musae interpolate a.mid b.mid --whole --keep-tracks    all of a.mid; its melody turns into that of b.mid",
+    'musae interpolate a.mid b.mid -m RUN --chords "C | Am F"   over chords, for a model told of them',
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
     "musae interpolate flute.wav bell.wav -m RUN      one sound that turns into another, flute__bell.wav",
@@ -56,6 +58,8 @@ class Request:
         tracks: track of each.
         roles: tracks of the voices of each.
         path: as the user chose, or None.
+        chords: what the steps are played over, for a model that is told of them; None for those of the inputs.
+        key: as the user named it, or None.
     """
 
     files: tuple[str, ...]
@@ -68,6 +72,8 @@ class Request:
     roles: tuple[dict[str, int], ...]
     path: Literal["slerp", "lerp"] | None
     temperature: float
+    chords: str | None
+    key: str | None
     plot: str | None
     wav: str | None
     model: str
@@ -107,6 +113,7 @@ class Request:
 @temperature_option(0.0)
 @click.option("--whole", is_flag=True, help="Go through the whole songs: begin as A, end as B (with --steps, a song a step).")
 @click.option("--keep-tracks", is_flag=True, help="With --whole: keep the other tracks of A and all else of its file.")
+@chords_options("what the steps are played over, a bar each and repeated. [default: those of the nearest input]")
 @click.option("--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).")
 @click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound.")
 @label_option
@@ -127,6 +134,8 @@ def interpolate(
     temperature: float,
     whole: bool,
     keep_tracks: bool,
+    chords: str | None,
+    key: str | None,
     plot: str | None,
     wav: str | None,
     label: int | None,
@@ -155,7 +164,7 @@ def interpolate(
     files = (a, b, *more)
     _check_count(files, grid)
     bars, tracks = for_each(bar, "--bar", len(files)), for_each(track, "--track", len(files))
-    only_music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks"]
+    only_music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks", "chords", "key"]
     kind = choose_kind(model, files, music=only_music, pictures=["label"])
     if kind == "sound":
         from musae import timbre
@@ -205,6 +214,8 @@ def interpolate(
             roles=roles[: len(files)],
             path=path,
             temperature=temperature,
+            chords=chords,
+            key=key,
             plot=plot,
             wav=wav,
             model=model,
@@ -227,12 +238,13 @@ def _check_count(files: tuple[str, ...], grid: int | None) -> None:
 
 
 def _melodies(request: Request) -> None:
-    from musae.reading import codec_of
+    from musae.reading import conditions_of
     from musicvae_lite.passages import one_window
 
     _check_extra(request)
     outputs = _outputs(request)
-    codec, console = codec_of(request.model), request.console
+    conditions, console = conditions_of(request.model, request.chords, request.key), request.console
+    codec = conditions.codec
     chosen = zip(request.files, request.tracks, request.bars, request.roles, strict=True)
     ends = [one_window(item, codec, request.model, track, bar, roles) for item, track, bar, roles in chosen]
     for end in ends:
@@ -242,10 +254,11 @@ def _melodies(request: Request) -> None:
     from musicvae_lite.session import Session, load_as
 
     session, path = load_as(Session, request.model, request.device, request.seed), request.path or "slerp"
+    chords, key = request.chords, request.key
     if request.grid is None:
-        result = session.interpolate(ends[0], ends[1], request.steps, request.temperature, path)
+        result = session.interpolate(ends[0], ends[1], request.steps, request.temperature, path, chords=chords, key=key)
     else:
-        result = session.grid(ends, request.grid, request.temperature, path)
+        result = session.grid(ends, request.grid, request.temperature, path, chords=chords, key=key)
     _write(request, result, outputs)
     _report(request, result, codec.bars, outputs)
     names = [str(output) for output in outputs]

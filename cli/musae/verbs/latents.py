@@ -10,6 +10,7 @@ import click
 from musae.options import (
     FILE,
     Console,
+    chords_options,
     console_options,
     examples,
     label_option,
@@ -21,6 +22,7 @@ from musae.options import (
 
 if TYPE_CHECKING:
     from musicvae_lite.passages import Passage
+    from musicvae_lite.session import Session
 
 _ENCODE = examples(
     "musae encode song.mid -o z.npz",
@@ -66,6 +68,7 @@ def encode(
     of melodies:
     track, bar [N]       track and first bar, both counted from 1
     qpm, program [N]     tempo and General MIDI program there
+    told [N, T, K]       chord (0 to 48) and key (0 to 11) of each step, for a model that is told of them
     of pictures:
     index [N]            place in the file, counted from 0
     label [N]            class, where it is known (-1 where others' is)
@@ -116,7 +119,7 @@ def _encode_music(
     from musicvae_lite.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
-    tables = [_table(passage, *session.encode_windows(passage.windows)) for passage in passages]
+    tables = [_table(passage, session) for passage in passages]
     count = _save(path, tables, model, overwrite)
     listed = [{"file": passage.source, "track": passage.track, "windows": len(passage.windows)} for passage in passages]
     console.show(
@@ -126,9 +129,12 @@ def _encode_music(
     return code
 
 
-def _table(passage: Passage, mean: Any, scale: Any) -> dict[str, Any]:
+def _table(passage: Passage, session: Session) -> dict[str, Any]:
     import numpy as np
 
+    conditions = session.conditions
+    told = conditions.of_passage(passage)
+    mean, scale = session.encode_windows(passage.windows, condition=conditions.numbers(told))
     count = len(passage.windows)
     return {
         "mean": mean,
@@ -138,6 +144,7 @@ def _table(passage: Passage, mean: Any, scale: Any) -> dict[str, Any]:
         "bar": passage.bars,
         "qpm": passage.qpm,
         "program": np.full(count, passage.program),
+        **({"told": told} if conditions.control else {}),
     }
 
 
@@ -160,6 +167,7 @@ def _save(path: Path, tables: list[dict[str, Any]], model: str, overwrite: bool)
     "[default: SOURCE.decoded.mid or .wav, Z.decoded.png]"
 )
 @temperature_option(0.0)
+@chords_options("what each source is played over, a bar each and repeated. [default: those in Z.npz]")
 @click.option("--label", type=click.IntRange(0), metavar="N",
               help="Class of the pictures, for a conditional model. [default: label in Z.npz]")  # fmt: skip
 @model_options()
@@ -169,6 +177,8 @@ def decode(
     output: str | None,
     overwrite: bool,
     temperature: float,
+    chords: str | None,
+    key: str | None,
     label: int | None,
     model: str,
     device: str,
@@ -186,7 +196,7 @@ def decode(
     """
     from musae.kinds import choose_kind
 
-    kind = choose_kind(model, music=["temperature"], pictures=["label"])
+    kind = choose_kind(model, music=["temperature", "chords", "key"], pictures=["label"])
     if kind == "sound":
         from musae import timbre
         from musae.kinds import require_timbre
@@ -200,7 +210,7 @@ def decode(
 
         picture_verbs.decode(Job(model, device, seed, output, overwrite, console, label), latents)
     else:
-        _decode_melodies(latents, output, overwrite, temperature, model, device, seed, console)
+        _decode_melodies(latents, output, overwrite, temperature, chords, key, model, device, seed, console)
 
 
 def _decode_melodies(
@@ -208,29 +218,43 @@ def _decode_melodies(
     output: str | None,
     overwrite: bool,
     temperature: float,
+    chords: str | None,
+    key: str | None,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> None:
+    import numpy as np
+
     from musae.archive import read_latents
     from musae.outputs import make_folder, one_each
-    from musae.reading import codec_of, counted
+    from musae.reading import conditions_of, counted
     from musicvae_lite.media.midi import write_midi
-    from musicvae_lite.passages import in_sequence
 
     table = read_latents(Path(latents))
     groups = table.groups()
     paths = one_each(output, [stem for stem, _ in groups], "decoded", overwrite, [latents])
-    codec = codec_of(model)
+    conditions = conditions_of(model, chords, key)
+    codec = conditions.codec
+    told = table.told_to(conditions, latents)
+    if conditions.control.chords and table.told is None and chords is None:
+        console.note(f'{latents} says no chords and {model} hears none; name some, such as --chords "C Am F G"')
     if table.model not in ("", model):
         console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
     from musicvae_lite.session import Session, load_as
 
-    windows = load_as(Session, model, device, seed).decode_windows(table.mean, temperature)
-    for path, (stem, rows) in zip(paths, groups, strict=True):
+    progression, number = conditions.progression(chords), conditions.key(key)
+    starts = {}
+    for stem, rows in groups:
         bars = table.bars(rows)
-        score = in_sequence(windows[rows], table.qpm[rows].tolist(), codec, bars, int(table.program[rows[0]]), f"decode {stem}")
+        starts[stem] = np.arange(len(rows)) * codec.bars + 1 if bars is None else bars
+        told[rows] = conditions.changed(told[rows], starts[stem], progression, number)
+    windows = load_as(Session, model, device, seed).decode_windows(table.mean, temperature, conditions.numbers(told))
+    for path, (stem, rows) in zip(paths, groups, strict=True):
+        program = int(table.program[rows[0]])
+        qpm, bars, name = table.qpm[rows].tolist(), table.bars(rows), f"decode {stem}"
+        score = conditions.played(windows[rows], told[rows], qpm, bars, program, name)
         make_folder(path.parent)
         write_midi(score, path, overwrite)
         console.show(f"{path}: {counted(len(rows), 'window')}")

@@ -33,7 +33,13 @@ def _shard(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
 
 @click.command(epilog=_EPILOG)
 @click.argument("sources", nargs=-1, required=True, type=FILE, metavar="FOLDER|ZIP|FILE...")
-@click.option("--preset", default="mel-2bar", show_default=True, metavar="NAME|FILE.yaml", help="Whose codec cuts the files.")
+@click.option(
+    "--preset",
+    default="mel-2bar",
+    show_default=True,
+    metavar="NAME|FILE.yaml",
+    help="Whose codec cuts the files (and says whether chords are kept).",
+)
 @click.option("--output", "-o", required=True, metavar="CORPUS", help="Folder to make, or to go on with.")
 @click.option("--overwrite", is_flag=True, help="Drop an earlier corpus in it.")
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes. [default: one a core]")
@@ -65,11 +71,22 @@ def prepare(
     """
     from musicvae_lite.config import load_config
 
-    codec = load_config(preset).codec.model_dump()
+    config = load_config(preset)
     from musicvae_lite.corpora.prepare import prepare_corpus
 
     with _progress(console) as on_event:
-        report = prepare_corpus(sources, codec, output, workers, shard, valid_fraction, overwrite, rights, on_event)
+        report = prepare_corpus(
+            sources,
+            config.codec.model_dump(),
+            output,
+            workers,
+            shard,
+            valid_fraction,
+            overwrite,
+            rights,
+            on_event,
+            config.control.model_dump(),
+        )
     if not console.quiet:
         _table(console, report)
     part = "" if report.complete else " so far (other shards are missing)"

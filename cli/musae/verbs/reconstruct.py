@@ -11,6 +11,7 @@ from musae.options import (
     FILE,
     Console,
     Number,
+    chords_options,
     console_options,
     examples,
     label_option,
@@ -34,6 +35,7 @@ _EPILOG = examples(
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
 @role_option
 @click.option("--keep-tracks", is_flag=True, help="Write the whole file: only notes of the track are replaced, in their bars.")
+@chords_options("play the piece over these, a bar each and repeated, in place of its own.")
 @click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
               help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
 @label_option
@@ -46,6 +48,8 @@ def reconstruct(
     track: int | None,
     roles: tuple[dict[str, int], ...],
     keep_tracks: bool,
+    chords: str | None,
+    key: str | None,
     noise_sd: float | None,
     label: int | None,
     model: str,
@@ -72,7 +76,8 @@ def reconstruct(
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
 
-    kind = choose_kind(model, files, music=["track", "roles", "keep_tracks"], pictures=["noise_sd", "label"])
+    only_music = ["track", "roles", "keep_tracks", "chords", "key"]
+    kind = choose_kind(model, files, music=only_music, pictures=["noise_sd", "label"])
     if kind == "sound":
         from musae import denoising
 
@@ -83,7 +88,7 @@ def reconstruct(
 
         job = Job(model, device, seed, output, overwrite, console, label)
         return picture_restore.reconstruct(job, files, noise_sd)
-    return _melodies(files, output, overwrite, track, roles, keep_tracks, model, device, seed, console)
+    return _melodies(files, output, overwrite, track, roles, keep_tracks, chords, key, model, device, seed, console)
 
 
 def _melodies(
@@ -93,19 +98,21 @@ def _melodies(
     track: int | None,
     roles: tuple[dict[str, int], ...],
     keep_tracks: bool,
+    chords: str | None,
+    key: str | None,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> int:
     from musae.outputs import each, one_each, write_together
-    from musae.reading import codec_of, counted, edited, left_as_it_is, percent
+    from musae.reading import conditions_of, counted, edited, left_as_it_is, percent
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.passages import Passage, whole_melody
 
     paths = one_each(output, [Path(name).stem for name in files], "reconstructed", overwrite, files)
     places = dict(zip(files, paths, strict=True))
-    codec = codec_of(model)
+    codec = conditions_of(model, chords, key).codec
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
@@ -118,7 +125,7 @@ def _melodies(
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:
-        result = session.reconstruct(usable[name], keep_tracks=keep_tracks)
+        result = session.reconstruct(usable[name], keep_tracks=keep_tracks, chords=chords, key=key)
         data = edited(name, usable[name], result.score) if keep_tracks else midi_bytes(result.score)
         write_together({places[name]: data}, overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})

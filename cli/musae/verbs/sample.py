@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -11,6 +12,7 @@ from musae.options import (
     FILE,
     Console,
     Number,
+    chords_options,
     console_options,
     examples,
     model_options,
@@ -24,6 +26,8 @@ _EPILOG = examples(
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
     "musae sample --like a.mid --similarity 0.6   four melodies near one",
+    'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
+    'musae sample -m RUN --chords "C Am F G" --style a.mid  in the style of a.mid',
     "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
     "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
@@ -40,6 +44,11 @@ _EPILOG = examples(
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
 @click.option("--qpm", type=Number(4, 1000), metavar="FLOAT", help="Tempo of melodies. [default: 120; with --like its own]")
 @temperature_option(0.5)
+@chords_options("spread over --length; without it, between bar lines (C | Am F) or with bars (C:2 Am) a bar each, repeated. "
+                "Several are taken in turn.", multiple=True)  # fmt: skip
+@click.option("--style", type=FILE, metavar="FILE.mid", help="Take the style from a piece, window by window, not from the prior.")
+@click.option("--drift/--no-drift", default=None,
+              help="Go from one random style to another over a piece, or keep one. [default: keep one over chords]")  # fmt: skip
 @click.option("--label", type=click.IntRange(0), metavar="N",
               help="Class to draw, for a conditional model of pictures. [default: each in turn]")  # fmt: skip
 @click.option("--like", type=FILE, metavar="FILE", help="Draw what is similar to a melody or picture.")
@@ -57,6 +66,10 @@ def sample(
     length: int | None,
     qpm: float | None,
     temperature: float,
+    chords: tuple[str, ...],
+    key: str | None,
+    style: str | None,
+    drift: bool | None,
     label: int | None,
     like: str | None,
     similarity: float,
@@ -72,13 +85,20 @@ def sample(
 
     With --like the points lie on the way from there to a window of a melody, or to a picture: --similarity says how far along
     the great circle.
+
+    A model that is told of chords plays over the progression that --chords names, and writes it into the file as markers.
+    Chords are understood by their triad: Am7 is Am, Bb/D is Bb, Bm7b5 is Bdim; Csus4 and C5 are C.
     """
     from musae.kinds import choose_kind
 
     if like is None:
         _need_like("similarity", "bar", "track", "roles")
-    music = ["length", "qpm", "temperature", "bar", "track", "roles"]
-    kind = choose_kind(model, [] if like is None else [like], music=music, pictures=["label"])
+    elif style is not None or drift is not None:
+        option = "--style" if style is not None else "--drift" if drift else "--no-drift"
+        raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
+    music = ["length", "qpm", "temperature", "bar", "track", "roles", "chords", "key", "style", "drift"]
+    inputs = [name for name in (like, style) if name is not None]
+    kind = choose_kind(model, inputs, music=music, pictures=["label"])
     if kind == "sound":
         from musae import timbre
         from musae.kinds import require_timbre
@@ -95,11 +115,12 @@ def sample(
         job = Job(model, device, seed, output, overwrite, console, label)
         picture_verbs.sample(job, count or 25, like, similarity)
     elif like is None:
-        _melodies(output, overwrite, count or 4, length, qpm or 120.0, temperature, model, device, seed, console)
+        told = _Told(chords, key, style, drift)
+        _melodies(output, overwrite, count or 4, length, qpm or 120.0, temperature, told, model, device, seed, console)
     else:
         from musae.similar import Wish, similar_melodies
 
-        wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles[0])
+        wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles[0], chords or None, key)
         paths = _outputs(output, wish.count, overwrite, [like])
         similar_melodies(wish, paths, overwrite, model, device, seed, console)
 
@@ -113,6 +134,15 @@ def _need_like(*names: str) -> None:
             raise click.UsageError(f"{option} goes with --like FILE", context)
 
 
+class _Told(NamedTuple):
+    """What the melodies are to be like."""
+
+    chords: tuple[str, ...]
+    key: str | None
+    style: str | None
+    drift: bool | None
+
+
 def _melodies(
     output: str | None,
     overwrite: bool,
@@ -120,27 +150,40 @@ def _melodies(
     length: int | None,
     qpm: float,
     temperature: float,
+    told: _Told,
     model: str,
     device: str,
     seed: int,
     console: Console,
 ) -> None:
     from musae.outputs import write_pieces
-    from musae.reading import codec_of
+    from musae.reading import conditions_of
     from musicvae_lite.errors import UsageError
+    from musicvae_lite.passages import whole_melody
 
-    paths = _outputs(output, count, overwrite)
-    codec = codec_of(model)
+    paths = _outputs(output, count, overwrite, [told.style] if told.style else [])
+    if told.style and told.drift is not None:
+        raise UsageError("--style gives every window its style; leave out --drift and --no-drift")
+    conditions = conditions_of(model, told.chords or None, told.key)
+    codec = conditions.codec
     size = codec.bars
     if length is not None and length % size:
         raise UsageError(f"--length {length}: {model} makes pieces of {size} bars and multiples of it")
+    style = whole_melody(told.style, codec, model) if told.style else None
+    if conditions.control.chords and not told.chords:
+        console.note(f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"')
     from musicvae_lite.session import Session, load_as
 
-    scores = load_as(Session, model, device, seed).sample(count, temperature, length, qpm)
+    session = load_as(Session, model, device, seed)
+    scores = session.sample(
+        count, temperature, length, qpm, chords=told.chords or None, key=told.key, style=style, drift=told.drift
+    )
     write_pieces(scores, paths, overwrite, console)
     names = [str(path) for path in paths]
-    settings = {"temperature": temperature, "bars": length or size, "qpm": qpm, "seed": seed}
-    console.document({"model": model, "count": count, **settings, "outputs": names})
+    bars = length or conditions.bars(told.chords)
+    settings = {"temperature": temperature, "bars": bars, "qpm": qpm, "seed": seed}
+    given = {key: value for key, value in told._asdict().items() if value not in ((), None)}
+    console.document({"model": model, "count": count, **settings, **given, "outputs": names})
 
 
 def _outputs(output: str | None, count: int, overwrite: bool, inputs: Sequence[str] = ()) -> list[Path]:
