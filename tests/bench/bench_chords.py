@@ -1,4 +1,4 @@
-"""Chords inferred from notes against POP909's annotations (by another program), beside music21; makes the table of docs/chords.md.
+"""Chords inferred from notes against POP909's annotations (by another program), beside music21; the table of docs/chords.md.
 
     python tests/bench/bench_chords.py ALIGNED ORIGINAL [--songs 40] [--skip 40] [--music21 PYTHON]
 
