@@ -115,6 +115,7 @@ class ScoreCodec(Codec):
     Attributes:
         roles: names of the voices R that a window holds.
         item: what messages call the content of a window.
+        track_name: name of the track that is written.
         seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         whole: whether a window holds all tracks of a piece; then no track is chosen.
         bars: bars of a window.
@@ -125,6 +126,7 @@ class ScoreCodec(Codec):
 
     roles: ClassVar[tuple[str, ...]]
     item: ClassVar[str]
+    track_name: ClassVar[str]
     seamless: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     bars: int
@@ -241,11 +243,19 @@ class ScoreCodec(Codec):
         """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
         return ""
 
-    @abstractmethod
     def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = ""
+        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str | None = None
     ) -> Score:
-        """Return one window (or a longer run of steps) [T] as a score."""
+        """Return one window (or a longer run of steps) [T] (or [T, K]) as a score; see :meth:`join`.
+
+        Args:
+            tokens: what :meth:`encode` makes.
+            qpm: tempo, quarter notes per minute.
+            velocity: of every note, 1-127, where a window holds none.
+            program: General MIDI program, where it plays a part; default the first one that the codec reads.
+            name: of the track; default ``track_name``.
+        """
+        return self.join([tokens], qpm, velocity, program, self.track_name if name is None else name)
 
     @abstractmethod
     def join(

@@ -98,6 +98,7 @@ class DrumsCodec(ScoreCodec):
     kind = "drums"
     roles = (NAME,)
     item = "drum pattern"
+    track_name = NAME
     seamless = True
 
     def __init__(
@@ -281,12 +282,6 @@ class DrumsCodec(ScoreCodec):
         """Return windows as tokens or rolls from the bits of each step [N, T]."""
         return bits.astype(np.uint16) if self.form == "tokens" else _unpack(bits, self.classes)
 
-    def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = NAME
-    ) -> Score:
-        """Return steps [T] (or [T, classes]) as a score; every hit lasts one step. ``program`` plays no part."""
-        return self.join([tokens], qpm, velocity, program, name)
-
     def join(
         self,
         windows: Sequence[NDArray[Any]],
@@ -295,7 +290,10 @@ class DrumsCodec(ScoreCodec):
         program: int | None = None,
         name: str = NAME,
     ) -> Score:
-        """Put windows (each [T] or [T, classes]) one after another in one score."""
+        """Put windows (each [T] or [T, classes]) one after another in one score; every hit lasts one step.
+
+        ``program`` plays no part.
+        """
         ticks = max(1, 480 // self.steps_per_quarter)
         pitches = np.array([group[0] for group in drum_pitches(self.classes)], np.uint8)
         rows, begin = [], 0

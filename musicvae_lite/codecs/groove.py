@@ -84,6 +84,7 @@ class GrooveCodec(ScoreCodec):
     kind = "groove"
     roles = (NAME,)
     item = "groove"
+    track_name = NAME
 
     def __init__(
         self,
@@ -222,12 +223,6 @@ class GrooveCodec(ScoreCodec):
         origin["tick"] = grid.start[segment] + ticks
         return windows, origin
 
-    def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = NAME
-    ) -> Score:
-        """Return steps [T, 27] as a score; every hit lasts a step at most. ``velocity`` and ``program`` play no part."""
-        return self.join([tokens], qpm, velocity, program, name)
-
     def join(
         self,
         windows: Sequence[NDArray[Any]],
@@ -236,7 +231,10 @@ class GrooveCodec(ScoreCodec):
         program: int | None = None,
         name: str = NAME,
     ) -> Score:
-        """Put windows (each [T, 27]) one after another in one score; see :meth:`decode`."""
+        """Put windows (each [T, 27]) one after another in one score; every hit lasts a step at most.
+
+        ``velocity`` and ``program`` play no part.
+        """
         pitches = np.array([group[0] for group in KITS[self.kit].values()], np.uint8)
         rows, begin = [], 0
         for window in windows:

@@ -81,6 +81,7 @@ class MelodyCodec(ScoreCodec):
     kind = "melody"
     roles = ("melody",)
     item = "melody"
+    track_name = "melody"
     seamless = True
 
     def __init__(
@@ -308,20 +309,6 @@ class MelodyCodec(ScoreCodec):
         inside = onset < room
         line[(base + onset)[inside]] = (lines.pitch - self.min_pitch + FIRST_NOTE)[inside]
         return line
-
-    def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = "melody"
-    ) -> Score:
-        """Return steps [T] as a score; a note still sounding at the end stops there.
-
-        Args:
-            tokens: integers 0 to vocabulary - 1 [T].
-            qpm: tempo, quarter notes per minute.
-            velocity: of every note, 1-127.
-            program: General MIDI program; default the first one that the codec reads.
-            name: of the track.
-        """
-        return self.join([tokens], qpm, velocity, program, name)
 
     def join(
         self,

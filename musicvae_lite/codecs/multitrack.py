@@ -61,6 +61,7 @@ class MultitrackCodec(ScoreCodec):
     kind = "multitrack"
     roles = ("band",)
     item = "bar"
+    track_name = "multitrack"
     whole = True
 
     def __init__(
@@ -206,12 +207,6 @@ class MultitrackCodec(ScoreCodec):
         return windows.reshape(-1, self.steps)
 
     # Windows to scores
-
-    def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = "multitrack"
-    ) -> Score:
-        """Return one bar [T] as a score, a track for each of its tracks that has notes; see :meth:`join`."""
-        return self.join([tokens], qpm, velocity, program, name)
 
     def join(
         self,

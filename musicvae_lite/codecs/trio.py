@@ -70,6 +70,7 @@ class TrioCodec(ScoreCodec):
     kind = "trio"
     roles = ROLES
     item = "trio"
+    track_name = "trio"
     seamless = True
 
     def __init__(
@@ -323,12 +324,6 @@ class TrioCodec(ScoreCodec):
         none = np.zeros(0, ORIGIN)
         return [np.zeros((0, *self.shape), self.dtype), none, np.zeros((0, len(ROLES)), np.uint16), none]
 
-    def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str = "trio"
-    ) -> Score:
-        """Return steps [T, 3] as a score of three tracks; ``program`` is the melody's."""
-        return self.join([tokens], qpm, velocity, program, name)
-
     def join(
         self,
         windows: Sequence[NDArray[Any]],
@@ -337,7 +332,7 @@ class TrioCodec(ScoreCodec):
         program: int | None = None,
         name: str = "trio",
     ) -> Score:
-        """Put windows (each [T, 3]) one after another in one score."""
+        """Put windows (each [T, 3]) one after another in one score of three tracks; ``program`` is the melody's."""
         for window in windows:
             if window.ndim != 2 or window.shape[1] != len(ROLES):
                 raise MusaeError(f"a trio window is integers [T, 3]; this is {window.dtype} {list(window.shape)}")
