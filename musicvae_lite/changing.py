@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.media.midi import Score
-from musicvae_lite.passages import Passage, in_sequence, rebuild
+from musicvae_lite.passages import Passage, in_sequence, is_silent, rebuild
 from musicvae_lite.session import Session
 from musicvae_lite.vectors import AttributeVectors, load_vectors
 
@@ -74,12 +74,14 @@ def change(session: Session, passage: Passage, strengths: Mapping[str, float], a
     direction, codec = vectors_of(session).direction(strengths), session.codec
     mean, _ = session.encode_windows(passage.windows)
     heard, windows = np.split(session.decode_windows(np.concatenate([mean, mean + direction])), 2)
+    sounding = ~is_silent(passage.windows, codec)
+    windows[~sounding] = passage.windows[~sounding]
     name = f"{passage.stem} with {', '.join(f'{attribute}{strength:+g}' for attribute, strength in strengths.items())}"
     if alone:
         score = in_sequence(windows, passage.qpm.tolist(), codec, program=passage.program, name=name)
     else:
         score = rebuild(passage, windows, codec, name)
-    return Changed(passage, windows, score, *(means(codec, rows) for rows in (passage.windows, heard, windows)))
+    return Changed(passage, windows, score, *(means(codec, rows[sounding]) for rows in (passage.windows, heard, windows)))
 
 
 def means(codec: ScoreCodec, windows: NDArray[Any]) -> dict[str, float]:

@@ -46,7 +46,7 @@ def test_a_whole_file_is_changed(musae, folder, model):
     run = musae("attribute", "a.mid", "density+1", "register-0.5", "-m", model)
     assert run.code == 0, run.err
     lines = run.out.splitlines()
-    assert lines[0] == "a.mid: track 1 (A), 3 windows" and lines[1].split()[:3] == ["file", "before", "after"]
+    assert lines[0] == "a.mid: track 1 (A), 4 windows" and lines[1].split()[:3] == ["file", "before", "after"]
     assert any(line.startswith("density ") and "(density+1)" in line for line in lines)
     assert lines[-1] == "wrote a.changed.mid"
     piece = read_midi("a.changed.mid")

@@ -165,7 +165,7 @@ def _change(
     paths = one_each(output, [Path(file).stem], "changed", overwrite, [file])
     codec = codec_of(model)
     if bar is None:
-        passage = whole_melody(file, codec, model, track, roles=roles)
+        passage = whole_melody(file, codec, model, track, roles=roles, overlapping=True)
     else:
         passage = one_window(file, codec, model, track, bar, roles)
     from musicvae_lite.changing import change
