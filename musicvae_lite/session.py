@@ -572,7 +572,10 @@ class Session:
         size = self.model.control_size if isinstance(self.model, SequenceAutoencoder) else 0
         if condition is None:
             if size:
-                raise UsageError(f"{self.name} is told of {size} control numbers a step; give condition [N, T, {size}]")
+                way = f"in Python give condition [N, T, {size}]"
+                if self.codec.kind == "groove":
+                    way = f"it plays hits that are given ('musae groove transfer', 'musae reconstruct'); {way}"
+                raise UsageError(f"{self.name} is told of {size} control numbers a step; {way}")
             return None
         array = np.asarray(condition, np.float32)
         wanted = (len(rows), self.codec.steps, size)
