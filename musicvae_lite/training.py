@@ -242,9 +242,10 @@ class _Run:
             self.told_of_skips = True
             self._send(Notice(step, _SKIPPED.format(norm=norm, limit=settings.skip_norm)))
         self.optimiser.step()
-        # While the run is young the average follows closely, so that it does not remember the random start.
-        decay = min(settings.average, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.average, self.averaged, 1 - decay)
+        if settings.average:
+            # While the run is young the average follows closely, so that it does not remember the random start.
+            decay = min(settings.average, (1 + step) / (10 + step))
+            torch._foreach_lerp_(self.average, self.averaged, 1 - decay)
         return {key: value.detach() for key, value in terms.items()}, norm
 
     def _not_a_number(self, step: int) -> str:
@@ -293,9 +294,16 @@ class _Run:
         if measured.kl_bits is not None and bits < _COLLAPSED_BITS and step >= final // 10:
             self._send(Notice(step, _COLLAPSE.format(bits=bits)))
 
+    def _catch_up(self) -> None:
+        """Let the average be the weights as they are where none is taken; done when it is asked for, not at every step."""
+        if not self.config.optimiser.average:
+            with torch.no_grad():
+                torch._foreach_copy_(self.average, self.averaged)
+
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         """Put the averaged weights into the model for the block."""
+        self._catch_up()
         raw = [tensor.clone() for tensor in self.averaged]
         with torch.no_grad():
             torch._foreach_copy_(self.averaged, self.average)
@@ -308,6 +316,7 @@ class _Run:
     def _save(self) -> None:
         """Save the state for resuming and the latest model; before the first validation it is the best one too."""
         if self.rank == 0:
+            self._catch_up()
             save_state(self.output / STATE, self.model, self.average, self.optimiser.optimizer, self.progress)
             with self._averaged():
                 self._save_model(self.output / "last", {})
