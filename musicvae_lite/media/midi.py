@@ -35,6 +35,7 @@ MAX_DELTA = 2**28 - 1  # the largest time between two events that a MIDI file ca
 DRUM_CHANNEL = 9
 SUSTAIN, _PRESSED = 64, 64  # number of the controller; values from here on mean that the pedal is down
 _TEXT_KINDS: dict[int, Literal["text", "lyrics", "marker", "cue_marker"]] = {1: "text", 5: "lyrics", 6: "marker", 7: "cue_marker"}
+_TEMPO, _METRE = 0x51, 0x58
 _TEXT_EVENT = re.compile(rb"\xff[\x01\x05-\x07]")
 
 Reader = Literal["symusic", "pretty_midi"]
@@ -288,12 +289,17 @@ def _texts(data: bytes, chunks: list[tuple[int, int]]) -> tuple[Text, ...]:
     found: list[Text] = []
     for start, end in chunks:
         if _TEXT_EVENT.search(data, start + 8, end):
-            found += _chunk_texts(data, start + 8, end)
+            metas = _metas(data, start + 8, end)
+            found += [
+                Text(tick, _TEXT_KINDS[kind], _as_text(body))
+                for tick, kind, body in metas
+                if kind in _TEXT_KINDS and body.strip()
+            ]
     return tuple(found)
 
 
-def _chunk_texts(data: bytes, position: int, end: int) -> Iterator[Text]:
-    """Walk over the events of a chunk; what is damaged ends it."""
+def _metas(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    """Walk over the events of a chunk and yield tick, type and content of each meta event; what is damaged ends it."""
     tick, status = 0, 0
     try:
         while position < end:
@@ -307,10 +313,9 @@ def _chunk_texts(data: bytes, position: int, end: int) -> Iterator[Text]:
                 continue
             kind = data[position] if status == 0xFF else 0
             size, position = _number(data, position + (status == 0xFF))
-            words = data[position : position + size]
+            if status == 0xFF and position + size <= end:
+                yield tick, kind, data[position : position + size]
             position += size
-            if status == 0xFF and kind in _TEXT_KINDS and words.strip():
-                yield Text(tick, _TEXT_KINDS[kind], _as_text(words))
     except IndexError:
         return
 
@@ -353,7 +358,7 @@ def _read_symusic(data: bytes, ticks_per_quarter: int, chunks: list[tuple[int, i
         try:
             part = _symusic_part(SymusicScore.from_midi(header + data[start:end]))
             if _order_lost(part.tempos) or _order_lost(part.metres):
-                tempos, metres = _meta_events(header + data[start:end])
+                tempos, metres = _tempos_and_metres(data, start, end)
                 part = part._replace(tempos=tempos, metres=metres)
         except Exception as error:  # symusic raises RuntimeError and ValueError, nanobind and mido others
             return [_Part([], [], [], str(error) or type(error).__name__)]
@@ -366,21 +371,15 @@ def _order_lost(rows: list[Any]) -> bool:
     return len(rows) > 16 and len({row[0] for row in rows}) < len(set(rows))
 
 
-def _meta_events(data: bytes) -> tuple[list[tuple[int, float]], list[tuple[int, int, int]]]:
-    """Read tempos and metres in the order of the file, with mido (slow, rarely needed)."""
-    import io
-
-    import mido
-
+def _tempos_and_metres(data: bytes, start: int, end: int) -> tuple[list[tuple[int, float]], list[tuple[int, int, int]]]:
+    """Read tempos and metres of a chunk in the order of the file (slow, rarely needed)."""
     tempos: list[tuple[int, float]] = []
     metres: list[tuple[int, int, int]] = []
-    tick = 0
-    for message in mido.MidiFile(file=io.BytesIO(data), clip=True).tracks[0]:
-        tick += message.time
-        if message.type == "set_tempo" and message.tempo > 0:
-            tempos.append((tick, _qpm(message.tempo)))
-        elif message.type == "time_signature" and message.numerator > 0:
-            metres.append((tick, message.numerator, message.denominator))
+    for tick, kind, body in _metas(data, start + 8, end):
+        if kind == _TEMPO and len(body) == 3 and any(body):
+            tempos.append((tick, _qpm(int.from_bytes(body, "big"))))
+        elif kind == _METRE and len(body) >= 2 and body[0] > 0:
+            metres.append((tick, body[0], 2 ** body[1]))
     return tempos, metres
 
 

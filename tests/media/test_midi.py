@@ -136,6 +136,12 @@ def test_events_at_one_tick_keep_their_order_however_many_there_are() -> None:
     assert np.rint(6e7 / qpm).astype(int).tolist() == [400_000 + n for n in range(10_000)]
 
 
+def test_an_unknown_event_keeps_its_time_among_many_tempos_at_one_tick() -> None:
+    changes = [(0 if n % 2 else 10, tempo(400_000 + n)) for n in range(20)]
+    ticks = read_midi(smf([(100, meta(0x60, b"?")), *changes, *TUNE])).tempos["tick"]
+    assert ticks.tolist() == [110 + 10 * (n // 2) for n in range(20)]
+
+
 def test_a_tempo_is_read_as_it_was_meant() -> None:
     for qpm in (110.0, 87.5, 33.33, 240.0):
         assert read_midi(smf([(0, tempo(round(6e7 / qpm))), *TUNE])).qpm == qpm
@@ -237,4 +243,4 @@ def test_texts_are_read_where_they_are_asked_for() -> None:
 def test_empty_texts_and_a_cut_one_are_left_out() -> None:
     data = smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE, (0, b"\xff\x01")])
     assert read_midi(smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE]), texts=True).texts == ()
-    assert list(midi._chunk_texts(data, 22, len(data) - 4)) == []
+    assert [kind for _, kind, _ in midi._metas(data, 22, len(data) - 4)] == [1, 6]
