@@ -1,7 +1,8 @@
-"""Reading latent vectors from .npz files, which may come from anywhere."""
+"""Latent vectors in .npz files: written, and read from files that may come from anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from musae.outputs import shortened
 from musicvae_lite.errors import MusaeError
+from musicvae_lite.files import atomic_output
 from musicvae_lite.media.arrays import read_arrays
 
 if TYPE_CHECKING:
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
 
 _MAX_BAR = _MAX_INDEX = 2**32 - 1
 _MAX_NAME = 200  # bytes; file systems take 255, and a number and a suffix follow
+
+
+def save_latents(
+    path: Path, tables: Sequence[Mapping[str, NDArray[Any]]], model: str, overwrite: bool
+) -> dict[str, NDArray[Any]]:
+    """Write the tables one after another and return the joined arrays; the same rows give the same bytes."""
+    arrays = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+    with atomic_output(path, overwrite) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, model=np.array(model), **arrays)
+    return arrays
 
 
 @dataclass(frozen=True, eq=False)

@@ -237,9 +237,9 @@ def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, devi
     """
     import numpy as np
 
+    from musae.archive import save_latents
     from musae.outputs import check_files, each
     from musae.reading import counted
-    from musicvae_lite.files import atomic_output
 
     check_files([output], overwrite, files)
     session = _session(model, device)
@@ -252,10 +252,8 @@ def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, devi
         tables.append({**arrays, "source": np.full(count, name), "clip": np.arange(count)})
 
     code = each(files, read, console.error)
-    joined = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
-    with atomic_output(output, overwrite) as part, part.open("wb") as file:
-        np.savez(file, allow_pickle=False, model=np.array(model), **joined)
-    clips, shape = len(joined["mean"]), joined["mean"].shape[1:]
+    mean = save_latents(output, tables, model, overwrite)["mean"]
+    clips, shape = len(mean), mean.shape[1:]
     console.show(
         f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, {' x '.join(map(str, shape))} numbers each"
     )

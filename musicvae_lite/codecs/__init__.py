@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import UsageError, suggest
+from musicvae_lite.errors import MusaeError, UsageError, suggest
 from musicvae_lite.media.midi import Score
 
 #: Where a window came from: index into ``score.tracks``, bar of the piece (0-based, over metre changes) and tick.
@@ -279,13 +279,22 @@ class ScoreCodec(Codec):
         """
         return window
 
-    @abstractmethod
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """Return how many semitones each window can move down (<= 0) and up (>= 0) and stay in range, int8 [N] each."""
+        """Return how many semitones each window can move down (<= 0) and up (>= 0) and stay in range, int8 [N] each.
 
-    @abstractmethod
+        Zeros for what has no pitch to move, such as drums.
+        """
+        return np.zeros(len(windows), np.int8), np.zeros(len(windows), np.int8)
+
     def transpose(self, windows: NDArray[Any], semitones: NDArray[Any]) -> NDArray[Any]:
-        """Move each window by its number of semitones [N]; within :meth:`transposition_limits`."""
+        """Move each window by its number of semitones [N]; within :meth:`transposition_limits`.
+
+        Raises:
+            MusaeError: it cannot be moved.
+        """
+        if np.any(semitones):
+            raise MusaeError(f"{self.track_name} cannot be transposed")
+        return windows
 
     @abstractmethod
     def explain(self, score: Score) -> list[TrackReport]:

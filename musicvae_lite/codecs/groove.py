@@ -308,16 +308,6 @@ class GrooveCodec(ScoreCodec):
         same: NDArray[np.bool_] = np.logical_and.reduce(agree, axis=-1, keepdims=True)
         return same
 
-    def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """Return zeros [N]: drums are not moved."""
-        return np.zeros(len(windows), np.int8), np.zeros(len(windows), np.int8)
-
-    def transpose(self, windows: NDArray[Any], semitones: NDArray[Any]) -> NDArray[Any]:
-        """Return the windows as they are."""
-        if np.any(semitones):
-            raise MusaeError("drums cannot be transposed")
-        return windows
-
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say that there is no drum track, and how another is named; "" where there is one."""
         return drum_advice(score, roles, "--track 1")

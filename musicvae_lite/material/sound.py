@@ -47,6 +47,22 @@ class Part:
         return Noisy(self.clean, self.noise, self.speech, recipe, seed)
 
 
+def shares(clips: int, size: int, rank: int, world: int) -> Iterator[range]:
+    """Yield the clips of an epoch that process ``rank`` of ``world`` has in each batch of ``size``; what is left over is dropped.
+
+    Raises:
+        UsageError: a batch cannot be divided.
+        MusaeError: the epoch is shorter than a batch.
+    """
+    if size % world:
+        raise UsageError(f"a batch of {size} cannot be divided over {world} processes")
+    if clips < size:
+        raise MusaeError(f"an epoch of {clips} clips is shorter than a batch of {size}; set data.mixture.epoch")
+    share = size // world
+    for first in range(rank * share, clips - clips % size, size):
+        yield range(first, first + share)
+
+
 class SoundMaterial(Material):
     """Mixtures of one rate and length; other clean files and, where there are enough, other noises are held out.
 
@@ -115,14 +131,10 @@ class SoundMaterial(Material):
 
     def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the clips of one epoch; see :meth:`Material.batches`."""
-        if size % world:
-            raise UsageError(f"a batch of {size} cannot be divided over {world} processes")
-        if len(self) < size:
-            raise MusaeError(f"an epoch of {len(self)} clips is shorter than a batch of {size}; set data.mixture.epoch")
-        share, mixtures = size // world, self.train.mixtures(self.recipe, seed)
-        for first in range(rank * share, len(self) - len(self) % size, size):
-            drawn = [mixtures.mixture(epoch, index) for index in range(first, first + share)]
-            yield self._batch(drawn, (seed, epoch, first)).on(device)
+        mixtures = self.train.mixtures(self.recipe, seed)
+        for places in shares(len(self), size, rank, world):
+            drawn = [mixtures.mixture(epoch, index) for index in places]
+            yield self._batch(drawn, (seed, epoch, places.start)).on(device)
 
     def _batch(self, drawn: Sequence[Mixture], seed: tuple[int, ...]) -> _Clips:
         """Put clips together, with the noise's profile for some of them."""

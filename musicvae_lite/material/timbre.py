@@ -15,10 +15,10 @@ from musicvae_lite.config import MixtureSettings, RunConfig, SoundCodecSettings,
 from musicvae_lite.corpora.download import cache_folder
 from musicvae_lite.corpora.noises import unit
 from musicvae_lite.corpora.noisy import Segments
-from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.errors import UsageError
 from musicvae_lite.evaluation.timbre import TimbreMeasures, evaluate_timbre
 from musicvae_lite.material import Material, Measured
-from musicvae_lite.material.sound import MEASURED_EPOCH, Shelf, fingerprint
+from musicvae_lite.material.sound import MEASURED_EPOCH, Shelf, fingerprint, shares
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.models.timbre import TimbreAutoencoder
 from musicvae_lite.view import tile
@@ -82,13 +82,8 @@ class TimbreMaterial(Material):
 
     def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the clips of one epoch; see :meth:`Material.batches`."""
-        if size % world:
-            raise UsageError(f"a batch of {size} cannot be divided over {world} processes")
-        if len(self) < size:
-            raise MusaeError(f"an epoch of {len(self)} clips is shorter than a batch of {size}; set data.mixture.epoch")
-        share = size // world
-        for first in range(rank * share, len(self) - len(self) % size, size):
-            yield self._batch(self.train, range(first, first + share), (seed, epoch), device)
+        for places in shares(len(self), size, rank, world):
+            yield self._batch(self.train, places, (seed, epoch), device)
 
     def _batch(self, segments: Segments, places: range, seed: tuple[int, int], device: torch.device) -> Batch:
         clips = torch.from_numpy(np.stack([self._clip(segments, (*seed, place)) for place in places])).to(device)

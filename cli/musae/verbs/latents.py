@@ -108,6 +108,7 @@ def _encode_music(
     seed: int,
     console: Console,
 ) -> int:
+    from musae.archive import save_latents
     from musae.outputs import check_files, each
     from musae.reading import codec_of, counted
     from musicvae_lite.passages import whole_melody
@@ -120,7 +121,7 @@ def _encode_music(
 
     session = load_as(Session, model, device, seed)
     tables = [_table(passage, session) for passage in passages]
-    count = _save(path, tables, model, overwrite)
+    count = len(save_latents(path, tables, model, overwrite)["mean"])
     listed = [{"file": passage.source, "track": passage.track, "windows": len(passage.windows)} for passage in passages]
     console.show(
         f"wrote {path}: {counted(count, 'window')} of {counted(len(passages), 'file')}, {session.latent_size} numbers each"
@@ -146,18 +147,6 @@ def _table(passage: Passage, session: Session) -> dict[str, Any]:
         "program": np.full(count, passage.program),
         **({"told": told} if conditions.control else {}),
     }
-
-
-def _save(path: Path, tables: list[dict[str, Any]], model: str, overwrite: bool) -> int:
-    """Write the tables one after another and return the number of rows; the same rows give the same bytes."""
-    import numpy as np
-
-    from musicvae_lite.files import atomic_output
-
-    arrays = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
-    with atomic_output(path, overwrite) as part, part.open("wb") as file:
-        np.savez(file, allow_pickle=False, model=np.array(model), **arrays)
-    return len(arrays["mean"])
 
 
 @click.command(epilog=_DECODE)
