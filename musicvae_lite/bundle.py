@@ -151,6 +151,25 @@ def load_weights(model: Autoencoder, description: Description) -> None:
     _fill(model, _read_weights(description), description)
 
 
+def start_from(model: Autoencoder, description: Description) -> None:
+    """Copy the weights of a folder into ``model``, which may be told of chords and key where that one is told of nothing.
+
+    The numbers that are new to it are the last inputs of the first layers; they start without effect.
+
+    Raises:
+        MusaeError: as :func:`load_weights`.
+    """
+    from torch.nn.functional import pad
+
+    before, tensors = description.config.model, _read_weights(description)
+    new = 0 if getattr(before, "control_size", 0) else getattr(model, "control_size", 0)
+    for key, value in model.state_dict().items():
+        old = tensors.get(key)
+        if new and old is not None and old.ndim == 2 and value.shape == (old.shape[0], old.shape[1] + new):
+            tensors[key] = pad(old, (0, new))
+    _fill(model, tensors, description)
+
+
 def _numbers(value: Any) -> Iterator[int]:
     """Yield the whole numbers in a tree of settings."""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from musicvae_lite import __version__
-from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, load_weights, save_bundle
+from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, save_bundle, start_from
 from musicvae_lite.checkpoint import STATE, Progress, averaged_tensors, load_state, read_progress, save_state
 from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import RunConfig, parse_config
@@ -123,7 +123,7 @@ class _Run:
         torch.manual_seed(config.seed)
         model = build_model(config, build_codec(config.codec.model_dump()))
         if init_from is not None:
-            load_weights(model, describe(init_from))
+            start_from(model, describe(init_from))
         self.model = model.to(self.fabric.device)
         self.parameters: list[Tensor] = list(self.model.parameters())
         # Running means of a normalisation move with the weights: an average of one without the other would fit nothing.

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from musicvae_lite.bundle import describe, find_model, load_bundle, save_bundle, shipped_models
+from musicvae_lite.bundle import describe, find_model, load_bundle, save_bundle, shipped_models, start_from
 from musicvae_lite.config import parse_config
 from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import build
 
 CONFIG = parse_config(
@@ -148,3 +149,23 @@ def test_float16_halves_the_file(folder, tmp_path):
 def test_every_shipped_model_loads():
     for name in shipped_models():
         assert load_bundle(name).config.name == name
+
+
+def test_a_model_told_of_chords_starts_from_one_that_is_not_as_if_it_were_deaf(folder):
+    told = CONFIG.model.model_copy(update={"control_size": 49})
+    model, tokens = build(told, 90, 32).eval(), torch.randint(90, (2, 32))
+    start_from(model, describe(folder))
+    before = load_bundle(folder).model
+    plain = Batch(tokens, tokens)
+    asked = Batch(tokens, tokens, condition=torch.eye(49)[torch.randint(49, (2, 32))])
+    z = before.encode(plain).mean
+    torch.testing.assert_close(model.encode(asked).mean, z)
+    torch.testing.assert_close(model.nll(z, asked), before.nll(z, plain))
+    with pytest.raises(MusaeError, match="does not fit"):
+        start_from(before, describe(save_to(folder.parent / "chords", model, told)))
+
+
+def save_to(folder, model, settings):
+    config = CONFIG.model_copy(update={"model": settings})
+    save_bundle(folder, config, model, {}, {})
+    return folder
