@@ -20,6 +20,7 @@ from musicvae_lite.devices import resolve_device
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.evaluation.attributes import WINDOWS, keep_vectors, learn_vectors
 from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
+from musicvae_lite.evaluation.following import chord_following
 from musicvae_lite.evaluation.grooves import evaluate_grooves
 from musicvae_lite.evaluation.pairs import Pair, find_pairs, read_pair
 from musicvae_lite.evaluation.paths import PAIRS, PathMeasures, measure_paths
@@ -51,6 +52,8 @@ class Evaluation:
         others: measures on pictures of other kinds than the model was trained on, by kind.
         grooves: what a groove model adds to drums, by task, and what it takes to do better; see
             :func:`musicvae_lite.evaluation.grooves.evaluate_grooves`.
+        chords: how many notes keep to the chords that a model is told of; see
+            :func:`musicvae_lite.evaluation.following.chord_following`.
     """
 
     split: Split
@@ -58,6 +61,7 @@ class Evaluation:
     codes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     grooves: dict[str, dict[str, float]] = field(default_factory=dict)
+    chords: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate(
@@ -114,7 +118,10 @@ def evaluate(
     if isinstance(corpus.codec, GrooveCodec) and isinstance(bundle.model, SequenceAutoencoder):
         train = corpus.split("train").windows
         grooves = evaluate_grooves(bundle.model, part.windows, train, description.config, corpus.codec)
-    return Evaluation(chosen, measures, grooves=grooves)
+    chords = {}
+    if corpus.control.chords:
+        chords = chord_following(bundle.model, corpus.codec, corpus.control, part.windows, part.told, seed)
+    return Evaluation(chosen, measures, grooves=grooves, chords=chords)
 
 
 def evaluate_paths(

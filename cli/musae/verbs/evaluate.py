@@ -51,7 +51,8 @@ def evaluate(
     of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
     that is mixed with synthesised noises at 0 to 15 dB; a model of timbre on clips of sounds. Of a groove model also what it adds
     to drums, beside the quantised drums and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120
-    quarters a minute), velocity (mean absolute error, of 127).
+    quarters a minute), velocity (mean absolute error, of 127). Of a model that is told of chords also the share of notes in the
+    chord, of draws over each major and minor chord (in_other_chord: in the one a semitone up) and of the music (in_chord_data).
 
     --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11 points: the share of steps
     unlike each end, and the cost under a 5-gram model of the training windows divided by that of the ends.
@@ -75,12 +76,13 @@ def evaluate(
         rows |= {f"{kind}: {key}": values[key] for key in ("bce_mean", "mse_mean", "psnr_db")}
     for task, errors in result.grooves.items():
         rows |= {f"{task}: {key}": value for key, value in errors.items()}
+    rows |= {f"chords: {key}": value for key, value in result.chords.items()}
     for key in [key for key, value in rows.items() if isinstance(value, dict)]:
         rows |= {f"{key}: {name}": value for name, value in rows.pop(key).items()}
     width = max(map(len, rows))
     for key, value in rows.items():
         console.answer(f"{key:{width}}  {_shown(value)}")
-    more = {key: value for key in ("codes", "others", "grooves") if (value := getattr(result, key))}
+    more = {key: value for key in ("codes", "others", "grooves", "chords") if (value := getattr(result, key))}
     console.document({"model": model, "data": list(data), "split": result.split, "seed": seed, **measures, **more})
 
 
