@@ -576,12 +576,10 @@ class DataSettings(Settings):
     of it. ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture
     model, never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``: folder
     of recorded noises that clean sound is mixed with; null: all noise is synthesised. ``speech``: folder of voices that babble is
-    made of. ``mixture``: how the two are mixed. ``relative``: the encoder sees a window in another transposition (and is told of
-    its chords in that) than the decoder is asked for.
+    made of. ``mixture``: how the two are mixed.
     """
 
     transpose: tuple[int, int] | None = None  # semitones, both included, drawn anew for every window and epoch
-    relative: bool = False
     inputs: tuple[GrooveInputSettings, ...] = ()
     source: Literal["mnist", "digits"] | None = None
     corrupt: Corruption | None = None
@@ -647,8 +645,6 @@ class RunConfig(Settings):
             _check_sequence(self.model, self.codec)
         if self.data.inputs and self.codec.kind != "groove":
             raise ValueError("data.inputs says what a groove model sees; it needs codec kind 'groove'")
-        if self.data.relative and not (self.control.chords and self.data.transpose):
-            raise ValueError("data.relative needs a model that is told of chords (control.chords) and data.transpose")
         return self
 
     def _check_control(self) -> None:

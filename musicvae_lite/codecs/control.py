@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
-from musicvae_lite.codecs.chords import CHORDS, KEYS, NO_CHORD, transposed_chords
+from musicvae_lite.codecs.chords import CHORDS, KEYS, transposed_chords
 from musicvae_lite.codecs.harmony import Harmony, harmony
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.media.midi import Score
@@ -78,10 +78,6 @@ class Control:
         if not self or not len(windows):
             return np.zeros((len(windows), codec.steps, len(self.sizes)), np.uint8)
         return self.join(*(found or harmony(score)).at(codec.step_ticks(windows, ticks, score.ticks_per_quarter)))
-
-    def has_chords(self, classes: Classes) -> NDArray[np.bool_]:
-        """Return of which windows [N, T, K] a chord is told anywhere, [N]."""
-        return np.any(classes[..., 0] != NO_CHORD, axis=1) if self.chords else np.zeros(len(classes), bool)
 
     def transposed(self, classes: Classes, semitones: NDArray[Any]) -> Classes:
         """Move chord and key of windows [N, T, K] by semitones [N]."""

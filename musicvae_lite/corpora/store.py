@@ -33,15 +33,13 @@ class Batch:
         x: what the encoder sees [B, T] or [B, T, K].
         target: what the decoder is asked for, same shape.
         length: steps of each example [B], or None when all are whole.
-        condition: what the decoder is told [B, T, C], and the encoder too unless there is ``input_condition``; or None.
-        input_condition: what the encoder is told [B, T, C] where that is something else, or None.
+        condition: what both are told [B, T, C], or None.
     """
 
     x: NDArray[Any]
     target: NDArray[Any]
     length: NDArray[Any] | None = None
     condition: NDArray[Any] | None = None
-    input_condition: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +132,6 @@ class Corpus:
         rank: int = 0,
         world: int = 1,
         inputs: MakeInputs | None = None,
-        relative: bool = False,
     ) -> Iterator[Batch]:
         """Yield the batches of one epoch: all windows in random order, what is left over at the end dropped.
 
@@ -148,8 +145,6 @@ class Corpus:
             rank: which slice of every batch to give, 0 to world - 1.
             world: number of slices.
             inputs: makes what the encoder sees; default the windows themselves.
-            relative: draw another transposition for what the encoder sees and is told of, wherever a chord is told. What the
-                code says of pitch helps the decoder then only as far as it is relative to the chords.
 
         Raises:
             MusaeError: if there are fewer windows than ``size``.
@@ -160,7 +155,7 @@ class Corpus:
         if len(self) < size:
             advice = f"prepare more files or set a batch of {len(self)} or less" if len(self) else "prepare more files"
             raise MusaeError(f"the corpus has {len(self)} windows here, fewer than one batch of {size}; {advice}")
-        return self._batches(size, seed, epoch, transpose, rank, world, inputs, relative)
+        return self._batches(size, seed, epoch, transpose, rank, world, inputs)
 
     def _batches(
         self,
@@ -171,41 +166,22 @@ class Corpus:
         rank: int,
         world: int,
         inputs: MakeInputs | None,
-        relative: bool,
     ) -> Iterator[Batch]:
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
         order = generator.permutation(len(self))
         draw = generator.random(len(self))
-        again = generator.random(len(self)) if relative else draw
         share = size // world
         for start in range(rank * share, len(self) - len(self) % size, size):
-            here = slice(start, start + share)
-            rows = order[here]
-            target, told = self._moved(rows, draw[here], transpose)
-            x, heard = target, told
-            if relative:
-                # Without a chord nothing tells the decoder how far to move what it hears of.
-                with_chords = self.control.has_chords(self.told[rows])
-                x, heard = self._moved(rows, np.where(with_chords, again[here], draw[here]), transpose)
-            yield Batch(
-                x if inputs is None else inputs(x, rows, seed, epoch),
-                target,
-                condition=self.control.numbers(told) if self.control else None,
-                input_condition=self.control.numbers(heard) if relative else None,
-            )
-
-    def _moved(
-        self, rows: NDArray[np.int64], draw: NDArray[np.float64], transpose: tuple[int, int] | None
-    ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-        """Return windows and what is told of them, transposed by what ``draw`` (0 to 1) takes of each one's range."""
-        x, told = self.windows[rows], self.told[rows]
-        if transpose is None:
-            return x, told
-        # No transposition at all is always allowed, also where the range does not hold it.
-        low = np.clip(self.low[rows].astype(np.int64), min(transpose[0], 0), 0)
-        high = np.clip(self.high[rows].astype(np.int64), 0, max(transpose[1], 0))
-        semitones = low + np.floor(draw * (high - low + 1)).astype(np.int64)
-        return self.codec.transpose(x, semitones), self.control.transposed(told, semitones)
+            rows = order[start : start + share]
+            x, told = self.windows[rows], self.told[rows]
+            if transpose is not None:
+                # No transposition at all is always allowed, also where the range does not hold it.
+                low = np.clip(self.low[rows].astype(np.int64), min(transpose[0], 0), 0)
+                high = np.clip(self.high[rows].astype(np.int64), 0, max(transpose[1], 0))
+                semitones = low + np.floor(draw[start : start + share] * (high - low + 1)).astype(np.int64)
+                x, told = self.codec.transpose(x, semitones), self.control.transposed(told, semitones)
+            condition = self.control.numbers(told) if self.control else None
+            yield Batch(x if inputs is None else inputs(x, rows, seed, epoch), x, condition=condition)
 
 
 def distinct(rows: Sequence[bytes], valid: NDArray[np.bool_]) -> NDArray[np.int64]:

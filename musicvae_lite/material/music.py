@@ -108,14 +108,11 @@ class MusicMaterial(Material):
 
     def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the windows of one epoch, transposed at random; see :meth:`Material.batches`."""
-        relative = self.config.data.relative
-        for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world, self.inputs, relative):
+        for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world, self.inputs):
             target = as_events(arrays.target).to(device)
             x = target if arrays.x is arrays.target else as_events(arrays.x).to(device)
             condition = told(arrays.target, self.config) if arrays.condition is None else arrays.condition
-            yield Batch(
-                x, target, condition=_numbers(condition, device), input_condition=_numbers(arrays.input_condition, device)
-            )
+            yield Batch(x, target, condition=None if condition is None else torch.from_numpy(condition).to(device))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on held-out windows; see :class:`musicvae_lite.evaluation.sequences.Measures`."""
@@ -142,14 +139,10 @@ class MusicMaterial(Material):
         """Show piano rolls: windows above, what the model makes of them below."""
         device = next(model.parameters()).device
         windows, inputs = self.valid.windows[:_SHOWN], as_events(self.valid.inputs[:_SHOWN]).to(device)
-        condition = _numbers(None if self.valid.condition is None else self.valid.condition[:_SHOWN], device)
+        condition = None if self.valid.condition is None else torch.from_numpy(self.valid.condition[:_SHOWN]).to(device)
         mean = model.encode(Batch(inputs, inputs, condition=condition)).mean
         heard = model.decode(mean, inputs.shape[1], condition=condition)
         return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])
-
-
-def _numbers(condition: NDArray[Any] | None, device: torch.device) -> torch.Tensor | None:
-    return None if condition is None else torch.from_numpy(condition).to(device)
 
 
 def _choose(held_out: Corpus, count: int) -> Corpus:

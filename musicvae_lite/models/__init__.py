@@ -31,14 +31,12 @@ class Batch:
         length: [B] number of valid steps of each example, or None where all are full.
         condition: what encoder and decoder are told: [B, T, C] control input, [B, C] one-hot class of a picture, [B, K]
             power of the noise alone in each band of a sound (NaN rows where it is not known), or None.
-        input_condition: what the encoder is told instead, same shape, or None where both are told the same.
     """
 
     x: Tensor
     target: Tensor
     length: Tensor | None = None
     condition: Tensor | None = None
-    input_condition: Tensor | None = None
 
 
 @dataclass(frozen=True)

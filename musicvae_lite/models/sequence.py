@@ -48,8 +48,7 @@ class SequenceAutoencoder(Autoencoder):
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each sequence, mean [B, Z]."""
-        told = batch.condition if batch.input_condition is None else batch.input_condition
-        latent: Latent = self.head(self.encoder(batch.x, batch.length, self._control(told)))
+        latent: Latent = self.head(self.encoder(batch.x, batch.length, self._control(batch.condition)))
         return latent
 
     def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:

@@ -164,25 +164,6 @@ def test_chords_travel_with_windows_and_move_with_them(tmp_path: Path) -> None:
     assert moved
 
 
-def test_relative_batches_move_what_the_encoder_sees_with_its_chords() -> None:
-    codec, control = MelodyCodec(), Control(chords=True)
-    windows = np.random.default_rng(0).integers(30, 60, (64, 32)).astype(np.uint8)
-    told = np.full((64, 32, 1), 1, np.uint8)
-    told[32:] = 0
-    corpus = corpus_of(codec, windows, control, told)
-    batch, again = (next(iter(corpus.batches(64, 0, 0, relative=True))) for _ in range(2))
-    np.testing.assert_array_equal(batch.x, again.x)
-    assert batch.condition is not None and batch.input_condition is not None
-    shown, asked = batch.input_condition.argmax(2)[:, 0], batch.condition.argmax(2)[:, 0]
-    np.testing.assert_array_equal((batch.x.astype(int) - batch.target)[:, 0] % 12, (shown - asked) % 12)
-    with_chords = asked != 0
-    assert with_chords.sum() == 32 and (shown != asked)[with_chords].mean() > 0.7
-    np.testing.assert_array_equal(batch.x[~with_chords], batch.target[~with_chords])
-    plain = next(iter(corpus.batches(64, 0, 0)))
-    assert plain.input_condition is None and plain.x is plain.target
-    np.testing.assert_array_equal(plain.target, batch.target)
-
-
 def test_the_same_window_over_other_chords_is_another(tmp_path: Path) -> None:
     codec, control = MelodyCodec(), Control(chords=True)
     windows = np.full((3, 32), 40, np.uint8)
