@@ -324,7 +324,7 @@ class SequenceModel(Settings):
 
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
     run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives, or 9 for the
-    hits of a groove.
+    hits of a groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the root of the chord told.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -333,6 +333,7 @@ class SequenceModel(Settings):
     decoder: SequenceDecoder = DecoderSettings()
     likelihood: StepLikelihood = CategoricalSettings()
     control_size: int = Field(0, ge=0)
+    relative_pitch: bool = False
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
@@ -641,6 +642,9 @@ class RunConfig(Settings):
             named = " or ".join(map(repr, wanted))
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {named}, not {self.model.kind!r}")
         self._check_control()
+        if isinstance(self.model, SequenceModel) and self.model.relative_pitch:
+            if not self.control.chords or self.codec.kind not in ("melody", "trio"):
+                raise ValueError("model.relative_pitch needs control.chords and a codec of melodies or trios")
         if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
         if self.data.inputs and self.codec.kind != "groove":

@@ -179,6 +179,11 @@ class ScoreCodec(Codec):
         return (self.vocabulary,)
 
     @property
+    def pitches(self) -> tuple[tuple[int, int] | None, ...]:
+        """First class that is a pitch and how many follow, of each number of a step; None where none is."""
+        return (None,) * len(self.sizes)
+
+    @property
     def table(self) -> list[list[float]] | None:
         """Vectors [V, D] that stand for the classes where an encoder learns none; None for one-hot ones."""
         return None

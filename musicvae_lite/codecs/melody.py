@@ -128,6 +128,11 @@ class MelodyCodec(ScoreCodec):
         """Number of classes of a step: no event, note off, and the pitches."""
         return FIRST_NOTE + self.max_pitch - self.min_pitch + 1
 
+    @property
+    def pitches(self) -> tuple[tuple[int, int] | None, ...]:
+        """First note and how many there are."""
+        return ((FIRST_NOTE, self.vocabulary - FIRST_NOTE),)
+
     def config(self) -> dict[str, Any]:
         """Return plain data from which :func:`~musicvae_lite.codecs.build_codec` builds an equal codec."""
         return {

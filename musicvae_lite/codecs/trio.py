@@ -122,6 +122,11 @@ class TrioCodec(ScoreCodec):
         """Classes of melody, bass and drums."""
         return (self.lines.vocabulary, self.lines.vocabulary, self.drums.vocabulary)
 
+    @property
+    def pitches(self) -> tuple[tuple[int, int] | None, ...]:
+        """First note of melody and bass and how many there are; drums have no pitches."""
+        return (*self.lines.pitches, *self.lines.pitches, None)
+
     def config(self) -> dict[str, Any]:
         """Return plain data from which :func:`~musicvae_lite.codecs.build_codec` builds an equal codec."""
         names = ("bars", "steps_per_quarter", "numerator", "denominator", "min_pitch", "max_pitch")

@@ -104,7 +104,7 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
     from musicvae_lite.models import denoiser, image, sequence, timbre
 
     if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
-        return sequence.build(config.model, codec.sizes, codec.steps, codec.table, codec.end)
+        return sequence.build(config.model, codec.sizes, codec.steps, codec.table, codec.end, codec.pitches)
     if config.model.kind == "image" and isinstance(codec, ImageCodec):
         return image.build(config.model, codec, config.data.corrupt)
     if config.model.kind == "spectrogram" and isinstance(codec, SoundCodec):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.models.frame import ChordFrame, Pitches
 from musicvae_lite.models.head import PosteriorHead
 from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
 from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
@@ -32,13 +33,21 @@ class SequenceAutoencoder(Autoencoder):
     Attributes:
         control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
         padding: class that stands for no step, where segments of a sequence may end early; else None.
+        frame: how encoder and decoder number pitches, where it is not as they are heard; callers see heard ones alone.
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, latent_size: int, control_size: int = 0, padding: int | None = None
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        latent_size: int,
+        control_size: int = 0,
+        padding: int | None = None,
+        frame: ChordFrame | None = None,
     ) -> None:
         super().__init__()
         self.padding = padding
+        self.frame = frame
         self.latent_size = latent_size
         self.control_size = control_size
         self.adversary = None
@@ -48,7 +57,8 @@ class SequenceAutoencoder(Autoencoder):
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each sequence, mean [B, Z]."""
-        latent: Latent = self.head(self.encoder(batch.x, batch.length, self._control(batch.condition)))
+        control = self._control(batch.condition)
+        latent: Latent = self.head(self.encoder(self._seen(batch.x, control), batch.length, control))
         return latent
 
     def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
@@ -57,7 +67,9 @@ class SequenceAutoencoder(Autoencoder):
         Those of several classes a step stand one after another. For the likelihood ``nade`` they are what it computes the
         probabilities of the bits from.
         """
-        return self.decoder.run(z, batch.target, teacher, noise, self._control(batch.condition))
+        control = self._control(batch.condition)
+        outputs = self.decoder.run(z, self._seen(batch.target, control), teacher, noise, control)
+        return outputs if self.frame is None or control is None else self.frame.outputs(outputs, control)
 
     def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
@@ -91,10 +103,14 @@ class SequenceAutoencoder(Autoencoder):
         """
         control = self._control(condition)
         if given is None:
-            return self.decoder.sample(z, length, temperature, noise, control)
+            events = self.decoder.sample(z, length, temperature, noise, control)
+            return events if self.frame is None or control is None else self.frame.leave(events, control[:, :length])
         if not isinstance(self.decoder, LstmDecoder) or not isinstance(self.decoder.likelihood, Groove):
             raise ValueError("only a groove model with one decoder can be given a part of what it decodes")
         return self.decoder.sample(z, length, temperature, noise, control, given=given)
+
+    def _seen(self, events: Tensor, control: Tensor | None) -> Tensor:
+        return events if self.frame is None or control is None else self.frame.enter(events, control)
 
     def _control(self, condition: Tensor | None) -> Tensor | None:
         """Check the control input.
@@ -114,6 +130,7 @@ def build(
     steps: int,
     table: Sequence[Sequence[float]] | None = None,
     end: int | None = None,
+    pitches: Sequence[Pitches | None] = (),
 ) -> SequenceAutoencoder:
     """Build the model of a preset.
 
@@ -123,12 +140,15 @@ def build(
         steps: steps of a window.
         table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
         end: class after which a segment holds only padding (the class one past the last); None where all are full.
+        pitches: which classes of each number of a step are pitches; for a model that numbers them from the chord's root.
     """
     sizes = (classes,) if isinstance(classes, int) else tuple(classes)
     fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
     encoder = _encoder(config.encoder, _Events(config, sizes, fixed, end), steps, config)
     decoder = _decoder(config.decoder, _Events(config, sizes, None, end), steps, config)
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, None if end is None else sizes[0])
+    padding = None if end is None else sizes[0]
+    frame = ChordFrame(sizes, pitches) if config.relative_pitch else None
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, padding, frame)
 
 
 class _Events:
