@@ -51,6 +51,9 @@ _MEASURES = {
     "clean_si_sdr_db": ("SI-SDR of clean clips that went through, dB, mean", "{:.1f}"),
     "clean_worst_db": ("the same of the worst clean clip, dB", "{:.1f}"),
     "real_time_factor": ("seconds of sound a second of computing", "{:.0f}"),
+    "in_chord": ("pitched notes of draws over one chord that are in its triad, share", "{:.3f}"),
+    "in_other_chord": ("the same in the triad a semitone up, which was not told", "{:.3f}"),
+    "in_chord_data": ("the same in the chord told, of held-out windows with one chord throughout", "{:.3f}"),
     "active_units": ("active latent units (variance of the mean above 0.01)", "{:.0f}"),
     "n": ("{unit} measured", "{:.0f}"),
 }
@@ -178,6 +181,7 @@ def _model(config: RunConfig) -> str:
         return (
             f"latent size {model.latent_size}; encoder {_levels(model.encoder)}BiLSTM {list(model.encoder.sizes)} "
             f"(readout: {model.encoder.readout}), decoder {_levels(model.decoder)}LSTM {list(model.decoder.sizes)}"
+            f"{_told(config)}"
         )
     if isinstance(model, SpectrogramModel):
         form = "variational" if model.variational else "deterministic"
@@ -195,6 +199,13 @@ def _model(config: RunConfig) -> str:
     form = "variational" if model.variational else "adversarial" if model.adversary else "deterministic"
     told = f", told one of {model.classes} classes" if model.classes else ""
     return f"{form}{told}; {size}; encoder {_part(model.encoder)}, decoder {_part(model.decoder)}; {model.likelihood} likelihood"
+
+
+def _told(config: RunConfig) -> str:
+    """Say what a model of music is told beside the music."""
+    things = [name for name, on in (("the chord", config.control.chords), ("the key", config.control.key)) if on]
+    relative = ", pitches relative to its root" if isinstance(config.model, SequenceModel) and config.model.relative_pitch else ""
+    return f"; told {' and '.join(things)} of every step{relative}" if things else ""
 
 
 def _levels(part: SequenceEncoder | SequenceDecoder) -> str:

@@ -139,6 +139,7 @@ def test_prepare_train_and_evaluate(musae, folder):
     config = describe("run").config
     assert config.control.chords and config.model.control_size == 49  # type: ignore[union-attr]
     measured = musae("evaluate", "run", "--data", "corpus", "--split", "all", "--json").json["chords"]
+    assert "; told the chord of every step, pitches relative to its root" in (folder / "run" / "README.md").read_text()
     assert set(measured) == {"in_chord", "in_other_chord", "notes"}  # no window with one chord throughout
     assert musae("sample", "-m", "run", "--chords", "C G", "--count", "1").code == 0
     other = musae("train", "mel-2bar", "--data", "corpus", "-o", "other", *changes)
