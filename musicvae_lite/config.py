@@ -657,8 +657,8 @@ class RunConfig(Settings):
             return
         if not isinstance(self.model, SequenceModel):
             raise ValueError("control (chords, key) is for models of music")
-        if self.codec.kind in ("groove", "multitrack"):
-            raise ValueError(f"control (chords, key) does not go with codec {self.codec.kind!r}")
+        if self.codec.kind == "groove":
+            raise ValueError("control (chords, key) does not go with codec 'groove'")
         if self.control.size != self.model.control_size:
             made, told = self.control.size, self.model.control_size
             raise ValueError(f"control makes {made} numbers a step, model.control_size is {told}; leave that out")

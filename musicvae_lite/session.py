@@ -328,7 +328,7 @@ class Session:
             score = in_piece(passage, score, self.codec)
         else:
             ticks = in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter)
-            score = self.conditions.marked(score, windows, told, ticks)
+            score = self.conditions.marked(score, told, ticks)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
         made, wanted = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
         left = tuple(left_bars(passage, self.codec).tolist())
@@ -578,7 +578,8 @@ class Session:
                 raise UsageError(f"{self.name} is told of {size} control numbers a step; {way}")
             return None
         array = np.asarray(condition, np.float32)
-        wanted = (len(rows), self.codec.steps, size)
+        timed = isinstance(self.model, SequenceAutoencoder) and self.model.clock is not None
+        wanted = (len(rows), self.codec.grid_steps if timed else self.codec.steps, size)
         if not size or array.shape != wanted:
             takes = f"takes a condition {list(wanted)}" if size else "takes no condition"
             raise UsageError(f"{self.name} {takes}; this is {list(array.shape)}")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.models.clock import Clock
 from musicvae_lite.models.head import PosteriorHead
 from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
 from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
@@ -32,13 +33,20 @@ class SequenceAutoencoder(Autoencoder):
     Attributes:
         control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
         padding: class that stands for no step, where segments of a sequence may end early; else None.
+        clock: of events that are told by time: the control input is then [B, G, C], G steps of time; else None: [B, T, C].
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, latent_size: int, control_size: int = 0, padding: int | None = None
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        latent_size: int,
+        control_size: int = 0,
+        padding: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.padding = padding
+        self.padding, self.clock = padding, clock
         self.latent_size = latent_size
         self.control_size = control_size
         self.adversary = None
@@ -48,7 +56,7 @@ class SequenceAutoencoder(Autoencoder):
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each sequence, mean [B, Z]."""
-        latent: Latent = self.head(self.encoder(batch.x, batch.length, self._control(batch.condition)))
+        latent: Latent = self.head(self.encoder(batch.x, batch.length, self._told(batch.condition, batch.x)))
         return latent
 
     def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
@@ -57,7 +65,7 @@ class SequenceAutoencoder(Autoencoder):
         Those of several classes a step stand one after another. For the likelihood ``nade`` they are what it computes the
         probabilities of the bits from.
         """
-        return self.decoder.run(z, batch.target, teacher, noise, self._control(batch.condition))
+        return self.decoder.run(z, batch.target, teacher, noise, self._told(batch.condition, batch.target))
 
     def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
@@ -96,6 +104,11 @@ class SequenceAutoencoder(Autoencoder):
             raise ValueError("only a groove model with one decoder can be given a part of what it decodes")
         return self.decoder.sample(z, length, temperature, noise, control, given=given)
 
+    def _told(self, condition: Tensor | None, events: Tensor) -> Tensor | None:
+        """Return the control input of each of some events [B, T]."""
+        control = self._control(condition)
+        return control if control is None or self.clock is None else self.clock.tell(events, control)
+
     def _control(self, condition: Tensor | None) -> Tensor | None:
         """Check the control input.
 
@@ -114,6 +127,7 @@ def build(
     steps: int,
     table: Sequence[Sequence[float]] | None = None,
     end: int | None = None,
+    clock: Clock | None = None,
 ) -> SequenceAutoencoder:
     """Build the model of a preset.
 
@@ -123,19 +137,29 @@ def build(
         steps: steps of a window.
         table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
         end: class after which a segment holds only padding (the class one past the last); None where all are full.
+        clock: of events that are told by time.
     """
     sizes = (classes,) if isinstance(classes, int) else tuple(classes)
     fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
     encoder = _encoder(config.encoder, _Events(config, sizes, fixed, end), steps, config)
-    decoder = _decoder(config.decoder, _Events(config, sizes, None, end), steps, config)
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, None if end is None else sizes[0])
+    decoder = _decoder(config.decoder, _Events(config, sizes, None, end, clock), steps, config)
+    padding = None if end is None else sizes[0]
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, padding, clock)
 
 
 class _Events:
     """Makes the inputs and the likelihoods for events of some sizes."""
 
-    def __init__(self, config: SequenceModel, sizes: Sequence[int], table: Tensor | None, end: int | None = None) -> None:
-        self.likelihood, self.sizes, self.table, self.end = config.likelihood, tuple(sizes), table, end
+    def __init__(
+        self,
+        config: SequenceModel,
+        sizes: Sequence[int],
+        table: Tensor | None,
+        end: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.likelihood, self.sizes, self.table = config.likelihood, tuple(sizes), table
+        self.end, self.clock = end, clock
 
     def input(self, token_size: int | None, silence: bool = False) -> EventInput:
         if self.likelihood.kind == "nade":
@@ -204,4 +228,5 @@ def _lstm_decoder(
         dropout=config.dropout,
         latent_input=settings.latent_input,
         end=events.end,
+        clock=events.clock,
     )
