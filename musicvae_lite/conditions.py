@@ -21,7 +21,7 @@ from musicvae_lite.codecs.harmony import key_of_chords
 from musicvae_lite.config import RunConfig, load_config, preset_names
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import Score, Text
-from musicvae_lite.passages import Passage, bar_ticks, in_sequence
+from musicvae_lite.passages import Passage, bar_ticks, in_sequence, in_ticks
 
 #: Chords as a user gives them: ``"C Am F G"``, a progression that was read, or several, which pieces take in turn.
 Chords = str | Progression | Sequence[str | Progression]
@@ -136,6 +136,10 @@ class Conditions:
         at, chords = at[order], told[..., 0].ravel()[order].astype(np.int64)
         new = np.flatnonzero(np.diff(chords, prepend=-1))
         return replace(score, texts=tuple(Text(int(at[row]), "marker", chord_symbol(int(chords[row]))) for row in new))
+
+    def marked_in(self, passage: Passage, score: Score, told: Classes) -> Score:
+        """Return ``score``, made of windows that are where those of ``passage`` are, with their chords as markers."""
+        return self.marked(score, told, in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter))
 
     def played(
         self,

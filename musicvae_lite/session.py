@@ -29,7 +29,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, in_ticks, is_silent, joined_line, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, is_silent, joined_line, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
@@ -327,8 +327,7 @@ class Session:
         if keep_tracks:
             score = in_piece(passage, score, self.codec)
         else:
-            ticks = in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter)
-            score = self.conditions.marked(score, told, ticks)
+            score = self.conditions.marked_in(passage, score, told)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
         made, wanted = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
         left = tuple(left_bars(passage, self.codec).tolist())

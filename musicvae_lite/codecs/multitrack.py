@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import Drop, Encoded, ScoreCodec, TrackReport
+from musicvae_lite.codecs.attributes import mean_where
 from musicvae_lite.codecs.bars import DRUMS, Bars, by_bar, runs
 from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.codecs.melody import guess_role
@@ -286,6 +287,16 @@ class MultitrackCodec(ScoreCodec):
         """Say which events of windows start a note, [N, T, 1]."""
         starts: NDArray[np.bool_] = (np.asarray(windows) < self.tokens.off)[..., None]
         return starts
+
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure ``density`` over all instruments, ``register`` of those with pitch, and the number of ``instruments``."""
+        tracks = self._by_track(windows)
+        starts = tracks < self.tokens.off
+        return {
+            "density": starts.sum((1, 2)).astype(np.float64),  # a window is a bar
+            "register": mean_where(tracks, starts & self._moves(tracks)),
+            "instruments": starts.any(2).sum(1).astype(np.float64),
+        }
 
     def onsets_right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
         """Say which note-ons of ``given`` are in ``heard`` anywhere in the bar: same program, pitch and step, [N, T, 1]."""
