@@ -53,7 +53,7 @@ def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
 def _covered(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
     """Say which notes of the piece start in a window and belong to a track that the windows are made of."""
     piece = passage.score
-    length = codec.steps * piece.ticks_per_quarter // codec.steps_per_quarter
+    length = codec.grid_steps * piece.ticks_per_quarter // codec.steps_per_quarter
     ends = np.array([segment.end for segment in piece.metre_segments()], np.int64)
     # The last bar of a metre may be cut short; what follows is of another one.
     until = np.minimum(passage.ticks + length, ends[np.searchsorted(ends, passage.ticks, side="right")])
