@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
-from musicvae_lite.media.midi import NOTE, Score
+from musicvae_lite.media.midi import NOTE, Score, Track
 from musicvae_lite.passages import Passage, in_ticks
 
 Ints = NDArray[np.int64]
@@ -18,7 +18,8 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
     """Return the piece with the notes of ``made`` instead of those that the windows of ``passage`` are made of.
 
     Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. A new
-    note is as loud as the note of its track that started last before it.
+    note is as loud as the note of its track that started last before it. A codec that makes all tracks says itself how loud notes
+    are; each track that it makes goes to the first of the piece with its instrument, or is a new one after them.
 
     Args:
         passage: windows and their piece.
@@ -32,6 +33,10 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
     for column in ("start", "end"):
         new[column] = in_ticks(new[column], made.ticks_per_quarter, piece.ticks_per_quarter)
     new["end"] = np.maximum(new["end"], new["start"] + 1)
+    if codec.whole:
+        places, every = _by_instrument(piece.tracks, made.tracks)
+        new["track"] = np.array(places, np.uint16)[new["track"]]
+        return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE), tracks=every)
     voices = [[number - 1] for number in passage.parts.values()] or [list(passage.read)]
     for voice, tracks in enumerate(voices):
         own = made.notes["track"] == voice
@@ -44,6 +49,20 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
     return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
 
 
+def _by_instrument(there: tuple[Track, ...], made: tuple[Track, ...]) -> tuple[list[int], tuple[Track, ...]]:
+    """Return which of the tracks each of those ``made`` becomes, and all tracks with the new ones at the end."""
+    tracks, places = list(there), list[int]()
+    for track in made:
+        same = (index for index, own in enumerate(tracks) if _instrument(own) == _instrument(track) and index not in places)
+        places.append(next(same, len(tracks)))
+        tracks += [track] if places[-1] == len(tracks) else []
+    return places, tuple(tracks)
+
+
+def _instrument(track: Track) -> int:
+    return -1 if track.is_drum else track.program
+
+
 def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
     """Return the bars of the piece, 1-based and ascending, that no window of ``passage`` covers."""
     inside = (passage.bars[:, None] + np.arange(codec.bars)).ravel()
@@ -53,7 +72,7 @@ def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
 def _covered(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
     """Say which notes of the piece start in a window and belong to a track that the windows are made of."""
     piece = passage.score
-    length = codec.steps * piece.ticks_per_quarter // codec.steps_per_quarter
+    length = codec.grid_steps * piece.ticks_per_quarter // codec.steps_per_quarter
     ends = np.array([segment.end for segment in piece.metre_segments()], np.int64)
     # The last bar of a metre may be cut short; what follows is of another one.
     until = np.minimum(passage.ticks + length, ends[np.searchsorted(ends, passage.ticks, side="right")])

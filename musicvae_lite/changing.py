@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.media.midi import Score
-from musicvae_lite.passages import Passage, in_sequence, is_silent, rebuild
+from musicvae_lite.passages import Passage, is_silent, rebuild
 from musicvae_lite.session import Session
 from musicvae_lite.vectors import AttributeVectors, load_vectors
 
@@ -60,7 +60,7 @@ def vectors_of(session: Session) -> AttributeVectors:
 
 
 def change(session: Session, passage: Passage, strengths: Mapping[str, float], alone: bool = False) -> Changed:
-    """Add attribute vectors to the codes of windows and decode them, greedily.
+    """Add attribute vectors to the codes of windows and decode them, greedily; they keep the chords that they are heard with.
 
     Args:
         session: of the model.
@@ -72,15 +72,17 @@ def change(session: Session, passage: Passage, strengths: Mapping[str, float], a
         UsageError: the model has no such vector.
     """
     direction, codec = vectors_of(session).direction(strengths), session.codec
-    mean, _ = session.encode_windows(passage.windows)
-    heard, windows = np.split(session.decode_windows(np.concatenate([mean, mean + direction])), 2)
+    told, condition = session.conditions.of_passage(passage), session.condition(passage)
+    mean, _ = session.encode_windows(passage.windows, condition=condition)
+    twice = None if condition is None else np.concatenate([condition, condition])
+    heard, windows = np.split(session.decode_windows(np.concatenate([mean, mean + direction]), condition=twice), 2)
     sounding = ~is_silent(passage.windows, codec)
     windows[~sounding] = passage.windows[~sounding]
     name = f"{passage.stem} with {', '.join(f'{attribute}{strength:+g}' for attribute, strength in strengths.items())}"
     if alone:
-        score = in_sequence(windows, passage.qpm.tolist(), codec, program=passage.program, name=name)
+        score = session.conditions.played(windows, told, passage.qpm.tolist(), program=passage.program, name=name)
     else:
-        score = rebuild(passage, windows, codec, name)
+        score = session.conditions.marked_in(passage, rebuild(passage, windows, codec, name), told)
     return Changed(passage, windows, score, *(means(codec, rows[sounding]) for rows in (passage.windows, heard, windows)))
 
 

@@ -1,6 +1,7 @@
 """What a model of music is told, from what a user says or a piece holds: progressions, keys, the chords of a file.
 
-Imports no torch. Letters in shapes: N windows, T steps of a window, K columns of a control, C control numbers.
+Imports no torch. Letters in shapes: N windows, T steps of a window, G steps of its grid of time, K columns of a control,
+C control numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from musicvae_lite.codecs.harmony import key_of_chords
 from musicvae_lite.config import RunConfig, load_config, preset_names
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import Score, Text
-from musicvae_lite.passages import Passage, bar_ticks, in_sequence
+from musicvae_lite.passages import Passage, bar_ticks, in_sequence, in_ticks
 
 #: Chords as a user gives them: ``"C Am F G"``, a progression that was read, or several, which pieces take in turn.
 Chords = str | Progression | Sequence[str | Progression]
@@ -48,12 +49,12 @@ class Conditions:
         return cls(Control.of_config(config.control.model_dump()), codec, name)
 
     def numbers(self, told: Classes) -> Floats | None:
-        """Return classes [N, T, K] as the model reads them [N, T, C]; None where it is told of nothing."""
+        """Return classes [N, G, K] as the model reads them [N, G, C]; None where it is told of nothing."""
         return self.control.numbers(told) if self.control else None
 
     def of_passage(self, passage: Passage) -> Classes:
-        """Return the chords and keys of the windows of a piece, classes [N, T, K]."""
-        return self.control.of_windows(passage.score, self.codec, passage.windows, passage.ticks)
+        """Return the chords and keys of the windows of a piece, classes [N, G, K]."""
+        return self.control.of_windows(passage.score, self.codec, passage.ticks)
 
     def progressions(self, chords: Chords | None) -> tuple[Progression, ...]:
         """Read the chords that a user gives; none where there are none.
@@ -96,7 +97,7 @@ class Conditions:
         return key_class(key)
 
     def over(self, progression: Progression | None, windows: int, key: int | None = None, spread: bool = False) -> Classes:
-        """Return what is told of ``windows`` windows one after another, classes [windows, T, K].
+        """Return what is told of ``windows`` windows one after another, classes [windows, G, K].
 
         Args:
             progression: the chords, see :meth:`Progression.steps`; no chord throughout where None.
@@ -106,19 +107,19 @@ class Conditions:
         """
         codec, bars = self.codec, windows * self.codec.bars
         if progression is None:
-            chords = np.full(windows * codec.steps, NO_CHORD, np.uint8)
+            chords = np.full(windows * codec.grid_steps, NO_CHORD, np.uint8)
         else:
             chords = progression.steps(bars, codec.steps_per_bar, spread)
         keys = np.full(len(chords), key_of_chords(chords) if key is None else key, np.uint8)
-        return self.control.join(chords, keys).reshape(windows, codec.steps, len(self.control.sizes))
+        return self.control.join(chords, keys).reshape(windows, codec.grid_steps, len(self.control.sizes))
 
     def changed(self, told: Classes, bars: NDArray[np.int64], progression: Progression | None, key: int | None) -> Classes:
-        """Return what is told of windows [N, T, K] that start at ``bars`` [N], with other chords, another key, or as it was.
+        """Return what is told of windows [N, G, K] that start at ``bars`` [N], with other chords, another key, or as it was.
 
         A progression begins at the first of the bars; where a user gives one, the key is that of its chords.
         """
         if progression is not None:
-            steps = (bars - bars.min())[:, None] * self.codec.steps_per_bar + np.arange(self.codec.steps)
+            steps = (bars - bars.min())[:, None] * self.codec.steps_per_bar + np.arange(self.codec.grid_steps)
             chords = progression.at(steps, self.codec.steps_per_bar)
             return self.control.join(chords, np.array(key_of_chords(chords) if key is None else key))
         if key is not None:
@@ -126,16 +127,19 @@ class Conditions:
             told[..., -1] = key
         return told
 
-    def marked(self, score: Score, windows: NDArray[Any], told: Classes, ticks: NDArray[np.int64]) -> Score:
-        """Return ``score``, made of windows [N, T] that start at ``ticks`` [N], with their chords as markers."""
+    def marked(self, score: Score, told: Classes, ticks: NDArray[np.int64]) -> Score:
+        """Return ``score``, made of windows that start at ``ticks`` [N], with the chords told of them [N, G, K] as markers."""
         if not self.control.chords:
             return score
-        at = self.codec.step_ticks(windows, ticks, score.ticks_per_quarter).ravel()
+        at = self.codec.grid_ticks(ticks, score.ticks_per_quarter).ravel()
         order = np.argsort(at, kind="stable")
-        order = order[at[order] >= 0]
         at, chords = at[order], told[..., 0].ravel()[order].astype(np.int64)
         new = np.flatnonzero(np.diff(chords, prepend=-1))
         return replace(score, texts=tuple(Text(int(at[row]), "marker", chord_symbol(int(chords[row]))) for row in new))
+
+    def marked_in(self, passage: Passage, score: Score, told: Classes) -> Score:
+        """Return ``score``, made of windows that are where those of ``passage`` are, with their chords as markers."""
+        return self.marked(score, told, in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter))
 
     def played(
         self,
@@ -149,7 +153,7 @@ class Conditions:
         """Put windows one after another, with the chords that they were played over as markers; see :func:`in_sequence`."""
         score = in_sequence(windows, qpm, self.codec, bars, program, name)
         starts = np.arange(len(windows)) * self.codec.bars if bars is None else bars - 1
-        return self.marked(score, windows, told, starts * bar_ticks(score))
+        return self.marked(score, told, starts * bar_ticks(score))
 
     def _check(self, what: str) -> None:
         if not getattr(self.control, what):

@@ -323,8 +323,9 @@ class SequenceModel(Settings):
     """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
 
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
-    run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives, or 9 for the
-    hits of a groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the root of the chord told.
+    run makes (49 for a chord, 12 for a key), at each step of time. A size without it is for numbers that the user of the
+    library gives, or 9 for the hits of a groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the
+    root of the chord told.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -661,8 +662,8 @@ class RunConfig(Settings):
             return
         if not isinstance(self.model, SequenceModel):
             raise ValueError("control (chords, key) is for models of music")
-        if self.codec.kind in ("groove", "multitrack"):
-            raise ValueError(f"control (chords, key) does not go with codec {self.codec.kind!r}")
+        if self.codec.kind == "groove":
+            raise ValueError("control (chords, key) does not go with codec 'groove'")
         if self.control.size != self.model.control_size:
             made, told = self.control.size, self.model.control_size
             raise ValueError(f"control makes {made} numbers a step, model.control_size is {told}; leave that out")

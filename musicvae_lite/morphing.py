@@ -113,7 +113,8 @@ def morph(
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
         song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
         whole = in_piece(start, song, codec)
-        alone = session.conditions.marked(only(whole, start.read), windows, chords, start.ticks)
+        kept = tuple(range(len(whole.tracks))) if codec.whole else start.read
+        alone = session.conditions.marked_in(start, only(whole, kept), chords)
         scores.append(whole if keep_tracks else alone)
     settings = {"path": path, "temperature": temperature, "seed": session.seed if seed is None else seed}
     return Morph(start, end, partner, fractions, tuple(scores), tuple(left_bars(start, codec).tolist()), settings)

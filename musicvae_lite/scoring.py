@@ -28,7 +28,7 @@ from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, 
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
 from musicvae_lite.evaluation.timbre import TimbreMeasures
-from musicvae_lite.material.music import Examples
+from musicvae_lite.material.music import Examples, condition_of
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
 from musicvae_lite.material.timbre import TimbreMaterial
@@ -183,13 +183,14 @@ def learn_attributes(
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; attributes are those of windows of music")
     corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
-    train, held_out = corpus.split("train").windows, corpus.split("valid").windows
+    train, held_out = corpus.split("train"), corpus.split("valid")
     bundle = load_bundle(description.folder, where)
 
     def shown(windows: NDArray[Any]) -> NDArray[Any]:
         return Examples.of(windows, description.config).inputs
 
-    vectors = learn_vectors(bundle.model, corpus.codec, train, held_out, limit, seed, shown)
+    told = condition_of(train, description.config), condition_of(held_out, description.config)
+    vectors = learn_vectors(bundle.model, corpus.codec, train.windows, held_out.windows, limit, seed, shown, told)
     keep_vectors(description, vectors)
     return vectors
 

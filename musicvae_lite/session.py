@@ -1,6 +1,7 @@
 """Using a trained model: pieces in, pieces out; and arrays in, arrays out.
 
-Letters in shapes: N windows, T steps of a window, V classes of a step, Z latent size, S steps of a path, C controls.
+Letters in shapes: N windows, T steps of a window, G steps of its time (T, but where steps are events), V classes of a step,
+Z latent size, S steps of a path, C controls.
 
 """
 
@@ -29,7 +30,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, in_ticks, is_silent, joined_line, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, is_silent, joined_line, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
@@ -262,7 +263,7 @@ class Session:
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
 
     def condition(self, passage: Passage) -> Floats | None:
-        """Return what the model is told of the windows of a piece [N, T, C], chords and key or hits; None for nothing."""
+        """Return what the model is told of the windows of a piece [N, G, C], chords and key or hits; None for nothing."""
         return self._numbers(self.conditions.of_passage(passage), passage)
 
     def _numbers(self, told: Classes, passage: Passage) -> Floats | None:
@@ -327,8 +328,7 @@ class Session:
         if keep_tracks:
             score = in_piece(passage, score, self.codec)
         else:
-            ticks = in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter)
-            score = self.conditions.marked(score, windows, told, ticks)
+            score = self.conditions.marked_in(passage, score, told)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
         made, wanted = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
         left = tuple(left_bars(passage, self.codec).tolist())
@@ -463,7 +463,7 @@ class Session:
         Args:
             windows: classes [N, T], or [N, T, K] where a step has several; where the codec has an end, its padding after it.
             lengths: valid steps of each window, 1 to T [N]; default all.
-            condition: control input [N, T, C]; of a groove model that is told of the hits default those of the windows.
+            condition: control input [N, G, C]; of a groove model that is told of the hits default those of the windows.
 
         Returns:
             Two float32 arrays [N, Z].
@@ -500,7 +500,7 @@ class Session:
         Args:
             z: [N, Z].
             temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
-            condition: control input [N, T, C].
+            condition: control input [N, G, C].
             seed: of the draws; default the session's.
             given: of grooves, the numbers that are known [N, T, 27], NaN for the others.
 
@@ -569,16 +569,18 @@ class Session:
         Raises:
             UsageError: it is missing, not wanted, or of another shape.
         """
-        size = self.model.control_size if isinstance(self.model, SequenceAutoencoder) else 0
+        model = self.model if isinstance(self.model, SequenceAutoencoder) else None
+        size = 0 if model is None else model.control_size
+        steps = self.codec.steps if model is None or model.clock is None else self.codec.grid_steps
         if condition is None:
             if size:
-                way = f"in Python give condition [N, T, {size}]"
+                way = f"in Python give condition [N, {steps}, {size}]"
                 if self.codec.kind == "groove":
                     way = f"it plays hits that are given ('musae groove transfer', 'musae reconstruct'); {way}"
                 raise UsageError(f"{self.name} is told of {size} control numbers a step; {way}")
             return None
         array = np.asarray(condition, np.float32)
-        wanted = (len(rows), self.codec.steps, size)
+        wanted = (len(rows), steps, size)
         if not size or array.shape != wanted:
             takes = f"takes a condition {list(wanted)}" if size else "takes no condition"
             raise UsageError(f"{self.name} {takes}; this is {list(array.shape)}")

@@ -45,7 +45,7 @@ class Table:
         index: place of each picture in its source [N]; -1 where that is not known.
         label: class of each picture [N]; -1 where that is not known.
         model: the model that made them, or "".
-        told: what the model was told of each window, classes [N, T, K]; None where that is not known.
+        told: what the model was told of each window, classes [N, G, K]; None where that is not known.
     """
 
     mean: NDArray[np.float32]
@@ -59,7 +59,7 @@ class Table:
     told: NDArray[Any] | None = None
 
     def told_to(self, conditions: Conditions, name: str) -> NDArray[np.uint8]:
-        """Return what a model is to be told of each window, classes [N, T, K]; no chord where the file ``name`` does not say.
+        """Return what a model is to be told of each window, classes [N, G, K]; no chord where the file ``name`` does not say.
 
         Raises:
             MusaeError: what the file says does not fit the model.

@@ -59,6 +59,18 @@ def percent(fraction: float) -> str:
     return f"{int(fraction * 1000) / 10:g} %"
 
 
+def check_keep_tracks(keep_tracks: bool, codec: ScoreCodec, model: str) -> None:
+    """Refuse to keep the other tracks of a file where a model makes all of them.
+
+    Raises:
+        UsageError: saying so.
+    """
+    from musicvae_lite.errors import UsageError
+
+    if keep_tracks and codec.whole:
+        raise UsageError(f"{model} makes all tracks of a piece together; there are no others to keep (leave out --keep-tracks)")
+
+
 def edited(name: str, passage: Passage, score: Score) -> bytes:
     """Return the MIDI file of a passage with the notes of ``score``, all else of it as it is.
 

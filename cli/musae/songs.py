@@ -48,12 +48,13 @@ def check_options(whole: bool, steps: int) -> int | None:
 def interpolate(request: Songs) -> None:
     """Write one song that begins as A and ends as B, or a song for each step."""
     from musae.outputs import write_together
-    from musae.reading import codec_of, counted, edited, left_as_it_is
+    from musae.reading import check_keep_tracks, codec_of, counted, edited, left_as_it_is
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.passages import whole_melody
 
     outputs, console = _outputs(request), request.console
     codec = codec_of(request.model)
+    check_keep_tracks(request.keep_tracks, codec, request.model)
     chosen = zip(request.files, request.tracks, request.roles, strict=False)
     start, end = (whole_melody(item, codec, request.model, track, roles=own, overlapping=True) for item, track, own in chosen)
     from musicvae_lite.morphing import morph

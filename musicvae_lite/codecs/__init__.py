@@ -156,6 +156,11 @@ class ScoreCodec(Codec):
     @property
     def steps(self) -> int:
         """Steps T of a window."""
+        return self.grid_steps
+
+    @property
+    def grid_steps(self) -> int:
+        """Steps G of the grid of time in a window: what is told of the time (chords, key) is told of each of them."""
         return self.bars * self.steps_per_bar
 
     @property
@@ -201,12 +206,9 @@ class ScoreCodec(Codec):
             UsageError: no such track or role.
         """
 
-    def step_ticks(self, windows: NDArray[Any], ticks: NDArray[Any], ticks_per_quarter: int) -> NDArray[np.int64]:
-        """Return where in the piece each step of windows [N, T] that start at ``ticks`` [N] stands, [N, T].
-
-        A codec whose steps are no grid of time says so here; a step that stands nowhere is -1.
-        """
-        return np.asarray(ticks)[:, None] + np.arange(self.steps) * ticks_per_quarter // self.steps_per_quarter
+    def grid_ticks(self, ticks: NDArray[Any], ticks_per_quarter: int) -> NDArray[np.int64]:
+        """Return where in the piece each step of the grid of windows that start at ``ticks`` [N] is, in ticks [N, G]."""
+        return np.asarray(ticks)[:, None] + np.arange(self.grid_steps) * ticks_per_quarter // self.steps_per_quarter
 
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:

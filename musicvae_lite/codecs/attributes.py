@@ -23,6 +23,7 @@ UNITS = {
     "diatonic": "share of notes in C major",
     "interval": "semitones, mean of consecutive notes",
     "register": "MIDI pitch, mean",
+    "instruments": "that play, how many",
     "hihat": "share of hits, open and closed",
     "kick": "share of hits",
     "snare": "share of hits",

@@ -1,7 +1,8 @@
-"""What a model of music is told beside the music: the chord and the key of every step.
+"""What a model of music is told beside the music: the chord and the key of every step of the grid of time.
 
 It is kept as classes, one column for each thing that is told, and becomes one-hot numbers when a model reads it. Letters in
-shapes: N windows, T steps of a window, K columns (0 to 2), C control numbers.
+shapes: N windows, G steps of the grid in a window (its steps, but where those are events), K columns (0 to 2), C control
+numbers.
 """
 
 from __future__ import annotations
@@ -63,24 +64,21 @@ class Control:
         columns = [*([chords] if self.chords else []), *([keys] if self.key else [])]
         return np.stack(np.broadcast_arrays(*columns), -1).astype(np.uint8) if columns else np.zeros((*chords.shape, 0), np.uint8)
 
-    def of_windows(
-        self, score: Score, codec: ScoreCodec, windows: NDArray[Any], ticks: NDArray[Any], found: Harmony | None = None
-    ) -> Classes:
-        """Return what is told of the windows of a piece, uint8 [N, T, K].
+    def of_windows(self, score: Score, codec: ScoreCodec, ticks: NDArray[Any], found: Harmony | None = None) -> Classes:
+        """Return what is told of the windows of a piece, uint8 [N, G, K].
 
         Args:
             score: the piece.
             codec: of the windows.
-            windows: tokens [N, T] or [N, T, K].
             ticks: where each window starts, in ticks of the piece [N].
             found: chords and key of the piece, where they were looked for before.
         """
-        if not self or not len(windows):
-            return np.zeros((len(windows), codec.steps, len(self.sizes)), np.uint8)
-        return self.join(*(found or harmony(score)).at(codec.step_ticks(windows, ticks, score.ticks_per_quarter)))
+        if not self or not len(ticks):
+            return np.zeros((len(ticks), codec.grid_steps, len(self.sizes)), np.uint8)
+        return self.join(*(found or harmony(score)).at(codec.grid_ticks(ticks, score.ticks_per_quarter)))
 
     def transposed(self, classes: Classes, semitones: NDArray[Any]) -> Classes:
-        """Move chord and key of windows [N, T, K] by semitones [N]."""
+        """Move chord and key of windows [N, G, K] by semitones [N]."""
         moved = classes.copy()
         if self.chords:
             moved[..., 0] = transposed_chords(classes[..., 0], semitones)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import Drop, Encoded, ScoreCodec, TrackReport
+from musicvae_lite.codecs.attributes import mean_where
 from musicvae_lite.codecs.bars import DRUMS, Bars, by_bar, runs
 from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.codecs.melody import guess_role
@@ -32,7 +33,6 @@ from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
 from musicvae_lite.media.pedal import sustained
 
-NO_CHORD = 0
 _SHOWN = 3  # bars that a message names
 #: General MIDI's groups of eight programs.
 FAMILIES = (
@@ -88,6 +88,14 @@ class MultitrackCodec(ScoreCodec):
     def steps(self) -> int:
         """Events T of a window."""
         return self.tracks * self.events
+
+    @property
+    def shifts(self) -> list[int]:
+        """Steps by which each class moves on in time [V]."""
+        return [
+            token - self.tokens.shift + 1 if self.tokens.shift <= token < self.tokens.velocity else 0
+            for token in range(self.vocabulary)
+        ]
 
     @property
     def end(self) -> int:
@@ -280,6 +288,16 @@ class MultitrackCodec(ScoreCodec):
         starts: NDArray[np.bool_] = (np.asarray(windows) < self.tokens.off)[..., None]
         return starts
 
+    def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Measure ``density`` over all instruments, ``register`` of those with pitch, and the number of ``instruments``."""
+        tracks = self._by_track(windows)
+        starts = tracks < self.tokens.off
+        return {
+            "density": starts.sum((1, 2)).astype(np.float64),  # a window is a bar
+            "register": mean_where(tracks, starts & self._moves(tracks)),
+            "instruments": starts.any(2).sum(1).astype(np.float64),
+        }
+
     def onsets_right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
         """Say which note-ons of ``given`` are in ``heard`` anywhere in the bar: same program, pitch and step, [N, T, 1]."""
         ons = self.onsets(given)[..., 0]
@@ -298,31 +316,6 @@ class MultitrackCodec(ScoreCodec):
 
     def _by_track(self, windows: NDArray[Any]) -> Ints:
         return np.asarray(windows).astype(np.int64).reshape(-1, self.tracks, self.events)
-
-    def control(self, windows: NDArray[Any], chords: NDArray[Any], classes: int) -> NDArray[np.float32]:
-        """Return the control input for windows [N, T] from the chord of each step of their bars.
-
-        An event has the chord of its step. A program, an empty track and what is after the end have no chord (class 0); an end
-        has that of the event before it.
-
-        Args:
-            windows: bars.
-            chords: classes [N, steps_per_bar].
-            classes: number of classes C; 49 for Magenta's triads.
-
-        Returns:
-            One-hot vectors [N, T, C].
-        """
-        tracks = self._by_track(windows)
-        step = np.minimum(self.tokens.now(tracks), self.steps_per_bar - 1)
-        ends = tracks == self.end
-        step[..., 1:] = np.where(ends[..., 1:], step[..., :-1], step[..., 1:])
-        own = np.take_along_axis(chords.astype(np.int64)[:, None].repeat(self.tracks, 1), step, 2)
-        none = self.tokens.is_program(tracks) | (tracks >= self.padding)
-        none[..., 0] |= ends[..., 0]
-        own = np.where(none, NO_CHORD, own).reshape(len(tracks), self.steps)
-        control: NDArray[np.float32] = np.eye(classes, dtype=np.float32)[own]
-        return control
 
     def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far the tracks that are no drums can move together, int8 [N] each."""

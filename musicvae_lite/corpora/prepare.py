@@ -318,7 +318,7 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
         sha256 = hashlib.sha256(data).hexdigest()
         score = read_midi(data, source=file.name, texts=bool(cut.control))
         encoded = codec.encode(score)
-        told = cut.control.of_windows(score, codec, encoded.windows, encoded.origin["tick"])
+        told = cut.control.of_windows(score, codec, encoded.origin["tick"])
     except MidiError as error:
         return _nothing(cut, f"file: {error.reason}", error.detail, sha256)
     except Exception as error:
@@ -339,7 +339,7 @@ def _nothing(cut: _Cut, reason: str, detail: str, sha256: str = "") -> _Found:
     low, high = none.astype(np.int8), none.astype(np.int8)
     drops = [(0, Drop(-1, reason, 1, -1, -1), detail)]
     windows = np.zeros((0, *cut.codec.shape), cut.codec.dtype)
-    told = np.zeros((0, cut.codec.steps, len(cut.control.sizes)), np.uint8)
+    told = np.zeros((0, cut.codec.grid_steps, len(cut.control.sizes)), np.uint8)
     return _Found(
         windows, told, none.astype(np.int32), none.astype(np.uint16), none.astype(np.uint32), low, high, [sha256], drops
     )

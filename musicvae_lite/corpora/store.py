@@ -33,7 +33,7 @@ class Batch:
         x: what the encoder sees [B, T] or [B, T, K].
         target: what the decoder is asked for, same shape.
         length: steps of each example [B], or None when all are whole.
-        condition: what both are told [B, T, C], or None.
+        condition: what both are told [B, G, C] (G steps of time: T, but where steps are events), or None.
     """
 
     x: NDArray[Any]
@@ -59,7 +59,7 @@ class Corpus:
         sources: names of the files.
         groups: names of the song groups.
         control: what is told beside the windows.
-        told: classes of that, uint8 [N, T, K]; K is 0 where nothing is told.
+        told: classes of that, uint8 [N, G, K], at each step of time; K is 0 where nothing is told.
     """
 
     codec: ScoreCodec

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.attributes import UNITS
-from musicvae_lite.errors import NothingUsableError, UsageError
+from musicvae_lite.errors import NothingUsableError
+from musicvae_lite.evaluation.sequences import Told, nothing_told, on_device
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.models.inputs import as_events
-from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.vectors import AttributeVectors, save_vectors
 from musicvae_lite.view import matrix_picture
 
@@ -40,6 +40,7 @@ def learn_vectors(
     limit: int = WINDOWS,
     seed: int = 0,
     shown: Callable[[NDArray[np.number]], NDArray[np.number]] = lambda windows: windows,
+    told: tuple[Told, Told] = (nothing_told, nothing_told),
 ) -> AttributeVectors:
     """Learn a vector for each attribute of the codec that differs among windows.
 
@@ -51,27 +52,28 @@ def learn_vectors(
         limit: see ``windows``.
         seed: of the choice of windows.
         shown: what the encoder sees of windows, for a model whose input is not its output; attributes are of the output.
+        told: control inputs of the windows and of the probes, for a model that has one; a window keeps its own all along.
 
     Raises:
         NothingUsableError: too few windows, or no attribute that differs.
-        UsageError: a model that is told of something beside the windows.
     """
-    if isinstance(model, SequenceAutoencoder) and model.control_size:
-        raise UsageError("attribute vectors are not learned for models with a control input")
-    chosen = _some(windows, limit, seed)
+    rows = _some(len(windows), limit, seed)
+    chosen = windows[rows]
     if len(chosen) < _FEWEST:
         raise NothingUsableError(f"attribute vectors are learned from {_FEWEST} windows or more, not from {len(chosen)}")
     training = model.training
     model.eval()
-    found = _directions(encode(model, shown(chosen)), codec.attributes(chosen))
+    found = _directions(encode(model, shown(chosen), _of(told[0], rows)), codec.attributes(chosen))
     if not found:
         raise NothingUsableError("no attribute differs among the windows, so there is no vector to learn")
     names = tuple(found)
     vectors = np.stack([found[name][0] for name in names]).astype(np.float32)
     contrast, spread = (np.array([found[name][place] for name in names]) for place in (1, 2))
     held_out = probes is not None and len(probes) > 0
-    others = _some(probes if probes is not None and held_out else windows, PROBES, seed + 1)
-    effects = _effects(model, codec, names, vectors, encode(model, shown(others)))
+    measured, their = (probes, told[1]) if probes is not None and held_out else (windows, told[0])
+    rows = _some(len(measured), PROBES, seed + 1)
+    others, condition = measured[rows], _of(their, rows)
+    effects = _effects(model, codec, names, vectors, encode(model, shown(others), condition), condition)
     model.train(training)
     learned = {"windows": len(chosen), "probes": len(others), "held_out": held_out, "seed": seed}
     units = tuple(UNITS.get(name, "") for name in names)
@@ -95,26 +97,39 @@ def effects_picture(vectors: AttributeVectors, title: str) -> bytes:
     return matrix_picture(values, rows, vectors.names, title, "change, in standard deviations of the attribute")
 
 
-def encode(model: Autoencoder, windows: NDArray[np.number]) -> NDArray[np.float32]:
+def encode(model: Autoencoder, windows: NDArray[np.number], told: Told = nothing_told) -> NDArray[np.float32]:
     """Return the posterior means [N, Z] of windows."""
     device = next(model.parameters()).device
-    parts = []
-    for start in range(0, len(windows), _BATCH):
-        x = as_events(windows[start : start + _BATCH]).to(device)
-        parts.append(model.encode(Batch(x, x)).mean.float().cpu().numpy())
-    return np.concatenate(parts)
+    means = []
+    for part in _parts(len(windows)):
+        x = as_events(windows[part]).to(device)
+        batch = Batch(x, x, condition=on_device(told(part), device))
+        means.append(model.encode(batch).mean.float().cpu().numpy())
+    return np.concatenate(means)
 
 
-def decode(model: Autoencoder, z: NDArray[np.float32], codec: ScoreCodec) -> NDArray[np.number]:
+def decode(model: Autoencoder, z: NDArray[np.float32], codec: ScoreCodec, told: Told = nothing_told) -> NDArray[np.number]:
     """Return the likeliest windows at points [N, Z], in the codec's type of numbers."""
     device = next(model.parameters()).device
-    blocks = [torch.from_numpy(z[start : start + _BATCH]).to(device) for start in range(0, len(z), _BATCH)]
-    return np.concatenate([model.decode(block, codec.steps).cpu().numpy() for block in blocks]).astype(codec.dtype)
+    windows = []
+    for part in _parts(len(z)):
+        heard = model.decode(torch.from_numpy(z[part]).to(device), codec.steps, condition=on_device(told(part), device))
+        windows.append(heard.cpu().numpy())
+    return np.concatenate(windows).astype(codec.dtype)
 
 
-def _some(windows: NDArray[np.number], limit: int, seed: int) -> NDArray[np.number]:
-    """Return at most ``limit`` windows, drawn at random: of equal values the quartiles then hold any."""
-    return windows[np.random.default_rng(seed).permutation(len(windows))[:limit]]
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + _BATCH) for start in range(0, count, _BATCH)]
+
+
+def _some(count: int, limit: int, seed: int) -> NDArray[np.int64]:
+    """Return at most ``limit`` of the numbers below ``count``, drawn at random: of equal values the quartiles then hold any."""
+    return np.random.default_rng(seed).permutation(count)[:limit]
+
+
+def _of(told: Told, rows: NDArray[np.int64]) -> Told:
+    """Return what gives the control input of the windows at ``rows``, numbered anew."""
+    return lambda part: told(rows[part])
 
 
 def _directions(
@@ -137,13 +152,18 @@ def _directions(
 
 
 def _effects(
-    model: Autoencoder, codec: ScoreCodec, names: tuple[str, ...], vectors: NDArray[np.float32], codes: NDArray[np.float32]
+    model: Autoencoder,
+    codec: ScoreCodec,
+    names: tuple[str, ...],
+    vectors: NDArray[np.float32],
+    codes: NDArray[np.float32],
+    told: Told,
 ) -> NDArray[np.float64]:
     """Return the mean change of each attribute (column) by each vector (row) [A, A], over the codes at which both are known."""
-    before = codec.attributes(decode(model, codes, codec))
+    before = codec.attributes(decode(model, codes, codec, told))
     effects = np.zeros((len(names), len(names)))
     for row, vector in enumerate(vectors):
-        after = codec.attributes(decode(model, codes + vector, codec))
+        after = codec.attributes(decode(model, codes + vector, codec, told))
         for column, name in enumerate(names):
             change = after[name] - before[name]
             change = change[np.isfinite(change)]

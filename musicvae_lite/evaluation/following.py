@@ -1,4 +1,7 @@
-"""Whether what a model makes keeps to the chords that it is told of. Letters in shapes: N windows, T steps, K columns."""
+"""Whether what a model makes keeps to the chords that it is told of.
+
+Letters in shapes: N windows, T steps, K columns, G steps of time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.chords import chord_pitches, transposed_chords
 from musicvae_lite.codecs.control import Classes, Control
+from musicvae_lite.evaluation.sequences import on_device
 from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Autoencoder
 from musicvae_lite.noise import Noise
@@ -39,7 +43,7 @@ def chord_following(
         codec: of its windows.
         control: what it is told.
         windows: pieces [N, T] or [N, T, K] to compare with.
-        told: what is told of them [N, T, K].
+        told: what is told of them [N, G, K].
         seed: of the draws.
         samples: windows over each of the 24 major and minor chords.
 
@@ -52,12 +56,12 @@ def chord_following(
     chords = np.repeat(np.array(_TRIADS), samples)
     roots = (chords - 1) % 12
     keys = np.where(chords < _MINOR, roots, (roots + _RELATIVE) % 12)
-    classes = control.join(*(np.repeat(told_of[:, None], codec.steps, 1) for told_of in (chords, keys)))
+    classes = control.join(*(np.repeat(told_of[:, None], codec.grid_steps, 1) for told_of in (chords, keys)))
     device, noise = next(model.parameters()).device, Noise(seed)
     drawn = []
     for start in range(0, len(chords), samples):
         z = noise.normal((samples, model.latent_size), device)
-        condition = torch.from_numpy(control.numbers(classes[start : start + samples])).to(device)
+        condition = on_device(control.numbers(classes[start : start + samples]), device)
         drawn.append(model.decode(z, codec.steps, _TEMPERATURE, noise, condition).cpu().numpy().astype(codec.dtype))
     pieces = [codec.decode(window) for window in np.concatenate(drawn)]
     right, notes = _in_triads(pieces, chords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +18,13 @@ from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.models.inputs import as_events
 from musicvae_lite.noise import Noise
 from musicvae_lite.objective import NATS_PER_BIT
+
+#: Gives the control input of some windows [n, T, C], named by a slice or by numbers; None where there is none.
+Told = Callable[[Any], NDArray[np.float32] | None]
+
+
+def nothing_told(rows: Any) -> None:
+    """Be the :data:`Told` of models without a control input."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def evaluate_windows(
     batch_size: int = 256,
     codec: ScoreCodec | None = None,
     inputs: NDArray[Any] | None = None,
-    condition: NDArray[Any] | None = None,
+    condition: Told = nothing_told,
 ) -> Measures:
     """Measure ``model`` on windows [N, T] or [N, T, K]; the draws depend on ``seed`` and the order of the windows alone.
 
@@ -74,7 +82,7 @@ def evaluate_windows(
         batch_size: windows that run together.
         codec: says what starts where; default: of melodies.
         inputs: what the encoder sees, of the same shape; default the windows.
-        condition: control input [N, T, C], of a model that needs one.
+        condition: control input, of a model that needs one; it is asked for a batch at a time.
 
     Raises:
         ValueError: if there is no window.
@@ -91,8 +99,8 @@ def evaluate_windows(
         part = slice(start, start + batch_size)
         target = as_events(windows[part]).to(device)
         x = target if inputs is None else as_events(inputs[part]).to(device)
-        told = None if condition is None else torch.from_numpy(condition[part]).to(device)
-        mean, terms = _measure_batch(model, Batch(x, target, condition=told), codec, Noise(seed, start))
+        batch = Batch(x, target, condition=on_device(condition(part), device))
+        mean, terms = _measure_batch(model, batch, codec, Noise(seed, start))
         means.append(mean)
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + np.asarray(value, np.float64)
@@ -112,6 +120,11 @@ def evaluate_windows(
         n=n,
         voices={role: (float(right), float(started)) for role, right, started in each} if len(codec.roles) > 1 else {},
     )
+
+
+def on_device(condition: NDArray[np.float32] | None, device: torch.device) -> Tensor | None:
+    """Return a control input, where there is one, as a tensor."""
+    return None if condition is None else torch.from_numpy(condition).to(device)
 
 
 def _measure_batch(model: Autoencoder, batch: Batch, codec: ScoreCodec, noise: Noise) -> tuple[Tensor, dict[str, Any]]:

@@ -19,7 +19,7 @@ from musicvae_lite.corpora.groove_inputs import GrooveInputs, told
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.errors import UsageError
 from musicvae_lite.evaluation.attributes import keep_vectors, learn_vectors
-from musicvae_lite.evaluation.sequences import evaluate_windows
+from musicvae_lite.evaluation.sequences import Told, evaluate_windows, on_device
 from musicvae_lite.material import Material, Measured
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.models.inputs import as_events
@@ -40,25 +40,31 @@ class Examples:
     Attributes:
         windows: what is asked for [N, T] or [N, T, K].
         inputs: what the encoder sees, same shape.
-        condition: the control input [N, T, C], or None.
+        condition: gives the control input of some of them.
     """
 
     windows: NDArray[Any]
     inputs: NDArray[Any]
-    condition: NDArray[Any] | None
+    condition: Told
 
     @classmethod
     def of(cls, windows: NDArray[Any], config: RunConfig) -> Examples:
         """Make the examples of windows, the same ones every time."""
         inputs, rows = GrooveInputs(config.data.inputs), np.arange(len(windows))
         shown = inputs(windows, rows, 0, _MEASURED_EPOCH) if len(windows) else windows
-        return cls(windows, shown, told(windows, config))
+        return cls(windows, shown, lambda rows: told(windows[rows], config))
 
     @classmethod
     def of_corpus(cls, corpus: Corpus, config: RunConfig) -> Examples:
         """Make the examples of a corpus, with what it tells beside its windows."""
-        examples = cls.of(corpus.windows, config)
-        return replace(examples, condition=corpus.control.numbers(corpus.told)) if corpus.control else examples
+        return replace(cls.of(corpus.windows, config), condition=condition_of(corpus, config))
+
+
+def condition_of(corpus: Corpus, config: RunConfig) -> Told:
+    """Return what gives the control input of windows of a corpus: what it tells of them, or else what they tell themselves."""
+    if corpus.control:
+        return lambda rows: corpus.control.numbers(corpus.told[rows])
+    return lambda rows: told(corpus.windows[rows], config)
 
 
 class MusicMaterial(Material):
@@ -112,7 +118,7 @@ class MusicMaterial(Material):
             target = as_events(arrays.target).to(device)
             x = target if arrays.x is arrays.target else as_events(arrays.x).to(device)
             condition = told(arrays.target, self.config) if arrays.condition is None else arrays.condition
-            yield Batch(x, target, condition=None if condition is None else torch.from_numpy(condition).to(device))
+            yield Batch(x, target, condition=on_device(condition, device))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
         """Measure on held-out windows; see :class:`musicvae_lite.evaluation.sequences.Measures`."""
@@ -126,7 +132,8 @@ class MusicMaterial(Material):
         """Learn attribute vectors from up to :data:`~musicvae_lite.evaluation.attributes.WINDOWS` training windows."""
         bundle = load_bundle(folder, device)
         probes = self.valid.windows if self.held_out else None
-        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed, shown=self._shown)
+        told = condition_of(self.train, self.config), self.valid.condition
+        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed, shown=self._shown, told=told)
         keep_vectors(bundle.description, vectors)
         return f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
 
@@ -139,7 +146,7 @@ class MusicMaterial(Material):
         """Show piano rolls: windows above, what the model makes of them below."""
         device = next(model.parameters()).device
         windows, inputs = self.valid.windows[:_SHOWN], as_events(self.valid.inputs[:_SHOWN]).to(device)
-        condition = None if self.valid.condition is None else torch.from_numpy(self.valid.condition[:_SHOWN]).to(device)
+        condition = on_device(self.valid.condition(slice(_SHOWN)), device)
         mean = model.encode(Batch(inputs, inputs, condition=condition)).mean
         heard = model.decode(mean, inputs.shape[1], condition=condition)
         return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])

@@ -15,9 +15,10 @@ from musicvae_lite.latent import Latent
 from musicvae_lite.noise import Noise
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import Codec
+    from musicvae_lite.codecs import Codec, ScoreCodec
     from musicvae_lite.config import RunConfig
     from musicvae_lite.models.adversary import Adversary
+    from musicvae_lite.models.clock import Clock
 
 
 @dataclass  # not frozen: Fabric sets the fields of a copy when it converts the precision
@@ -29,8 +30,9 @@ class Batch:
             samples for sound.
         target: what the decoder must give, [B, T], [B, C, H, W] or [B, N].
         length: [B] number of valid steps of each example, or None where all are full.
-        condition: what encoder and decoder are told: [B, T, C] control input, [B, C] one-hot class of a picture, [B, K]
-            power of the noise alone in each band of a sound (NaN rows where it is not known), or None.
+        condition: what encoder and decoder are told: [B, T, C] control input ([B, G, C] of events that are told by time),
+            [B, C] one-hot class of a picture, [B, K] power of the noise alone in each band of a sound (NaN rows where it is not
+            known), or None.
     """
 
     x: Tensor
@@ -104,7 +106,8 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
     from musicvae_lite.models import denoiser, image, sequence, timbre
 
     if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
-        return sequence.build(config.model, codec.sizes, codec.steps, codec.table, codec.end, codec.pitches)
+        clock = _clock(config, codec)
+        return sequence.build(config.model, codec.sizes, codec.steps, codec.table, codec.end, codec.pitches, clock)
     if config.model.kind == "image" and isinstance(codec, ImageCodec):
         return image.build(config.model, codec, config.data.corrupt)
     if config.model.kind == "spectrogram" and isinstance(codec, SoundCodec):
@@ -112,3 +115,14 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
     if config.model.kind == "timbre" and isinstance(codec, SoundCodec):
         return timbre.build(config.model, codec.rate, codec.samples)
     raise ValueError(f"a {config.model.kind} model does not go with codec {codec.kind!r}")
+
+
+def _clock(config: RunConfig, codec: ScoreCodec) -> Clock | None:
+    """Build what tells events the chord and the key of their time; None where each step of a window has its own."""
+    from musicvae_lite.codecs.chords import CHORDS
+    from musicvae_lite.codecs.multitrack import MultitrackCodec
+    from musicvae_lite.models.clock import Clock
+
+    if not config.control.size or not isinstance(codec, MultitrackCodec):
+        return None
+    return Clock(codec.shifts, codec.events, CHORDS * config.control.chords)

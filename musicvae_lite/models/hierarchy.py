@@ -216,11 +216,14 @@ class HierarchicalDecoder(nn.Module):
         noise: Noise | None = None,
         control: Tensor | None = None,
     ) -> Tensor:
-        """Decode z [B, Z]: events [B, length] (or [B, length, K]), length up to S * L."""
+        """Decode z [B, Z]: events [B, length] (or [B, length, K]), length up to S * L; see :meth:`LstmDecoder.sample`."""
         count = math.ceil(length / self.steps)
         rows = self.conduct(z)[:, :count].flatten(0, 1)
-        cut = None if control is None else self._cut_control(control[:, : count * self.steps])
         core = self.core
+        if control is not None and isinstance(core, LstmDecoder) and core.clock is not None:
+            cut: Tensor | None = control.repeat_interleave(count, 0)  # every segment has the time of the whole window
+        else:
+            cut = None if control is None else self._cut_control(control[:, : count * self.steps])
         if not self.carry:
             events = core.sample(rows, self.steps, temperature, noise, cut)
         elif isinstance(core, SplitDecoder):

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from musicvae_lite.models import FORCED, Teacher
+from musicvae_lite.models.clock import Clock, Running
 from musicvae_lite.models.inputs import EventInput
 from musicvae_lite.models.likelihood import Groove, StepLikelihood
 from musicvae_lite.models.stepping import State, Stepper
@@ -194,6 +195,7 @@ class LstmDecoder(nn.Module):
         control_size: numbers a step of the control input C.
         latent_input: whether z is part of the input of every step; without, a plan can say what a step needs at less cost.
         end: class after which a sequence holds only events that stand for nothing; None where all are full.
+        clock: of a decoder of segments that are told by time.
     """
 
     def __init__(
@@ -209,9 +211,10 @@ class LstmDecoder(nn.Module):
         dropout: float = 0.0,
         latent_input: bool = True,
         end: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.end = end
+        self.end, self.clock = end, clock
         self.latent_input = latent_input
         self.likelihood = likelihood
         self.tokens = events
@@ -279,25 +282,29 @@ class LstmDecoder(nn.Module):
         """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B, length, K]).
 
         ``given`` is described at :meth:`musicvae_lite.models.likelihood.Groove.sample`; [B, length, K]. After the ``end`` follow
-        events that stand for nothing.
+        events that stand for nothing. With a :attr:`clock` control is by time [B, G, C].
         """
-        latent, *told = self._fixed(z, length, control)
+        time = None if control is None or self.clock is None else Running(self.clock, control.to(z.dtype))
+        latent, *told = self._fixed(z, length, control if time is None else None)
         none = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape)
         state, events = initial_state(self.start, z, self.stack.sizes), list[Tensor]()
-        steps = Stepper(self.stack.weights(), state, latent[:, 0], torch.cat(told, -1) if told else None)
+        timed_size = 0 if time is None else time.told.shape[1]
+        steps = Stepper(self.stack.weights(), state, latent[:, 0], torch.cat(told, -1) if told else None, timed_size)
         event = none if first is None else first
         for t in range(length):
             over = (event == self.end) | (event == none) if self.end is not None and t else None
             if over is not None and bool(over.all()):
                 events += [none] * (length - t)
                 break
-            output = self.output(steps.advance(self.tokens(event), t))
+            output = self.output(steps.advance(self.tokens(event), t, None if time is None else time.told))
             if given is not None and isinstance(self.likelihood, Groove):
                 event = self.likelihood.sample(output, temperature, noise, given[:, t])
             else:
                 event = self.likelihood.sample(output, temperature, noise)
             if over is not None:
                 event = torch.where(over, none, event)
+            if time is not None:
+                time.hear(event)
             events.append(event)
         return torch.stack(events, dim=1)
 

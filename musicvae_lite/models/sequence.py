@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.models.clock import Clock
 from musicvae_lite.models.frame import ChordFrame, Pitches
 from musicvae_lite.models.head import PosteriorHead
 from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
@@ -34,6 +35,7 @@ class SequenceAutoencoder(Autoencoder):
         control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
         padding: class that stands for no step, where segments of a sequence may end early; else None.
         frame: how encoder and decoder number pitches, where it is not as they are heard; callers see heard ones alone.
+        clock: of events that are told by time: the control input is then [B, G, C], G steps of time; else None: [B, T, C].
     """
 
     def __init__(
@@ -44,10 +46,10 @@ class SequenceAutoencoder(Autoencoder):
         control_size: int = 0,
         padding: int | None = None,
         frame: ChordFrame | None = None,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.padding = padding
-        self.frame = frame
+        self.padding, self.frame, self.clock = padding, frame, clock
         self.latent_size = latent_size
         self.control_size = control_size
         self.adversary = None
@@ -57,7 +59,7 @@ class SequenceAutoencoder(Autoencoder):
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each sequence, mean [B, Z]."""
-        control = self._control(batch.condition)
+        control = self._told(batch.condition, batch.x)
         latent: Latent = self.head(self.encoder(self._seen(batch.x, control), batch.length, control))
         return latent
 
@@ -67,7 +69,7 @@ class SequenceAutoencoder(Autoencoder):
         Those of several classes a step stand one after another. For the likelihood ``nade`` they are what it computes the
         probabilities of the bits from.
         """
-        control = self._control(batch.condition)
+        control = self._told(batch.condition, batch.target)
         outputs = self.decoder.run(z, self._seen(batch.target, control), teacher, noise, control)
         return outputs if self.frame is None or control is None else self.frame.outputs(outputs, control)
 
@@ -112,6 +114,11 @@ class SequenceAutoencoder(Autoencoder):
     def _seen(self, events: Tensor, control: Tensor | None) -> Tensor:
         return events if self.frame is None or control is None else self.frame.enter(events, control)
 
+    def _told(self, condition: Tensor | None, events: Tensor) -> Tensor | None:
+        """Return the control input of each of some events [B, T]."""
+        control = self._control(condition)
+        return control if control is None or self.clock is None else self.clock.tell(events, control)
+
     def _control(self, condition: Tensor | None) -> Tensor | None:
         """Check the control input.
 
@@ -131,6 +138,7 @@ def build(
     table: Sequence[Sequence[float]] | None = None,
     end: int | None = None,
     pitches: Sequence[Pitches | None] = (),
+    clock: Clock | None = None,
 ) -> SequenceAutoencoder:
     """Build the model of a preset.
 
@@ -141,21 +149,30 @@ def build(
         table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
         end: class after which a segment holds only padding (the class one past the last); None where all are full.
         pitches: which classes of each number of a step are pitches; for a model that numbers them from the chord's root.
+        clock: of events that are told by time.
     """
     sizes = (classes,) if isinstance(classes, int) else tuple(classes)
     fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
     encoder = _encoder(config.encoder, _Events(config, sizes, fixed, end), steps, config)
-    decoder = _decoder(config.decoder, _Events(config, sizes, None, end), steps, config)
+    decoder = _decoder(config.decoder, _Events(config, sizes, None, end, clock), steps, config)
     padding = None if end is None else sizes[0]
     frame = ChordFrame(sizes, pitches) if config.relative_pitch else None
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, padding, frame)
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, padding, frame, clock)
 
 
 class _Events:
     """Makes the inputs and the likelihoods for events of some sizes."""
 
-    def __init__(self, config: SequenceModel, sizes: Sequence[int], table: Tensor | None, end: int | None = None) -> None:
-        self.likelihood, self.sizes, self.table, self.end = config.likelihood, tuple(sizes), table, end
+    def __init__(
+        self,
+        config: SequenceModel,
+        sizes: Sequence[int],
+        table: Tensor | None,
+        end: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.likelihood, self.sizes, self.table = config.likelihood, tuple(sizes), table
+        self.end, self.clock = end, clock
 
     def input(self, token_size: int | None, silence: bool = False) -> EventInput:
         if self.likelihood.kind == "nade":
@@ -224,4 +241,5 @@ def _lstm_decoder(
         dropout=config.dropout,
         latent_input=settings.latent_input,
         end=events.end,
+        clock=events.clock,
     )

@@ -15,7 +15,7 @@ State = list[tuple[Tensor, Tensor]]
 
 
 class Stepper:
-    """Layers of LSTM cells that read [event, latent, told] at every step.
+    """Layers of LSTM cells that read [event, latent, told, timed] at every step.
 
     States and gates are kept [H, B] and products are ``weight @ state``: with few rows nearly all time goes into reading the
     weights, and so they are read as they lie. Rows are filled up to 4 or a multiple of 16, which whole registers hold. Measured
@@ -26,10 +26,16 @@ class Stepper:
         state: (h, c) of each layer before the first step, [B, H].
         latent: input that is the same at every step [B, Z]; Z may be 0.
         told: input of each step that does not depend on events [B, T, P].
+        timed_size: numbers of the input that follows from the events so far.
     """
 
     def __init__(
-        self, weights: Sequence[tuple[Tensor, Tensor, Tensor]], state: State, latent: Tensor, told: Tensor | None = None
+        self,
+        weights: Sequence[tuple[Tensor, Tensor, Tensor]],
+        state: State,
+        latent: Tensor,
+        told: Tensor | None = None,
+        timed_size: int = 0,
     ) -> None:
         rows = len(latent)
         self._extra = (4 if rows <= 4 else -(-rows // 16) * 16) - rows
@@ -38,16 +44,20 @@ class Stepper:
         self._told = told
         weight, _, bias = self._weights[0]
         more = 0 if told is None else told.shape[-1]
-        event = weight.shape[1] - latent.shape[1] - more
-        self._on_event, on_latent, self._on_told = torch.split(weight, [event, latent.shape[1], more], 1)
+        event = weight.shape[1] - latent.shape[1] - more - timed_size
+        self._on_event, on_latent, self._on_told, self._on_timed = torch.split(
+            weight, [event, latent.shape[1], more, timed_size], 1
+        )
         self._constant = torch.addmm(bias, on_latent, self._filled(latent).t())
 
-    def advance(self, event: Tensor, t: int) -> Tensor:
-        """Do step ``t`` on the event before it as a vector [B, D]; return the top layer's output [B, H]."""
+    def advance(self, event: Tensor, t: int, timed: Tensor | None = None) -> Tensor:
+        """Do step ``t`` on the event before it as a vector [B, D] and on timed [B, P]; return the top layer's output [B, H]."""
         x = self._filled(event)
         gates = torch.addmm(self._constant, self._on_event, x.t())
         if self._told is not None:
             gates = torch.addmm(gates, self._on_told, self._filled(self._told[:, t]).t())
+        if timed is not None:
+            gates = torch.addmm(gates, self._on_timed, self._filled(timed).t())
         for layer, (weight_ih, weight_hh, bias) in enumerate(self._weights):
             h, c = self._state[layer]
             if layer:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from musicvae_lite.arranging import in_piece
 from musicvae_lite.media.midi import Track
 from musicvae_lite.passages import rebuild, whole_melody
 from tests.tiny import save, score
@@ -106,3 +107,27 @@ def test_what_cannot_be_used_is_told_in_one_line(model, musae, piece, message):
 def test_a_track_cannot_be_chosen(model, musae):
     run = musae("reconstruct", "song0.mid", "-m", model, "--track", 1)
     assert run.code == 2 and "hears all tracks of a piece together" in run.err
+
+
+def test_other_tracks_cannot_be_kept_where_all_are_made(model, musae):
+    for arguments in (["reconstruct", "song0.mid"], ["interpolate", "song0.mid", "song1.mid", "--whole"]):
+        run = musae(*arguments, "--keep-tracks", "-m", model, "-o", "kept.mid")
+        assert run.code == 2 and "there are no others to keep" in run.err and run.err.count("\n") == 1
+    assert not (model.parent / "kept.mid").exists()
+
+
+def test_what_is_made_goes_to_the_tracks_of_its_instruments(model):
+    import musicvae_lite as mv
+
+    session = mv.load(model, device="cpu")
+    piece = band(3)  # its first bar is refused, and stays
+    piece = replace(piece, notes=piece.notes[(piece.notes["start"] >= 1920) | (piece.notes["track"] == 0)])
+    passage = whole_melody(piece, session.codec, "small")
+    again = in_piece(passage, rebuild(passage, passage.windows, session.codec, "again"), session.codec)
+    assert again.tracks == piece.tracks
+    columns = ["start", "end", "pitch", "track"]
+    np.testing.assert_array_equal(np.sort(again.notes[columns]), np.sort(piece.notes[columns]))
+    flute = replace(piece, tracks=(Track("flute", 73), *TRIO[1:]))
+    other = in_piece(passage, rebuild(passage, session.codec.encode(flute).windows, session.codec, "x"), session.codec)
+    assert [track.program for track in other.tracks] == [40, 33, 0, 73]
+    assert set(other.notes["track"][other.notes["start"] >= 1920]) == {1, 2, 3}

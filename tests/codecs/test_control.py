@@ -27,7 +27,7 @@ def test_a_config_comes_back_and_a_strange_one_is_told() -> None:
 def test_windows_are_told_the_chords_where_they_stand() -> None:
     score, codec = block_chords("C Am F G"), MelodyCodec(programs=None)
     encoded = codec.encode(score)
-    told = BOTH.of_windows(score, codec, encoded.windows, encoded.origin["tick"])
+    told = BOTH.of_windows(score, codec, encoded.origin["tick"])
     assert told.shape == (3, 32, 2) and told.dtype == np.uint8
     assert told[0, :, 0].tolist() == [1] * 16 + [22] * 16 and told[2, :, 0].tolist() == [6] * 16 + [8] * 16
     assert (told[..., 1] == 0).all()

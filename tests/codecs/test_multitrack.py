@@ -224,16 +224,6 @@ def test_transposition_leaves_drums() -> None:
     assert CODEC.transposition_limits(window[:0])[0].shape == (0,)
 
 
-def test_control_gives_every_event_the_chord_of_its_step() -> None:
-    window = CODEC.encode(score(band(1))).windows
-    chords = np.repeat([[5, 9]], 48, axis=1)  # another chord from the third beat on
-    control = CODEC.control(window, chords, 49)
-    assert control.shape == (1, 512, 49) and (control.sum(-1) == 1).all()
-    tracks = control.argmax(-1).reshape(8, 64)
-    assert tracks[0, :7].tolist() == [0, 5, 5, 5, 9, 9, 0]  # program; velocity, note, shift; note off, end; padding
-    assert tracks[3:].max() == 0
-
-
 def test_explain() -> None:
     reports = CODEC.explain(score([*band(3), (3 * BAR, 3 * BAR + 480, 60, 80, 0)]))
     assert [(r.role, r.windows, r.bars) for r in reports] == [("other", 3, (1, 3)), ("bass", 3, (1, 3)), ("drums", 3, (1, 3))]

@@ -78,7 +78,7 @@ def parts(config):
         drawn = [torch.randint(0, size, (4, codec.steps), generator=generator) for size in codec.sizes]
         tokens = torch.stack(drawn, -1).view(4, *codec.shape)
         size = config.model.control_size
-        control = torch.rand((4, codec.steps, size), generator=generator) if size else None
+        control = torch.rand((4, codec.grid_steps, size), generator=generator) if size else None
         return codec, model, Batch(tokens, tokens, condition=control)
     target = torch.rand((4, codec.channels, codec.height, codec.width), generator=generator)
     condition = torch.eye(config.model.classes)[:4] if config.model.classes else None

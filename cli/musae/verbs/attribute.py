@@ -73,16 +73,17 @@ def attribute(
     drums:  density, syncopation, syncopation8 (both of kick and snare), hihat, kick, snare (shares of the hits);
             of grooves also velocity and timing
     trio:   those of its melody, and density_all
+    bands:  density of all instruments, register of those with pitch, instruments (how many)
 
     NAME+1 adds the vector of NAME once: the mean code of the training windows that have most of it (a quarter) less that of
     those that have least. What that does to each attribute is in the model's card and attributes.png; other attributes may
-    move, too. Without FILE the verb lists the vectors of the model.
+    move, too. A model that is told of chords keeps those of the file. Without FILE the verb lists the vectors of the model.
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
     from musicvae_lite.errors import UsageError
 
     if choose_kind(model, () if file is None else (file,)) != "music":
-        raise UsageError(f"{model} is no model of music; attributes are those of melodies, drums and trios")
+        raise UsageError(f"{model} is no model of music; attributes are those of melodies, drums, trios and bands")
     context = click.get_current_context()
     if learn:
         if file is not None or output is not None:

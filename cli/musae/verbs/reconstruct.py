@@ -106,13 +106,14 @@ def _melodies(
     console: Console,
 ) -> int:
     from musae.outputs import each, one_each, write_together
-    from musae.reading import conditions_of, counted, edited, left_as_it_is, percent
+    from musae.reading import check_keep_tracks, conditions_of, counted, edited, left_as_it_is, percent
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.passages import Passage, whole_melody
 
     paths = one_each(output, [Path(name).stem for name in files], "reconstructed", overwrite, files)
     places = dict(zip(files, paths, strict=True))
     codec = conditions_of(model, chords, key).codec
+    check_keep_tracks(keep_tracks, codec, model)
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
