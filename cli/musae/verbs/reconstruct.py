@@ -132,7 +132,8 @@ def _melodies(
         results.append({**result.as_dict(), "output": str(places[name])})
         passage, (first, last) = result.passage, result.bars
         what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
-        console.show(f"{places[name]}: {what}; notes heard right: {percent(result.onset_accuracy)}")
+        heard = "" if chords or key else f"; notes heard right: {percent(result.onset_accuracy)}"  # other chords, other notes
+        console.show(f"{places[name]}: {what}{heard}")
         if keep_tracks and result.left:
             console.show(f"{places[name]}: {left_as_it_is(result.left)}")
         if not len(result.score.notes):
