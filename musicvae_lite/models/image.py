@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]  # C, H, W
 
-_FEW_PLANES = 3
+_FEW_PLANES, _FEW_INPUTS = 3, 9
 
 
 class ConvEncoder(nn.Module):
@@ -321,10 +321,20 @@ def start_weights(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+class Linear(nn.Linear):
+    """A linear layer that is fast with very few inputs on a CPU, too: half the time with two, the same numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, outputs] for x [B, inputs]."""
+        if self.in_features >= _FEW_INPUTS or x.device.type != "cpu":
+            return super().forward(x)
+        return torch.addmm(self.bias, x, self.weight.t().contiguous())  # contiguous: as in :func:`convolve_few`
+
+
 def _dense(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
+        layers += [Linear(before, after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 
