@@ -84,7 +84,7 @@ def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) ->
 
 
 def adam_step(optimiser: torch.optim.Adam) -> None:
-    """Make Adam's update as ``optimiser.step()`` does; without its hooks and checks, which take as long as small models' updates."""
+    """Make Adam's update as ``optimiser.step()`` does, without its hooks and checks; for a small model they take as long."""
     (group,) = optimiser.param_groups
     parameters = [p for p in group["params"] if p.grad is not None]
     states = [optimiser.state[p] for p in parameters]
