@@ -6,6 +6,7 @@ Letters in shapes: B batch, Z latent size, L length of a latent sequence.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, overload
 
 import torch
@@ -38,7 +39,7 @@ class Latent:
             shapes = f"{tuple(self.log_scale.shape)} and {tuple(self.mean.shape)}"
             raise ValueError(f"log_scale and mean differ in shape: {shapes}")
 
-    @property
+    @cached_property
     def scale(self) -> Tensor:
         """Standard deviation, same shape as the mean; zeros for a deterministic code."""
         return torch.zeros_like(self.mean) if self.log_scale is None else self.log_scale.exp()
@@ -57,7 +58,7 @@ class Latent:
         """KL(q(z|x) || N(0, I)) in nats per dimension, shape of ``mean``; zeros for a deterministic code."""
         if self.log_scale is None:
             return torch.zeros_like(self.mean)
-        return 0.5 * (self.mean.square() + (2 * self.log_scale).exp() - 1) - self.log_scale
+        return 0.5 * (self.mean.square() + self.scale.square() - 1) - self.log_scale
 
 
 @overload

@@ -114,10 +114,13 @@ class Objective:
         per_dimension = kl.flatten(1)
         free_nats = self.free_bits * NATS_PER_BIT
         raw = per_dimension.sum(1)
-        if self.per == "total":
+        if not self.free_bits:
+            charged = raw
+        elif self.per == "total":
             charged = (raw - free_nats).clamp_min(0)
         else:
             charged = (per_dimension - free_nats).clamp_min(0).sum(1)
         beta = self.beta(step)
-        nll_mean, charged_mean = nll.mean(), charged.mean()
-        return Loss(nll_mean + beta * charged_mean, nll_mean, raw.mean(), charged_mean, beta)
+        nll_mean, kl_mean = nll.mean(), raw.mean()
+        charged_mean = kl_mean if charged is raw else charged.mean()
+        return Loss(nll_mean + beta * charged_mean, nll_mean, kl_mean, charged_mean, beta)

@@ -25,18 +25,22 @@ class TrainStep(nn.Module):
         self.objective = objective(config)
 
     def forward(self, batch: Batch, step: int, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms of the batch, scalars in nats: ``loss`` (what is minimised), ``nll``, ``kl`` and others by name."""
+        """Return the terms of the batch, scalars in nats: ``loss`` (what is minimised), ``nll``, ``kl`` and others by name.
+
+        Only ``loss`` carries a gradient.
+        """
         latent = self.model.encode(batch)
         teacher = Teacher(self.sampling(step), self.dropout)
         z = latent.sample(noise)
         loss = self.objective(self.model.nll(z, batch, teacher, noise), latent.kl(), step)
-        terms = {"loss": loss.total, "nll": loss.nll, "kl": loss.kl}
+        terms = {"nll": loss.nll, "kl": loss.kl}
+        total = loss.total
         adversary = self.model.adversary
         if adversary is not None:
             contest = adversary(z, noise)
-            terms["loss"] = loss.total + adversary.weight * contest.encoder + contest.discriminator
+            total = total + adversary.weight * contest.encoder + contest.discriminator
             terms |= {"discriminator": contest.discriminator, "encoder": contest.encoder, "told": contest.accuracy}
-        return terms
+        return {"loss": total} | {name: term.detach() for name, term in terms.items()}
 
 
 def schedule(settings: ScheduleSettings, run_steps: int) -> Schedule:
@@ -79,15 +83,50 @@ def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) ->
         group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** (step + 1))
 
 
+def adam_step(optimiser: torch.optim.Adam) -> None:
+    """Make Adam's update as ``optimiser.step()`` does, without its hooks and checks; for a small model they take as long."""
+    (group,) = optimiser.param_groups
+    parameters = [p for p in group["params"] if p.grad is not None]
+    states = [optimiser.state[p] for p in parameters]
+    if not group["fused"] or not all(states):  # the first step makes the state
+        optimiser.step()
+        return
+    counts = [state["step"] for state in states]
+    torch._foreach_add_(counts, torch.ones((), device=counts[0].device))
+    torch._fused_adam_(
+        parameters,
+        [p.grad for p in parameters],
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [],
+        counts,
+        lr=group["lr"],
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
+
+
 def clip_gradients(parameters: Sequence[Tensor], clip_norm: float, skip_norm: float) -> float:
     """Scale the gradients to a global norm of at most ``clip_norm`` and return the norm they had.
 
     At ``skip_norm`` or above, or where the norm is not a number, they become zero (Magenta's ``grad_norm_clip_to_zero``).
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
+    norm = _total_norm(gradients)
     if not norm < skip_norm:
         torch._foreach_zero_(gradients)
     elif norm > clip_norm:
         torch._foreach_mul_(gradients, clip_norm / norm)
     return norm
+
+
+def _total_norm(tensors: Sequence[Tensor]) -> float:
+    if not tensors or tensors[0].device.type != "cpu":
+        return float(torch.nn.utils.get_total_norm(tensors))
+    # A dot product reads a tensor at twice the speed of torch's norm, on all threads.
+    flat = [tensor.flatten() for tensor in tensors]
+    return math.sqrt(sum(float(torch.dot(numbers, numbers)) for numbers in flat))

@@ -33,7 +33,7 @@ from musicvae_lite.material import Material, Measured, open_material
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.noise import Noise, seed_layers
 from musicvae_lite.objective import NATS_PER_BIT
-from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser, objective, schedule, set_rate
+from musicvae_lite.optimisation import TrainStep, adam_step, clip_gradients, make_optimiser, objective, schedule, set_rate
 from musicvae_lite.runlog import METRICS, RunLog
 
 # Fewer bits than this in the latent of a window, after a tenth of the run, is a collapsed posterior: z says nothing.
@@ -231,17 +231,23 @@ class _Run:
         settings = self.config.optimiser
         seed_layers(self.fabric.device, self.config.seed * 1_000_003 + step)  # for dropout layers: exact on resume
         noise = Noise(self.config.seed, step, rank=self.rank, world=self.fabric.world_size, device=self.fabric.device)
-        set_rate(self.optimiser, self.rate(step), settings.eps, step)
-        self.optimiser.zero_grad(set_to_none=True)
-        terms = self.step_module(batch, step, noise)
-        self.fabric.backward(terms["loss"])
+        set_rate(self.optimiser.optimizer, self.rate(step), settings.eps, step)
+        for parameter in self.parameters:
+            parameter.grad = None
+        if self.fabric.world_size > 1:
+            terms = self.step_module(batch, step, noise)
+            self.fabric.backward(terms["loss"])
+        else:  # the same without what Fabric does at each call for the sake of several processes
+            with self.fabric.autocast():
+                terms = self.step_module.module(batch, step, noise)
+            terms["loss"].backward()
         norm = clip_gradients(self.parameters, settings.clip_norm, settings.skip_norm)
         if not math.isfinite(norm) and not math.isfinite(float(terms["loss"].detach())):
             raise MusaeError(self._not_a_number(step))
         if norm >= settings.skip_norm and not self.told_of_skips:
             self.told_of_skips = True
             self._send(Notice(step, _SKIPPED.format(norm=norm, limit=settings.skip_norm)))
-        self.optimiser.step()
+        adam_step(self.optimiser.optimizer)
         if settings.average:
             # While the run is young the average follows closely, so that it does not remember the random start.
             decay = min(settings.average, (1 + step) / (10 + step))

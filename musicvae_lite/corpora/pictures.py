@@ -224,7 +224,8 @@ class PictureBatches:
         if size % world:
             raise UsageError(f"a batch of {size} cannot be divided over {world} processes")
         if len(self) < size:
-            raise MusaeError(f"there are {len(self)} pictures, fewer than one batch of {size}; set training.batch_size")
+            count = "1 picture" if len(self) == 1 else f"{len(self)} pictures"
+            raise MusaeError(f"to learn from there are {count}, fewer than one batch of {size}; set training.batch_size")
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
         order = torch.from_numpy(generator.permutation(len(self))).to(self.images.device)
         share = size // world

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]  # C, H, W
 
-_FEW_PLANES = 3
+_FEW_PLANES, _FEW_INPUTS = 3, 8
 
 
 class ConvEncoder(nn.Module):
@@ -230,7 +230,7 @@ class DenseDecoder(nn.Module):
         self.shape = shape
         widths = [latent_size + classes, *sizes]
         self.layers = _dense(widths)
-        self.output = nn.Linear(widths[-1], math.prod(shape))
+        self.output = Linear(widths[-1], math.prod(shape))
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return outputs [B, C, H, W] for codes z [B, Z]."""
@@ -321,10 +321,25 @@ def start_weights(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+class Linear(nn.Linear):
+    """torch's linear layer, computed in a faster order on a CPU.
+
+    torch copies the bias over the output before the product is added to it, which takes a tenth of the product's time. With
+    very few inputs the layout of the weights decides how autograd computes their gradient, as in :func:`convolve_few`.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, outputs] for x [B, inputs]."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        weight = self.weight.t()
+        return (x @ (weight.contiguous() if self.in_features <= _FEW_INPUTS else weight)).add_(self.bias)
+
+
 def _dense(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
+        layers += [Linear(before, after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

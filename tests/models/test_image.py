@@ -12,7 +12,7 @@ from musicvae_lite.config import load_config
 from musicvae_lite.errors import UsageError
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.models.adversary import Adversary
-from musicvae_lite.models.image import convolve_few, enlarge_and_convolve, max_pool
+from musicvae_lite.models.image import Linear, convolve_few, enlarge_and_convolve, max_pool
 from musicvae_lite.models.likelihood import Bernoulli, Gaussian
 from musicvae_lite.noise import Noise
 
@@ -171,5 +171,15 @@ def test_convolving_few_planes_gives_the_same_numbers_and_gradients(planes):
     layer, x = nn.Conv2d(planes, 5, 3, padding=1), torch.randn(2, planes, 6, 9)
     results = [convolve_few(x, layer), layer(x)]
     gradients = [torch.autograd.grad(result.square().sum(), list(layer.parameters())) for result in results]
+    torch.testing.assert_close(*results)
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("inputs", [2, 40])
+def test_linear_layers_give_torchs_numbers_and_gradients(inputs):
+    torch.manual_seed(0)
+    ours, x = Linear(inputs, 30), torch.randn(5, inputs, requires_grad=True)
+    results = [ours(x), F.linear(x, ours.weight, ours.bias)]
+    gradients = [torch.autograd.grad(result.square().sum(), [x, *ours.parameters()]) for result in results]
     torch.testing.assert_close(*results)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
