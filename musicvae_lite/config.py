@@ -213,13 +213,17 @@ CodecSettings = Annotated[
 
 
 class EncoderSettings(Settings):
-    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`."""
+    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`.
+
+    ``split``: one encoder for each number of a step.
+    """
 
     kind: Literal["lstm"] = "lstm"
     sizes: Sizes = Field((256,), min_length=1)
     token_size: int | None = Field(None, ge=1)
     readout: Literal["final", "steps"] = "final"
     readout_size: int = Field(32, ge=1)
+    split: bool = False
 
 
 class HierarchicalEncoderSettings(Settings):
@@ -227,6 +231,7 @@ class HierarchicalEncoderSettings(Settings):
 
     ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window. ``skip``: for the
     readout ``steps``, upper levels are read past their LSTM, too. ``readout_size``: one for all levels, or one each.
+    ``upper_sizes``: of the LSTMs above the first level, where they differ. ``split``: one encoder for each number of a step.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
@@ -236,6 +241,8 @@ class HierarchicalEncoderSettings(Settings):
     readout: Literal["final", "steps"] = "final"
     readout_size: Annotated[int, Field(ge=1)] | Sizes = 32
     skip: bool = False
+    upper_sizes: Sizes | None = Field(None, min_length=1)
+    split: bool = False
 
     @model_validator(mode="after")
     def _readout_for_each_level(self) -> HierarchicalEncoderSettings:
@@ -678,6 +685,8 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
         if part.kind == "hierarchical" and math.prod(part.levels) != steps:
             raise ValueError(f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a window")
+        if part.split and codec.kind != "trio":
+            raise ValueError(f"model.{side}.split needs a codec with several numbers a step (trio)")
     roll = codec.kind == "drums" and codec.form == "roll"
     if roll != (model.likelihood.kind == "nade"):
         raise ValueError("a codec of form roll and the likelihood nade go together, and with no other")
@@ -686,8 +695,6 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
         raise ValueError("codec groove and the likelihood groove go together, and with no other")
     if groove and model.control_size not in (0, 9):
         raise ValueError("a groove model is told of the hits of 9 drums or of nothing: model.control_size is 9 or 0")
-    if model.decoder.split and codec.kind != "trio":
-        raise ValueError("model.decoder.split needs a codec with several numbers a step (trio)")
     if (roll or groove) and (model.encoder.token_size or model.decoder.token_size):
         raise ValueError(f"a {'roll has bits' if roll else 'groove has numbers'}, no tokens: leave out token_size")
 

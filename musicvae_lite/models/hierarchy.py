@@ -16,6 +16,7 @@ from musicvae_lite.models.inputs import EventInput
 from musicvae_lite.models.likelihood import Categorical, Joint
 from musicvae_lite.models.lstm import (
     LstmDecoder,
+    LstmEncoder,
     LstmStack,
     Readout,
     choose,
@@ -36,12 +37,13 @@ class HierarchicalEncoder(nn.Module):
     Args:
         events: makes vectors of events.
         levels: steps of a segment, then segments (of segments ...).
-        sizes: hidden size of each layer, per direction; the same at every level.
+        sizes: hidden size of each layer, per direction; the same at every level, but for ``upper_sizes``.
         readout: of each level, as at :class:`~musicvae_lite.models.lstm.LstmEncoder`.
         readout_size: numbers a step, for ``steps``; one for all levels, or one each.
         control_size: numbers a step of the control input C.
         skip: for ``steps``: what is read of a segment at an upper level is read of its input, too, past the LSTM.
         padded: segments may end early: events that stand for nothing follow, and are not read.
+        upper_sizes: hidden sizes at the levels above the first; None for those of the first.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class HierarchicalEncoder(nn.Module):
         dropout: float = 0.0,
         skip: bool = False,
         padded: bool = False,
+        upper_sizes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.tokens = events
@@ -65,7 +68,8 @@ class HierarchicalEncoder(nn.Module):
         inputs = events.size + control_size
         readouts = [readout_size] * len(levels) if isinstance(readout_size, int) else readout_size
         for length, size in zip(levels, readouts, strict=True):
-            stack = LstmStack(inputs, sizes, bidirectional=True, dropout=dropout)
+            hidden = upper_sizes if upper_sizes and len(self.levels) else sizes
+            stack = LstmStack(inputs, hidden, bidirectional=True, dropout=dropout)
             self.levels.append(stack)
             if readout == "steps":
                 seen = stack.output_size + (inputs if skip and len(self.levels) > 1 else 0)
@@ -96,6 +100,19 @@ class HierarchicalEncoder(nn.Module):
 
     def _stacks(self) -> list[LstmStack]:
         return [stack for stack in self.levels if isinstance(stack, LstmStack)]
+
+
+class SplitEncoder(nn.Module):
+    """An encoder for each number of an event; none sees the others' events. Their vectors follow one another."""
+
+    def __init__(self, parts: Sequence[LstmEncoder | HierarchicalEncoder]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.output_size = sum(part.output_size for part in parts)
+
+    def forward(self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None) -> Tensor:
+        """Return [B, output_size] for events [B, T, K], with control [B, T, C]."""
+        return torch.cat([part(events[..., index], length, control) for index, part in enumerate(self.parts)], -1)
 
 
 class SplitDecoder(nn.Module):

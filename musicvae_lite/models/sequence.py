@@ -11,7 +11,7 @@ from torch import Tensor
 from musicvae_lite.latent import Latent
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.models.head import PosteriorHead
-from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
+from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder, SplitEncoder
 from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
 from musicvae_lite.models.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
 from musicvae_lite.models.lstm import LstmDecoder, LstmEncoder
@@ -20,7 +20,7 @@ from musicvae_lite.noise import Noise
 if TYPE_CHECKING:
     from musicvae_lite.config import SequenceDecoder, SequenceEncoder, SequenceModel
 
-Encoder = LstmEncoder | HierarchicalEncoder
+Encoder = LstmEncoder | HierarchicalEncoder | SplitEncoder
 Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
 
 
@@ -136,6 +136,11 @@ class _Events:
 
     def __init__(self, config: SequenceModel, sizes: Sequence[int], table: Tensor | None, end: int | None = None) -> None:
         self.likelihood, self.sizes, self.table, self.end = config.likelihood, tuple(sizes), table, end
+        self._config = config
+
+    def each(self) -> list[_Events]:
+        """Return those of each number of an event by itself."""
+        return [_Events(self._config, [size], None) for size in self.sizes]
 
     def input(self, token_size: int | None, silence: bool = False) -> EventInput:
         if self.likelihood.kind == "nade":
@@ -154,11 +159,19 @@ class _Events:
 
 
 def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel) -> Encoder:
+    if settings.split:
+        return SplitEncoder([_encoder_of(settings, part, steps, config) for part in events.each()])
+    return _encoder_of(settings, events, steps, config)
+
+
+def _encoder_of(
+    settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel
+) -> LstmEncoder | HierarchicalEncoder:
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
     if settings.kind == "hierarchical":
-        readout, padded = (settings.readout, settings.readout_size), events.end is not None
-        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, *readout, *more, settings.skip, padded)
+        readout, form = (settings.readout, settings.readout_size), (settings.skip, events.end is not None, settings.upper_sizes)
+        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, *readout, *more, *form)
     return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
 
 
@@ -184,8 +197,7 @@ def _core(
 ) -> LstmDecoder | SplitDecoder:
     """Build the decoder of a sequence, or one for each number of its events."""
     if settings.split:
-        each = (_Events(config, [size], None) for size in events.sizes)
-        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in each])
+        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in events.each()])
     return _lstm_decoder(settings, events, latent_size, length, config)
 
 

@@ -1,0 +1,178 @@
+"""Start weights of `mel-16bar` or `trio-16bar` from models of two bars: eight windows side by side, before any training.
+
+    python tests/bench/start_16bar.py mel-16bar CORPUS... START
+    musae train mel-16bar --data CORPUS --init-from START ...
+
+CORPUS was prepared for the same preset. A model of two bars reads and writes each voice: `mel-2bar` melodies, and basses two
+octaves lower; `drums-2bar` drums. Of each window its posterior mean gives the principal components, in units of its standard
+deviation; z has those principal components of all windows and voices that vary most on CORPUS, after a cosine transform over the
+eight windows, so that what a piece repeats is said once. What the decoder of two bars tells each step of z, directly and by its
+plan, becomes one plan: the best map of that rank. The recurrent layers over the windows start at random and without effect.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from musicvae_lite.bundle import describe, load_weights, save_bundle
+from musicvae_lite.codecs import build_codec
+from musicvae_lite.codecs.melody import FIRST_NOTE
+from musicvae_lite.config import load_config
+from musicvae_lite.corpora.store import Corpus
+from musicvae_lite.evaluation.sequences import evaluate_windows
+from musicvae_lite.models import Autoencoder, Batch, build_model
+
+SEGMENTS, STEPS, WINDOWS = 8, 32, 1600
+SOURCES = {"mel-16bar": [("mel-2bar", 0)], "trio-16bar": [("mel-2bar", 0), ("mel-2bar", 24), ("drums-2bar", 0)]}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A model of two bars and the codes it gives to the windows of a voice.
+
+    Attributes:
+        weights: of the model.
+        events: class of the model that each class of the voice is.
+        mean: of the posterior means, [Z].
+        read: from a posterior mean less that to a code of mean 0 and noise of standard deviation 1, [K, Z].
+        write: back, [Z, K].
+        codes: [N, 8, K].
+    """
+
+    weights: dict[str, Tensor]
+    events: Tensor
+    mean: Tensor
+    read: Tensor
+    write: Tensor
+    codes: Tensor
+
+
+def model_of(preset: str) -> Autoencoder:
+    config = load_config(preset)
+    return build_model(config, build_codec(config.codec.model_dump())).eval()
+
+
+@torch.inference_mode()
+def main() -> None:
+    preset, *corpora, output = sys.argv[1:]
+    torch.manual_seed(0)
+    corpus, large = Corpus.open(corpora), model_of(preset)
+    batch = next(corpus.split("train").batches(min(WINDOWS, int((~corpus.valid).sum())), seed=0, epoch=0))
+    tokens = torch.from_numpy(batch.target.astype(np.int64)).view(len(batch.target), SEGMENTS * STEPS, -1)
+    weights = dict(large.state_dict())
+    size = weights["decoder.plan.weight"].shape[0] // SEGMENTS
+    sources = SOURCES[preset]
+    kept = weights["head.mean.weight"].shape[1] // SEGMENTS // len(sources)
+    voices = [voice_of(name, shift, tokens[..., index], kept) for index, (name, shift) in enumerate(sources)]
+    for index, voice in enumerate(voices):
+        encoder, core = (f"encoder.parts.{index}.", f"decoder.core.cores.{index}.") if len(voices) > 1 else ("encoder.", "decoder.core.")
+        copy_two_bars(weights, voice, encoder, core)
+        copy_plan(weights, voice, core, slice(index * kept, (index + 1) * kept), size)
+    copy_codes(weights, torch.stack([voice.codes for voice in voices], 1))
+    large.load_state_dict(weights)
+    save_bundle(Path(output), load_config(preset), large, {"init_from": ", ".join(sorted({name for name, _ in sources}))}, {})
+    held_out = corpus.split("valid").windows
+    measures = evaluate_windows(large, held_out[:: -(-len(held_out) // 128)], codec=corpus.codec).as_dict()
+    print(", ".join(f"{key} {value:.4g}" for key, value in measures.items()))
+
+
+def voice_of(name: str, shift: int, tokens: Tensor, kept: int) -> Voice:
+    """Read a voice [N, 8 * 32] by a model of two bars, ``shift`` semitones higher (the notes that leave the range come in below)."""
+    small = model_of(name)
+    load_weights(small, describe(name))
+    weights = dict(small.state_dict())
+    classes = len(weights["decoder.output.bias"])
+    events = torch.arange(classes)
+    if shift:
+        events[FIRST_NOTE:] = events[FIRST_NOTE:].roll(-shift)
+    rows = events[tokens].view(-1, STEPS)
+    latents = [small.encode(Batch(part, part)) for part in rows.split(512)]
+    means, scale = torch.cat([latent.mean for latent in latents]), torch.cat([latent.scale for latent in latents]).log().mean(0).exp()
+    mean = means.mean(0)
+    _, _, axes = torch.linalg.svd((means - mean) / scale, full_matrices=False)
+    read, write = axes[:kept] / scale, scale[:, None] * axes[:kept].T
+    return Voice(weights, events, mean, read, write, ((means - mean) @ read.T).view(len(tokens), SEGMENTS, kept))
+
+
+def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: str) -> None:
+    """Take over what reads and writes the steps of two bars, and make the codes the encoder's output."""
+    old, outputs = voice.weights, f"{encoder}projects.1."
+    renamed = {f"{encoder}levels.0.": "encoder.stack.", f"{encoder}projects.0.": "encoder.project."}
+    renamed |= {encoder: "encoder.", core: "decoder."}
+    for key in weights:
+        source = next((key.replace(new, name, 1) for new, name in renamed.items() if key.startswith(new)), None)
+        if source in old and old[source].shape == weights[key].shape:
+            weights[key] = old[source]
+    none = torch.tensor([len(voice.events)])  # stands for nothing
+    for key in (f"{encoder}tokens.embedding.weight", f"{core}tokens.embedding.weight"):
+        weights[key] = weights[key][torch.cat([voice.events, none])]
+    for key in (f"{core}output.weight", f"{core}output.bias"):
+        weights[key] = weights[key][voice.events]
+    unseen = weights[f"{outputs}weight"].shape[1] - old["head.mean.weight"].shape[1]  # the upper LSTM: no effect yet
+    weights[f"{outputs}weight"] = F.pad(voice.read @ old["head.mean.weight"], (unseen, 0))
+    weights[f"{outputs}bias"] = voice.read @ (old["head.mean.bias"] - voice.mean)
+
+
+def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, own: slice, size: int) -> None:
+    """Say z and the plan of each step by one plan of the rank that the new model has, from numbers ``own`` of the ``size`` it gets."""
+    old, (latent, kept) = voice.weights, voice.write.shape
+    inputs = old["decoder.stack.layers.0.weight_ih_l0"]
+    token, z, plan, position = inputs.split([64, latent, old["decoder.plan.weight"].shape[0] // STEPS, 16], 1)
+    maps = torch.stack([z + plan @ step for step in old["decoder.plan.weight"].view(STEPS, plan.shape[1], -1)])
+    spread = voice.codes.flatten(0, 1).std(0)
+    whole = maps @ voice.write * spread
+    left, values, right = torch.linalg.svd(whole.permute(1, 0, 2).flatten(1), full_matrices=False)
+    rank = weights[f"{core}plan.bias"].shape[0] // STEPS
+    told = (right[:rank] * values[:rank, None]).view(rank, STEPS, kept).permute(1, 0, 2) / spread
+    scale = told.std()
+    shape = left[:, :rank] * scale
+    biases = old["decoder.plan.bias"].view(STEPS, -1) @ plan.T + maps @ voice.mean
+    weights[f"{core}stack.layers.0.bias_ih_l0"] = old["decoder.stack.layers.0.bias_ih_l0"] + biases.mean(0)
+    weights[f"{core}stack.layers.0.weight_ih_l0"] = torch.cat([token, shape, position], 1)
+    start = old["decoder.start.weight"]
+    rows = {
+        "plan": ((told / scale).flatten(0, 1), ((biases - biases.mean(0)) @ torch.linalg.pinv(shape).T).flatten()),
+        "start": (start @ voice.write, old["decoder.start.bias"] + start @ voice.mean),
+    }
+    for name, (weight, bias) in rows.items():
+        embedding = weights[f"{core}{name}.weight"].shape[1]
+        before = embedding - size + own.start  # the conductor's output and the other voices: no effect yet
+        weights[f"{core}{name}.weight"] = F.pad(weight, (before, embedding - before - kept))
+        weights[f"{core}{name}.bias"] = bias
+
+
+def copy_codes(weights: dict[str, Tensor], codes: Tensor) -> None:
+    """Make z the principal components of codes [N, V, 8, K] that vary most, and give the windows their codes back."""
+    count, voices, segments, kept = codes.shape
+    number = torch.arange(segments, dtype=torch.float64)
+    cosines = torch.cos(math.pi * (number + 0.5) * number[:, None] / segments)
+    cosines = F.normalize(cosines, dim=1).float()
+    components, variances = [], []
+    for wave in cosines:
+        rows = torch.einsum("s,nvsk->nvk", wave, codes).flatten(1)
+        values, axes = torch.linalg.eigh(rows.T @ rows / count)
+        components.append(torch.einsum("s,vkz->zvsk", wave, axes.view(voices, kept, -1)))
+        variances.append(values.clamp_min(0))
+    size = weights["head.mean.bias"].shape[0]
+    variance, chosen = torch.cat(variances).topk(size)
+    maps = torch.cat(components)[chosen]
+    scale = (1 + variance).rsqrt()  # so that z, noise of standard deviation 1 with it, varies as the prior does
+    weights["head.mean.weight"], weights["head.mean.bias"] = maps.flatten(1) * scale[:, None], torch.zeros(size)
+    weights["head.scale.weight"] = torch.zeros_like(weights["head.scale.weight"])
+    weights["head.scale.bias"] = torch.log(torch.expm1(scale))
+    plan = weights["decoder.plan.weight"].view(segments, -1, size)  # more numbers than codes: they start at random
+    plan[:, : voices * kept] = (maps / scale[:, None, None, None]).permute(2, 1, 3, 0).flatten(1, 2)
+    weights["decoder.plan.weight"] = plan.flatten(0, 1)
+    weights["decoder.plan.bias"] = torch.zeros(segments * plan.shape[1])
+
+
+if __name__ == "__main__":
+    main()
