@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,15 +23,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from musicvae_lite.bundle import describe, load_weights, save_bundle
-from musicvae_lite.codecs import build_codec
+from musicvae_lite.bundle import load_bundle, save_bundle
 from musicvae_lite.codecs.melody import FIRST_NOTE
 from musicvae_lite.config import load_config
 from musicvae_lite.corpora.store import Corpus
 from musicvae_lite.evaluation.sequences import evaluate_windows
 from musicvae_lite.models import Autoencoder, Batch, build_model
 
-SEGMENTS, STEPS, WINDOWS = 8, 32, 1600
+WINDOWS = 1600
 SOURCES = {"mel-16bar": [("mel-2bar", 0)], "trio-16bar": [("mel-2bar", 0), ("mel-2bar", 24), ("drums-2bar", 0)]}
 
 
@@ -44,7 +44,7 @@ class Voice:
         mean: of the posterior means, [Z].
         read: from a posterior mean less that to a code of mean 0 and noise of standard deviation 1, [K, Z].
         write: back, [Z, K].
-        codes: [N, 8, K].
+        codes: [N, S, K].
     """
 
     weights: dict[str, Tensor]
@@ -55,51 +55,57 @@ class Voice:
     codes: Tensor
 
 
-def model_of(preset: str) -> Autoencoder:
-    config = load_config(preset)
-    return build_model(config, build_codec(config.codec.model_dump())).eval()
-
-
 @torch.inference_mode()
 def main() -> None:
     preset, *corpora, output = sys.argv[1:]
     torch.manual_seed(0)
-    corpus, large = Corpus.open(corpora), model_of(preset)
-    batch = next(corpus.split("train").batches(min(WINDOWS, int((~corpus.valid).sum())), seed=0, epoch=0))
-    tokens = torch.from_numpy(batch.target.astype(np.int64)).view(len(batch.target), SEGMENTS * STEPS, -1)
-    weights = dict(large.state_dict())
-    size = weights["decoder.plan.weight"].shape[0] // SEGMENTS
-    sources = SOURCES[preset]
-    kept = weights["head.mean.weight"].shape[1] // SEGMENTS // len(sources)
-    voices = [voice_of(name, shift, tokens[..., index], kept) for index, (name, shift) in enumerate(sources)]
-    for index, voice in enumerate(voices):
-        encoder, core = (f"encoder.parts.{index}.", f"decoder.core.cores.{index}.") if len(voices) > 1 else ("encoder.", "decoder.core.")
-        copy_two_bars(weights, voice, encoder, core)
-        copy_plan(weights, voice, core, slice(index * kept, (index + 1) * kept), size)
-    copy_codes(weights, torch.stack([voice.codes for voice in voices], 1))
-    large.load_state_dict(weights)
-    save_bundle(Path(output), load_config(preset), large, {"init_from": ", ".join(sorted({name for name, _ in sources}))}, {})
-    held_out = corpus.split("valid").windows
-    measures = evaluate_windows(large, held_out[:: -(-len(held_out) // 128)], codec=corpus.codec).as_dict()
+    config, corpus = load_config(preset), Corpus.open(corpora)
+    large, sources = build_model(config, corpus.codec).eval(), SOURCES[preset]
+    train, held_out = (corpus.split(name) for name in ("train", "valid"))
+    windows = next(train.batches(min(WINDOWS, len(train)), seed=0, epoch=0)).target
+    small = {name: load_bundle(name).model for name, _ in sources}
+    start(large, [(small[name], shift) for name, shift in sources], torch.from_numpy(windows.astype(np.int64)))
+    save_bundle(Path(output), config, large, {"init_from": ", ".join(sorted(small))}, {})
+    measures = evaluate_windows(large, held_out.windows[:: -(-len(held_out) // 128)], codec=corpus.codec).as_dict()
     print(", ".join(f"{key} {value:.4g}" for key, value in measures.items()))
 
 
-def voice_of(name: str, shift: int, tokens: Tensor, kept: int) -> Voice:
-    """Read a voice [N, 8 * 32] by a model of two bars, ``shift`` semitones higher (the notes that leave the range come in below)."""
-    small = model_of(name)
-    load_weights(small, describe(name))
+@torch.inference_mode()
+def start(large: Autoencoder, small: Sequence[tuple[Autoencoder, int]], tokens: Tensor) -> None:
+    """Fill a model of many windows.
+
+    Args:
+        large: of V voices.
+        small: for each voice the model of one window, and by how many semitones higher that is to read and write it.
+        tokens: examples, [N, T] or [N, T, V].
+    """
+    weights = dict(large.state_dict())
+    size = weights["decoder.plan.weight"].shape[0] // large.decoder.segments
+    kept = weights["head.mean.weight"].shape[1] // large.decoder.segments // len(small)
+    rows = tokens.view(len(tokens), large.decoder.segments, large.decoder.steps, len(small))
+    voices = [voice_of(model, shift, rows[..., index], kept) for index, (model, shift) in enumerate(small)]
+    for index, voice in enumerate(voices):
+        split = len(voices) > 1
+        encoder, core = (f"encoder.parts.{index}.", f"decoder.core.cores.{index}.") if split else ("encoder.", "decoder.core.")
+        copy_two_bars(weights, voice, encoder, core)
+        copy_plan(weights, voice, core, index * kept, size)
+    copy_codes(weights, torch.stack([voice.codes for voice in voices], 1))
+    large.load_state_dict(weights)
+
+
+def voice_of(small: Autoencoder, shift: int, tokens: Tensor, kept: int) -> Voice:
+    """Read windows [N, S, L] of a voice by a model, ``shift`` semitones higher; notes above its range come in below."""
     weights = dict(small.state_dict())
-    classes = len(weights["decoder.output.bias"])
-    events = torch.arange(classes)
+    events = torch.arange(len(weights["decoder.output.bias"]))
     if shift:
         events[FIRST_NOTE:] = events[FIRST_NOTE:].roll(-shift)
-    rows = events[tokens].view(-1, STEPS)
-    latents = [small.encode(Batch(part, part)) for part in rows.split(512)]
-    means, scale = torch.cat([latent.mean for latent in latents]), torch.cat([latent.scale for latent in latents]).log().mean(0).exp()
+    latents = [small.encode(Batch(part, part)) for part in events[tokens].flatten(0, 1).split(512)]
+    means = torch.cat([latent.mean for latent in latents])
+    scale = torch.cat([latent.scale for latent in latents]).log().mean(0).exp()
     mean = means.mean(0)
     _, _, axes = torch.linalg.svd((means - mean) / scale, full_matrices=False)
     read, write = axes[:kept] / scale, scale[:, None] * axes[:kept].T
-    return Voice(weights, events, mean, read, write, ((means - mean) @ read.T).view(len(tokens), SEGMENTS, kept))
+    return Voice(weights, events, mean, read, write, ((means - mean) @ read.T).view(*tokens.shape[:2], kept))
 
 
 def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: str) -> None:
@@ -121,20 +127,24 @@ def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: 
     weights[f"{outputs}bias"] = voice.read @ (old["head.mean.bias"] - voice.mean)
 
 
-def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, own: slice, size: int) -> None:
-    """Say z and the plan of each step by one plan of the rank that the new model has, from numbers ``own`` of the ``size`` it gets."""
+def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, first: int, size: int) -> None:
+    """Say z and the plan of each step by one plan of the rank that the new model has.
+
+    The voice's code begins at ``first`` of the ``size`` numbers that the decoder of a window gets after the conductor's output.
+    """
     old, (latent, kept) = voice.weights, voice.write.shape
-    inputs = old["decoder.stack.layers.0.weight_ih_l0"]
-    token, z, plan, position = inputs.split([64, latent, old["decoder.plan.weight"].shape[0] // STEPS, 16], 1)
-    maps = torch.stack([z + plan @ step for step in old["decoder.plan.weight"].view(STEPS, plan.shape[1], -1)])
+    steps, place = old["decoder.position"].shape
+    inputs, own = old["decoder.stack.layers.0.weight_ih_l0"], old["decoder.plan.weight"].view(steps, -1, latent)
+    token, z, plan, position = inputs.split([inputs.shape[1] - latent - own.shape[1] - place, latent, own.shape[1], place], 1)
+    maps = z + plan @ own
     spread = voice.codes.flatten(0, 1).std(0)
     whole = maps @ voice.write * spread
     left, values, right = torch.linalg.svd(whole.permute(1, 0, 2).flatten(1), full_matrices=False)
-    rank = weights[f"{core}plan.bias"].shape[0] // STEPS
-    told = (right[:rank] * values[:rank, None]).view(rank, STEPS, kept).permute(1, 0, 2) / spread
+    rank = weights[f"{core}plan.bias"].shape[0] // steps
+    told = (right[:rank] * values[:rank, None]).view(rank, steps, kept).permute(1, 0, 2) / spread
     scale = told.std()
     shape = left[:, :rank] * scale
-    biases = old["decoder.plan.bias"].view(STEPS, -1) @ plan.T + maps @ voice.mean
+    biases = old["decoder.plan.bias"].view(steps, -1) @ plan.T + maps @ voice.mean
     weights[f"{core}stack.layers.0.bias_ih_l0"] = old["decoder.stack.layers.0.bias_ih_l0"] + biases.mean(0)
     weights[f"{core}stack.layers.0.weight_ih_l0"] = torch.cat([token, shape, position], 1)
     start = old["decoder.start.weight"]
@@ -144,7 +154,7 @@ def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, own: slice, s
     }
     for name, (weight, bias) in rows.items():
         embedding = weights[f"{core}{name}.weight"].shape[1]
-        before = embedding - size + own.start  # the conductor's output and the other voices: no effect yet
+        before = embedding - size + first  # the conductor's output and the other voices: no effect yet
         weights[f"{core}{name}.weight"] = F.pad(weight, (before, embedding - before - kept))
         weights[f"{core}{name}.bias"] = bias
 
