@@ -331,7 +331,8 @@ class SequenceModel(Settings):
 
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
     run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives, or 9 for the
-    hits of a groove.
+    hits of a groove. ``spectral``: z is read from the cosine transform of what a hierarchical encoder reads of the segments, and the
+    decoder's plan is made so; see :mod:`musicvae_lite.models.spectral`.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -341,6 +342,21 @@ class SequenceModel(Settings):
     likelihood: StepLikelihood = CategoricalSettings()
     control_size: int = Field(0, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1)
+    spectral: bool = False
+
+    @model_validator(mode="after")
+    def _spectral_of_segments(self) -> SequenceModel:
+        encoder, decoder = self.encoder, self.decoder
+        if not self.spectral:
+            return self
+        if encoder.kind != "hierarchical" or decoder.kind != "hierarchical" or encoder.readout != "steps":
+            raise ValueError("spectral needs a hierarchical encoder with readout steps and a hierarchical decoder")
+        segments = decoder.levels[0]
+        if len(encoder.levels) != 2 or encoder.levels[1] != segments or not decoder.conductor_plan or self.latent_size % segments:
+            raise ValueError(
+                "spectral needs the same segments in encoder and decoder, a latent_size that is a multiple of them, a conductor_plan"
+            )
+        return self
 
 
 class DenseSettings(Settings):

@@ -28,7 +28,7 @@ def small(preset):
 @pytest.mark.parametrize(("preset", "shifts"), [("mel-16bar", [0]), ("trio-16bar", [0, 24, 0])])
 def test_all_windows_are_read_and_written_as_by_the_models_of_two_bars(preset, shifts):
     torch.manual_seed(3)
-    voices = [(small(name), shift) for name, shift in zip(["mel-2bar", "mel-2bar", "drums-2bar"], shifts, strict=False)]
+    voices = [(small(name), shift, 1.3) for name, shift in zip(["mel-2bar", "mel-2bar", "drums-2bar"], shifts, strict=False)]
     segments, size = BARS // 2, CODE * len(voices)
     large = model(
         preset,
@@ -41,13 +41,13 @@ def test_all_windows_are_read_and_written_as_by_the_models_of_two_bars(preset, s
         f"model.decoder.conductor_plan={size + 2}",
         f"model.decoder.plan_size={CODE + 3}",
     )
-    tokens = torch.stack([torch.randint(0, len(one.decoder.output.bias), (40, 32 * segments)) for one, _ in voices], -1)
+    tokens = torch.stack([torch.randint(0, len(one.decoder.output.bias), (40, 32 * segments)) for one, *_ in voices], -1)
     start(large, voices, tokens if len(voices) > 1 else tokens[..., 0])
     rows = tokens[:5]
     batch = Batch(*2 * [rows if len(voices) > 1 else rows[..., 0]])
     latent = large.encode(batch)
     wanted, bits = [], 0.0
-    for index, (one, shift) in enumerate(voices):
+    for index, (one, shift, _) in enumerate(voices):
         parts = rows[..., index].reshape(-1, 32)
         own = torch.where(parts >= 2, (parts - 2 + shift) % 88 + 2, parts) if shift else parts
         each = Batch(own, own)
@@ -75,7 +75,7 @@ def test_noise_of_z_is_that_of_the_codes_and_z_varies_as_the_prior_does():
         "model.decoder.plan_size=9",
     )
     tokens = torch.randint(0, 90, (300, 64))
-    start(large, [(one, 0)], tokens)
+    start(large, [(one, 0, 1.0)], tokens)
     latent = large.encode(Batch(tokens, tokens))
     spread = latent.mean.var(0, unbiased=False) + latent.mean.mean(0) ** 2 + latent.scale.square().mean(0)
     torch.testing.assert_close(spread, torch.ones(8), atol=2e-2, rtol=0)

@@ -26,6 +26,7 @@ from musicvae_lite.models.lstm import (
     summary,
     with_control,
 )
+from musicvae_lite.models.spectral import SpectralPlan
 from musicvae_lite.noise import Noise
 
 _MANY = 64  # rows from which on twice as many take nearly twice as long
@@ -174,6 +175,7 @@ class HierarchicalDecoder(nn.Module):
         plan_size: size of a vector that the conductor gets for each segment by a linear map of z; 0: it gets zeros (MusicVAE).
         carry: the first step of a segment sees the last event of the one before it (MusicVAE); otherwise it sees nothing.
         skip: the vector of a segment ends with its plan, so that z reaches the segment past the conductor, too.
+        spectral: the plan is made wave by wave (:class:`~musicvae_lite.models.spectral.SpectralPlan`).
     """
 
     def __init__(
@@ -187,10 +189,14 @@ class HierarchicalDecoder(nn.Module):
         carry: bool = True,
         dropout: float = 0.0,
         skip: bool = False,
+        spectral: bool = False,
     ) -> None:
         super().__init__()
         self.segments, self.steps, self.carry, self.skip = segments, steps, carry, skip
-        self.plan = nn.Linear(latent_size, segments * plan_size) if plan_size else None
+        self.plan: nn.Module | None = None
+        if plan_size:
+            sizes = (latent_size, segments, plan_size)
+            self.plan = SpectralPlan(*sizes) if spectral else nn.Linear(latent_size, segments * plan_size)
         self.conductor = LstmStack(plan_size or 1, conductor, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(conductor))
         self.core = core

@@ -15,6 +15,7 @@ from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEnco
 from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
 from musicvae_lite.models.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
 from musicvae_lite.models.lstm import LstmDecoder, LstmEncoder
+from musicvae_lite.models.spectral import SpectralHead
 from musicvae_lite.noise import Noise
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ class SequenceAutoencoder(Autoencoder):
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, latent_size: int, control_size: int = 0, padding: int | None = None
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        latent_size: int,
+        control_size: int = 0,
+        padding: int | None = None,
+        spectral: bool = False,
     ) -> None:
         super().__init__()
         self.padding = padding
@@ -43,7 +50,12 @@ class SequenceAutoencoder(Autoencoder):
         self.control_size = control_size
         self.adversary = None
         self.encoder = encoder
-        self.head = PosteriorHead(encoder.output_size, latent_size)
+        self.head: PosteriorHead | SpectralHead
+        if spectral and isinstance(decoder, HierarchicalDecoder):
+            voices = len(encoder.parts) if isinstance(encoder, SplitEncoder) else 1
+            self.head = SpectralHead(encoder.output_size, latent_size, decoder.segments, voices)
+        else:
+            self.head = PosteriorHead(encoder.output_size, latent_size)
         self.decoder = decoder
 
     def encode(self, batch: Batch) -> Latent:
@@ -128,7 +140,8 @@ def build(
     fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
     encoder = _encoder(config.encoder, _Events(config, sizes, fixed, end), steps, config)
     decoder = _decoder(config.decoder, _Events(config, sizes, None, end), steps, config)
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, None if end is None else sizes[0])
+    padding = None if end is None else sizes[0]
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, padding, config.spectral)
 
 
 class _Events:
@@ -189,6 +202,7 @@ def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: Seq
         carry=settings.carry,
         dropout=config.dropout,
         skip=settings.skip,
+        spectral=config.spectral,
     )
 
 

@@ -5,14 +5,13 @@
 
 CORPUS was prepared for the same preset. A model of two bars reads and writes each voice: `mel-2bar` melodies, and basses two
 octaves lower; `drums-2bar` drums. Of each window its posterior mean gives the principal components, in units of its standard
-deviation; z has those principal components of all windows and voices that vary most on CORPUS, after a cosine transform over the
-eight windows, so that what a piece repeats is said once. What the decoder of two bars tells each step of z, directly and by its
+deviation; z has, for each wave of their cosine transform over the eight windows, the principal components of all voices that vary
+most on CORPUS, so that what a piece repeats is said once. What the decoder of two bars tells each step of z, directly and by its
 plan, becomes one plan: the best map of that rank. The recurrent layers over the windows start at random and without effect.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from musicvae_lite.config import load_config
 from musicvae_lite.corpora.store import Corpus
 from musicvae_lite.evaluation.sequences import evaluate_windows
 from musicvae_lite.models import Autoencoder, Batch, build_model
+from musicvae_lite.models.spectral import cosines
 
 WINDOWS = 1600
 SOURCES = {"mel-16bar": [("mel-2bar", 0)], "trio-16bar": [("mel-2bar", 0), ("mel-2bar", 24), ("drums-2bar", 0)]}
@@ -42,9 +42,10 @@ class Voice:
         weights: of the model.
         events: class of the model that each class of the voice is.
         mean: of the posterior means, [Z].
-        read: from a posterior mean less that to a code of mean 0 and noise of standard deviation 1, [K, Z].
+        read: from a posterior mean less that to a code of mean 0 and variance 1, [K, Z].
         write: back, [Z, K].
         codes: [N, S, K].
+        noise: standard deviation of the posterior in each number of a code, [K].
     """
 
     weights: dict[str, Tensor]
@@ -53,6 +54,7 @@ class Voice:
     read: Tensor
     write: Tensor
     codes: Tensor
+    noise: Tensor
 
 
 @torch.inference_mode()
@@ -63,38 +65,45 @@ def main() -> None:
     large, sources = build_model(config, corpus.codec).eval(), SOURCES[preset]
     train, held_out = (corpus.split(name) for name in ("train", "valid"))
     windows = next(train.batches(min(WINDOWS, len(train)), seed=0, epoch=0)).target
-    small = {name: load_bundle(name).model for name, _ in sources}
-    start(large, [(small[name], shift) for name, shift in sources], torch.from_numpy(windows.astype(np.int64)))
+    small = {name: load_bundle(name) for name, _ in sources}
+    beta = {name: bundle.config.objective.beta.end for name, bundle in small.items()}
+    # A model bears noise as it was charged for bits: the variance goes with beta (Alemi et al. 2018).
+    voices = [(small[name].model, shift, (max(beta.values()) / beta[name]) ** 0.5) for name, shift in sources]
+    start(large, voices, torch.from_numpy(windows.astype(np.int64)))
     save_bundle(Path(output), config, large, {"init_from": ", ".join(sorted(small))}, {})
     measures = evaluate_windows(large, held_out.windows[:: -(-len(held_out) // 128)], codec=corpus.codec).as_dict()
     print(", ".join(f"{key} {value:.4g}" for key, value in measures.items()))
 
 
 @torch.inference_mode()
-def start(large: Autoencoder, small: Sequence[tuple[Autoencoder, int]], tokens: Tensor) -> None:
+def start(large: Autoencoder, small: Sequence[tuple[Autoencoder, int, float]], tokens: Tensor) -> None:
     """Fill a model of many windows.
 
     Args:
         large: of V voices.
-        small: for each voice the model of one window, and by how many semitones higher that is to read and write it.
+        small: for each voice the model of one window, by how many semitones higher that is to read and write it, and how many
+            times the noise of its posterior its codes are to have.
         tokens: examples, [N, T] or [N, T, V].
     """
     weights = dict(large.state_dict())
-    size = weights["decoder.plan.weight"].shape[0] // large.decoder.segments
-    kept = weights["head.mean.weight"].shape[1] // large.decoder.segments // len(small)
+    size = weights["decoder.conductor.layers.0.weight_ih_l0"].shape[1]
+    kept = large.encoder.output_size // large.decoder.segments // len(small)
     rows = tokens.view(len(tokens), large.decoder.segments, large.decoder.steps, len(small))
-    voices = [voice_of(model, shift, rows[..., index], kept) for index, (model, shift) in enumerate(small)]
+    voices = [voice_of(*source, rows[..., index], kept) for index, source in enumerate(small)]
     for index, voice in enumerate(voices):
         split = len(voices) > 1
         encoder, core = (f"encoder.parts.{index}.", f"decoder.core.cores.{index}.") if split else ("encoder.", "decoder.core.")
         copy_two_bars(weights, voice, encoder, core)
         copy_plan(weights, voice, core, index * kept, size)
-    copy_codes(weights, torch.stack([voice.codes for voice in voices], 1))
+    copy_codes(weights, torch.stack([voice.codes for voice in voices], 1), torch.stack([voice.noise for voice in voices]))
     large.load_state_dict(weights)
 
 
-def voice_of(small: Autoencoder, shift: int, tokens: Tensor, kept: int) -> Voice:
-    """Read windows [N, S, L] of a voice by a model, ``shift`` semitones higher; notes above its range come in below."""
+def voice_of(small: Autoencoder, shift: int, noise: float, tokens: Tensor, kept: int) -> Voice:
+    """Read windows [N, S, L] of a voice by a model, ``shift`` semitones higher; notes above its range come in below.
+
+    The noise of its codes is ``noise`` times that of its posterior.
+    """
     weights = dict(small.state_dict())
     events = torch.arange(len(weights["decoder.output.bias"]))
     if shift:
@@ -103,9 +112,10 @@ def voice_of(small: Autoencoder, shift: int, tokens: Tensor, kept: int) -> Voice
     means = torch.cat([latent.mean for latent in latents])
     scale = torch.cat([latent.scale for latent in latents]).log().mean(0).exp()
     mean = means.mean(0)
-    _, _, axes = torch.linalg.svd((means - mean) / scale, full_matrices=False)
-    read, write = axes[:kept] / scale, scale[:, None] * axes[:kept].T
-    return Voice(weights, events, mean, read, write, ((means - mean) @ read.T).view(*tokens.shape[:2], kept))
+    _, spread, axes = torch.linalg.svd((means - mean) / scale, full_matrices=False)
+    spread = spread[:kept] / len(means) ** 0.5
+    read, write = axes[:kept] / spread[:, None] / scale, scale[:, None] * axes[:kept].T * spread
+    return Voice(weights, events, mean, read, write, ((means - mean) @ read.T).view(*tokens.shape[:2], kept), noise / spread)
 
 
 def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: str) -> None:
@@ -159,29 +169,28 @@ def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, first: int, s
         weights[f"{core}{name}.bias"] = bias
 
 
-def copy_codes(weights: dict[str, Tensor], codes: Tensor) -> None:
-    """Make z the principal components of codes [N, V, 8, K] that vary most, and give the windows their codes back."""
+def copy_codes(weights: dict[str, Tensor], codes: Tensor, noise: Tensor) -> None:
+    """Make z the principal components of codes [N, V, S, K] of noise [V, K], and give the windows their codes back."""
     count, voices, segments, kept = codes.shape
-    number = torch.arange(segments, dtype=torch.float64)
-    cosines = torch.cos(math.pi * (number + 0.5) * number[:, None] / segments)
-    cosines = F.normalize(cosines, dim=1).float()
-    components, variances = [], []
-    for wave in cosines:
-        rows = torch.einsum("s,nvsk->nvk", wave, codes).flatten(1)
-        values, axes = torch.linalg.eigh(rows.T @ rows / count)
-        components.append(torch.einsum("s,vkz->zvsk", wave, axes.view(voices, kept, -1)))
-        variances.append(values.clamp_min(0))
-    size = weights["head.mean.bias"].shape[0]
-    variance, chosen = torch.cat(variances).topk(size)
-    maps = torch.cat(components)[chosen]
-    scale = (1 + variance).rsqrt()  # so that z, noise of standard deviation 1 with it, varies as the prior does
-    weights["head.mean.weight"], weights["head.mean.bias"] = maps.flatten(1) * scale[:, None], torch.zeros(size)
-    weights["head.scale.weight"] = torch.zeros_like(weights["head.scale.weight"])
-    weights["head.scale.bias"] = torch.log(torch.expm1(scale))
-    plan = weights["decoder.plan.weight"].view(segments, -1, size)  # more numbers than codes: they start at random
-    plan[:, : voices * kept] = (maps / scale[:, None, None, None]).permute(2, 1, 3, 0).flatten(1, 2)
-    weights["decoder.plan.weight"] = plan.flatten(0, 1)
-    weights["decoder.plan.bias"] = torch.zeros(segments * plan.shape[1])
+    waves = torch.einsum("fs,nvsk->nfvk", cosines(segments), codes / noise[:, None]).flatten(2)
+    _, spread, axes = torch.linalg.svd(waves.transpose(0, 1), full_matrices=False)
+    size = weights["head.mean.bias"].numel() // segments
+    # So that z, with noise of standard deviation 1 before, varies as the prior does.
+    scale = (1 + spread[:, :size].square() / count).rsqrt()[..., None]
+    axes = axes[:, :size]
+    read, write = axes / noise.flatten() * scale, (axes * noise.flatten() / scale).transpose(1, 2)
+    plan = "decoder.plan.maps"
+    if f"{plan}.weight" not in weights:  # maps and transform in one matrix
+        plan = "decoder.plan"
+        read = torch.einsum("fs,fzvk->fzvsk", cosines(segments), read.view(segments, size, voices, kept)).flatten(0, 1).flatten(1)
+        write = torch.einsum("fs,fpz->spfz", cosines(segments), write).flatten(2)
+    rows = weights[f"{plan}.weight"].view(segments, -1, write.shape[-1]).clone()
+    rows[:, : voices * kept] = write  # where there are more rows than numbers of a code, they start at random
+    noise_of_z = torch.log(torch.expm1(scale)).view(weights["head.scale.bias"].shape)
+    filled = {"head.mean": (read, 0.0), "head.scale": (0.0 * read, noise_of_z), plan: (rows, 0.0)}
+    for name, (weight, bias) in filled.items():
+        weights[f"{name}.weight"] = weight.view(weights[f"{name}.weight"].shape)
+        weights[f"{name}.bias"] = torch.zeros_like(weights[f"{name}.bias"]) + bias
 
 
 if __name__ == "__main__":
