@@ -331,8 +331,8 @@ class SequenceModel(Settings):
 
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
     run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives, or 9 for the
-    hits of a groove. ``spectral``: z is read from the cosine transform of what a hierarchical encoder reads of the segments, and the
-    decoder's plan is made so; see :mod:`musicvae_lite.models.spectral`.
+    hits of a groove. ``spectral``: z is read from the cosine transform of what a hierarchical encoder reads of the segments,
+    and the decoder's plan is made so; see :mod:`musicvae_lite.models.spectral`.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -346,16 +346,14 @@ class SequenceModel(Settings):
 
     @model_validator(mode="after")
     def _spectral_of_segments(self) -> SequenceModel:
-        encoder, decoder = self.encoder, self.decoder
-        if not self.spectral:
-            return self
-        if encoder.kind != "hierarchical" or decoder.kind != "hierarchical" or encoder.readout != "steps":
-            raise ValueError("spectral needs a hierarchical encoder with readout steps and a hierarchical decoder")
-        segments = decoder.levels[0]
-        if len(encoder.levels) != 2 or encoder.levels[1] != segments or not decoder.conductor_plan or self.latent_size % segments:
-            raise ValueError(
-                "spectral needs the same segments in encoder and decoder, a latent_size that is a multiple of them, a conductor_plan"
-            )
+        if self.spectral:
+            encoder, decoder = self.encoder, self.decoder
+            if encoder.kind != "hierarchical" or decoder.kind != "hierarchical" or encoder.readout != "steps":
+                raise ValueError("spectral needs a hierarchical encoder with readout steps and a hierarchical decoder")
+            if encoder.levels[1:] != decoder.levels[:1] or not decoder.conductor_plan or self.latent_size % decoder.levels[0]:
+                raise ValueError(
+                    "spectral needs as many segments in encoder and decoder, a latent_size that they divide, and a conductor_plan"
+                )
         return self
 
 
