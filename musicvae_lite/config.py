@@ -213,13 +213,17 @@ CodecSettings = Annotated[
 
 
 class EncoderSettings(Settings):
-    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`."""
+    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`.
+
+    ``split``: one encoder for each number of a step.
+    """
 
     kind: Literal["lstm"] = "lstm"
     sizes: Sizes = Field((256,), min_length=1)
     token_size: int | None = Field(None, ge=1)
     readout: Literal["final", "steps"] = "final"
     readout_size: int = Field(32, ge=1)
+    split: bool = False
 
 
 class HierarchicalEncoderSettings(Settings):
@@ -227,6 +231,7 @@ class HierarchicalEncoderSettings(Settings):
 
     ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window. ``skip``: for the
     readout ``steps``, upper levels are read past their LSTM, too. ``readout_size``: one for all levels, or one each.
+    ``upper_sizes``: of the LSTMs above the first level, where they differ. ``split``: one encoder for each number of a step.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
@@ -236,6 +241,8 @@ class HierarchicalEncoderSettings(Settings):
     readout: Literal["final", "steps"] = "final"
     readout_size: Annotated[int, Field(ge=1)] | Sizes = 32
     skip: bool = False
+    upper_sizes: Sizes | None = Field(None, min_length=1)
+    split: bool = False
 
     @model_validator(mode="after")
     def _readout_for_each_level(self) -> HierarchicalEncoderSettings:
@@ -325,7 +332,8 @@ class SequenceModel(Settings):
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
     run makes (49 for a chord, 12 for a key), at each step of time. A size without it is for numbers that the user of the
     library gives, or 9 for the hits of a groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the
-    root of the chord told.
+    root of the chord told. ``spectral``: z is read from the cosine transform of what a hierarchical encoder reads of the
+    segments, and the decoder's plan is made so; see :mod:`musicvae_lite.models.spectral`.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -336,6 +344,19 @@ class SequenceModel(Settings):
     control_size: int = Field(0, ge=0)
     relative_pitch: bool = False
     dropout: float = Field(0.0, ge=0, lt=1)
+    spectral: bool = False
+
+    @model_validator(mode="after")
+    def _spectral_of_segments(self) -> SequenceModel:
+        if self.spectral:
+            encoder, decoder = self.encoder, self.decoder
+            if encoder.kind != "hierarchical" or decoder.kind != "hierarchical" or encoder.readout != "steps":
+                raise ValueError("spectral needs a hierarchical encoder with readout steps and a hierarchical decoder")
+            if encoder.levels[1:] != decoder.levels[:1] or not decoder.conductor_plan or self.latent_size % decoder.levels[0]:
+                raise ValueError(
+                    "spectral needs as many segments in encoder and decoder, a latent_size that they divide, and a conductor_plan"
+                )
+        return self
 
 
 class DenseSettings(Settings):
@@ -683,6 +704,8 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
         if part.kind == "hierarchical" and math.prod(part.levels) != steps:
             raise ValueError(f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a window")
+        if part.split and codec.kind != "trio":
+            raise ValueError(f"model.{side}.split needs a codec with several numbers a step (trio)")
     roll = codec.kind == "drums" and codec.form == "roll"
     if roll != (model.likelihood.kind == "nade"):
         raise ValueError("a codec of form roll and the likelihood nade go together, and with no other")
@@ -691,8 +714,6 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
         raise ValueError("codec groove and the likelihood groove go together, and with no other")
     if groove and model.control_size not in (0, 9):
         raise ValueError("a groove model is told of the hits of 9 drums or of nothing: model.control_size is 9 or 0")
-    if model.decoder.split and codec.kind != "trio":
-        raise ValueError("model.decoder.split needs a codec with several numbers a step (trio)")
     if (roll or groove) and (model.encoder.token_size or model.decoder.token_size):
         raise ValueError(f"a {'roll has bits' if roll else 'groove has numbers'}, no tokens: leave out token_size")
 

@@ -65,6 +65,8 @@ def test_extends_lays_one_file_over_another(tmp_path):
         (["objective.beta={shape: exponential, rate: 2}"], "lies in"),
         (["objective.beta={shape: linear, steps: 5, fraction: 0.5}"], "not by both"),
         (["objective.beta=lots"], "a schedule is a number or a group"),
+        (["model.encoder.split=true"], "model.encoder.split needs a codec with several numbers a step (trio)"),
+        (["model.decoder.split=true"], "model.decoder.split needs a codec with several numbers a step (trio)"),
         (["steps"], "key=value"),
         (["a=[1"], "not YAML"),
     ],

@@ -16,6 +16,7 @@ from musicvae_lite.models.inputs import EventInput
 from musicvae_lite.models.likelihood import Categorical, Joint
 from musicvae_lite.models.lstm import (
     LstmDecoder,
+    LstmEncoder,
     LstmStack,
     Readout,
     choose,
@@ -25,6 +26,7 @@ from musicvae_lite.models.lstm import (
     summary,
     with_control,
 )
+from musicvae_lite.models.spectral import SpectralPlan
 from musicvae_lite.noise import Noise
 
 _MANY = 64  # rows from which on twice as many take nearly twice as long
@@ -36,12 +38,13 @@ class HierarchicalEncoder(nn.Module):
     Args:
         events: makes vectors of events.
         levels: steps of a segment, then segments (of segments ...).
-        sizes: hidden size of each layer, per direction; the same at every level.
+        sizes: hidden size of each layer, per direction; the same at every level, but for ``upper_sizes``.
         readout: of each level, as at :class:`~musicvae_lite.models.lstm.LstmEncoder`.
         readout_size: numbers a step, for ``steps``; one for all levels, or one each.
         control_size: numbers a step of the control input C.
         skip: for ``steps``: what is read of a segment at an upper level is read of its input, too, past the LSTM.
         padded: segments may end early: events that stand for nothing follow, and are not read.
+        upper_sizes: hidden sizes at the levels above the first; None for those of the first.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class HierarchicalEncoder(nn.Module):
         dropout: float = 0.0,
         skip: bool = False,
         padded: bool = False,
+        upper_sizes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.tokens = events
@@ -65,7 +69,8 @@ class HierarchicalEncoder(nn.Module):
         inputs = events.size + control_size
         readouts = [readout_size] * len(levels) if isinstance(readout_size, int) else readout_size
         for length, size in zip(levels, readouts, strict=True):
-            stack = LstmStack(inputs, sizes, bidirectional=True, dropout=dropout)
+            hidden = upper_sizes if upper_sizes and len(self.levels) else sizes
+            stack = LstmStack(inputs, hidden, bidirectional=True, dropout=dropout)
             self.levels.append(stack)
             if readout == "steps":
                 seen = stack.output_size + (inputs if skip and len(self.levels) > 1 else 0)
@@ -96,6 +101,19 @@ class HierarchicalEncoder(nn.Module):
 
     def _stacks(self) -> list[LstmStack]:
         return [stack for stack in self.levels if isinstance(stack, LstmStack)]
+
+
+class SplitEncoder(nn.Module):
+    """An encoder for each number of an event; none sees the others' events. Their vectors follow one another."""
+
+    def __init__(self, parts: Sequence[LstmEncoder | HierarchicalEncoder]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.output_size = sum(part.output_size for part in parts)
+
+    def forward(self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None) -> Tensor:
+        """Return [B, output_size] for events [B, T, K], with control [B, T, C]."""
+        return torch.cat([part(events[..., index], length, control) for index, part in enumerate(self.parts)], -1)
 
 
 class SplitDecoder(nn.Module):
@@ -157,6 +175,7 @@ class HierarchicalDecoder(nn.Module):
         plan_size: size of a vector that the conductor gets for each segment by a linear map of z; 0: it gets zeros (MusicVAE).
         carry: the first step of a segment sees the last event of the one before it (MusicVAE); otherwise it sees nothing.
         skip: the vector of a segment ends with its plan, so that z reaches the segment past the conductor, too.
+        spectral: the plan is made wave by wave (:class:`~musicvae_lite.models.spectral.SpectralPlan`).
     """
 
     def __init__(
@@ -170,10 +189,14 @@ class HierarchicalDecoder(nn.Module):
         carry: bool = True,
         dropout: float = 0.0,
         skip: bool = False,
+        spectral: bool = False,
     ) -> None:
         super().__init__()
         self.segments, self.steps, self.carry, self.skip = segments, steps, carry, skip
-        self.plan = nn.Linear(latent_size, segments * plan_size) if plan_size else None
+        self.plan: nn.Module | None = None
+        if plan_size:
+            sizes = (latent_size, segments, plan_size)
+            self.plan = SpectralPlan(*sizes) if spectral else nn.Linear(latent_size, segments * plan_size)
         self.conductor = LstmStack(plan_size or 1, conductor, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(conductor))
         self.core = core

@@ -13,16 +13,17 @@ from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.models.clock import Clock
 from musicvae_lite.models.frame import ChordFrame, Pitches
 from musicvae_lite.models.head import PosteriorHead
-from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder
+from musicvae_lite.models.hierarchy import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder, SplitEncoder
 from musicvae_lite.models.inputs import EventInput, JointInput, RollInput, TokenInput
 from musicvae_lite.models.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
 from musicvae_lite.models.lstm import LstmDecoder, LstmEncoder
+from musicvae_lite.models.spectral import SpectralHead
 from musicvae_lite.noise import Noise
 
 if TYPE_CHECKING:
     from musicvae_lite.config import SequenceDecoder, SequenceEncoder, SequenceModel
 
-Encoder = LstmEncoder | HierarchicalEncoder
+Encoder = LstmEncoder | HierarchicalEncoder | SplitEncoder
 Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
 
 
@@ -47,6 +48,7 @@ class SequenceAutoencoder(Autoencoder):
         padding: int | None = None,
         frame: ChordFrame | None = None,
         clock: Clock | None = None,
+        spectral: bool = False,
     ) -> None:
         super().__init__()
         self.padding, self.frame, self.clock = padding, frame, clock
@@ -54,7 +56,12 @@ class SequenceAutoencoder(Autoencoder):
         self.control_size = control_size
         self.adversary = None
         self.encoder = encoder
-        self.head = PosteriorHead(encoder.output_size, latent_size)
+        self.head: PosteriorHead | SpectralHead
+        if spectral and isinstance(decoder, HierarchicalDecoder):
+            voices = len(encoder.parts) if isinstance(encoder, SplitEncoder) else 1
+            self.head = SpectralHead(encoder.output_size, latent_size, decoder.segments, voices)
+        else:
+            self.head = PosteriorHead(encoder.output_size, latent_size)
         self.decoder = decoder
 
     def encode(self, batch: Batch) -> Latent:
@@ -157,7 +164,8 @@ def build(
     decoder = _decoder(config.decoder, _Events(config, sizes, None, end, clock), steps, config)
     padding = None if end is None else sizes[0]
     frame = ChordFrame(sizes, pitches) if config.relative_pitch else None
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, padding, frame, clock)
+    more = padding, frame, clock, config.spectral
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, *more)
 
 
 class _Events:
@@ -172,7 +180,11 @@ class _Events:
         clock: Clock | None = None,
     ) -> None:
         self.likelihood, self.sizes, self.table = config.likelihood, tuple(sizes), table
-        self.end, self.clock = end, clock
+        self.end, self.clock, self._config = end, clock, config
+
+    def each(self) -> list[_Events]:
+        """Return those of each number of an event by itself."""
+        return [_Events(self._config, [size], None) for size in self.sizes]
 
     def input(self, token_size: int | None, silence: bool = False) -> EventInput:
         if self.likelihood.kind == "nade":
@@ -191,11 +203,20 @@ class _Events:
 
 
 def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel) -> Encoder:
+    if settings.split:
+        return SplitEncoder([_encoder_of(settings, part, steps, config) for part in events.each()])
+    return _encoder_of(settings, events, steps, config)
+
+
+def _encoder_of(
+    settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel
+) -> LstmEncoder | HierarchicalEncoder:
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
     if settings.kind == "hierarchical":
         readout, padded = (settings.readout, settings.readout_size), events.end is not None
-        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, *readout, *more, settings.skip, padded)
+        form = settings.levels, settings.sizes, *readout
+        return HierarchicalEncoder(inputs, *form, *more, settings.skip, padded, settings.upper_sizes)
     return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
 
 
@@ -213,6 +234,7 @@ def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: Seq
         carry=settings.carry,
         dropout=config.dropout,
         skip=settings.skip,
+        spectral=config.spectral,
     )
 
 
@@ -221,8 +243,7 @@ def _core(
 ) -> LstmDecoder | SplitDecoder:
     """Build the decoder of a sequence, or one for each number of its events."""
     if settings.split:
-        each = (_Events(config, [size], None) for size in events.sizes)
-        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in each])
+        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in events.each()])
     return _lstm_decoder(settings, events, latent_size, length, config)
 
 

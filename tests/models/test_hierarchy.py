@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from musicvae_lite.models.hierarchy import _MANY, HierarchicalDecoder, SplitDecoder
+from musicvae_lite.models.hierarchy import _MANY, HierarchicalDecoder, HierarchicalEncoder, SplitDecoder, SplitEncoder
 from musicvae_lite.models.inputs import JointInput, RollInput, TokenInput
 from musicvae_lite.models.likelihood import Categorical, Joint, Nade
 from musicvae_lite.models.lstm import LstmDecoder
@@ -88,3 +88,20 @@ def test_a_stepper_does_what_the_layers_do(rows):
         steps = Stepper(part.stack.weights(), state, x[:, 0, 7:13], x[:, :, 13:])
         got = torch.stack([steps.advance(x[:, t, :7], t) for t in range(3)], 1)
     torch.testing.assert_close(got, wanted)
+
+
+def test_a_split_encoder_is_an_encoder_of_each_voice():
+    torch.manual_seed(1)
+    parts = [
+        HierarchicalEncoder(TokenInput(size, 3), [4, 3], [5], "steps", [2, 6], skip=True, upper_sizes=upper)
+        for size, upper in ((9, [4]), (7, None))
+    ]
+    assert [part.levels[1].sizes for part in parts] == [(4,), (5,)]
+    encoder = SplitEncoder(parts)
+    events = torch.stack([torch.randint(0, size, (2, 12)) for size in (9, 7)], -1)
+    vectors = encoder(events)
+    assert vectors.shape == (2, encoder.output_size) == (2, 2 * 3 * 6)
+    torch.testing.assert_close(vectors, torch.cat([part(events[..., index]) for index, part in enumerate(parts)], -1))
+    changed = encoder(torch.stack([events[..., 0], 6 - events[..., 1]], -1))
+    assert torch.equal(changed[:, :18], vectors[:, :18])
+    assert not torch.equal(changed[:, 18:], vectors[:, 18:])

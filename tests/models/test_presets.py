@@ -31,7 +31,7 @@ def reduced(name: str) -> RunConfig:
         parts = [f"model.{side}.channels={widths}" for side in ("encoder", "decoder")]
         return load_config(name, ["codec.rate=8000", "codec.seconds=0.5", "model.latent_size=6", "model.rows=16", *parts])
     changes = [
-        "model.latent_size=6",
+        "model.latent_size=8",
         f"model.encoder.sizes={[5 + i for i in range(len(full.model.encoder.sizes))]}",
         f"model.decoder.sizes={[7 + i for i in range(len(full.model.decoder.sizes))]}",
     ]
@@ -177,7 +177,7 @@ class TestSequences:
         whole = Batch(batch.x, batch.target, length, batch.condition)
         cut = Batch(changed, changed, length, batch.condition)
         torch.testing.assert_close(model.encode(whole).mean, model.encode(cut).mean)
-        z = torch.zeros(4, 6)
+        z = torch.zeros(4, 8)
         torch.testing.assert_close(model.nll(z, whole), model.nll(z, cut))
 
     def test_scheduled_sampling_is_repeatable(self, parts):
