@@ -323,8 +323,8 @@ class SequenceModel(Settings):
     """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
 
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
-    run makes (49 for a chord, 12 for a key), at each step of time. A size without it is for numbers that the user of the
-    library gives, or 9 for the hits of a groove.
+    run makes (49 for a chord, 12 for a key). A size without it is for numbers that the user of the library gives, or 9 for the
+    hits of a groove.
     """
 
     kind: Literal["sequence"] = "sequence"
