@@ -96,12 +96,12 @@ def test_what_is_drawn_is_heard_over_the_chord(model) -> None:
 
 
 def test_a_trio_keeps_its_drums() -> None:
-    small = ["model.encoder.sizes=[8]", "model.encoder.readout_size=[4,4]", "model.decoder.sizes=[8]", "model.latent_size=4"]
+    small = ["model.encoder.sizes=[8]", "model.encoder.readout_size=[4,4]", "model.decoder.sizes=[8]", "model.latent_size=8"]
     trio = model_of("trio-16bar", *small, "control.chords=true", "model.relative_pitch=true")
     events = torch.stack([torch.randint(size, (1, 256)) for size in (90, 90, 512)], -1)
     batch = Batch(events, events, condition=told("E C", 256))
     assert torch.isfinite(trio.nll(trio.encode(batch).mean, batch)).all()
-    assert trio.decode(torch.zeros(1, 4), 256, condition=batch.condition).shape == (1, 256, 3)
+    assert trio.decode(torch.zeros(1, 8), 256, condition=batch.condition).shape == (1, 256, 3)
 
 
 def test_it_needs_chords_and_pitches() -> None:

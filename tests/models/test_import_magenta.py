@@ -373,6 +373,8 @@ def test_magenta_js_multitrack(tmp_path):
     write_tfjs(tmp_path / "js", variables("hier-multiperf_vel_1bar_med_chords"), "uint16", shard_bytes=100_000)
     imported = mv.import_magenta(tmp_path / "js", "hier-multiperf_vel_1bar_med_chords", tmp_path / "out")
     assert imported.config.model.encoder.levels == (64, 8) and imported.config.model.control_size == 49
+    (score,) = mv.load(tmp_path / "out", device="cpu").sample(1, chords="C | F G")
+    assert [text.text for text in score.texts] == ["C", "F", "G"]
     with pytest.raises(CheckpointError, match="cell_0"):
         mv.import_magenta(tmp_path / "js", "hier-multiperf_vel_1bar_med", tmp_path / "plain")
 
