@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from musicvae_lite.config import RunConfig, ScheduleSettings
 from musicvae_lite.models import Autoencoder, Batch, Teacher
@@ -91,21 +92,20 @@ def adam_step(optimiser: torch.optim.Adam) -> None:
     if not group["fused"] or not all(states):  # the first step makes the state
         optimiser.step()
         return
-    counts = [state["step"] for state in states]
-    torch._foreach_add_(counts, torch.ones((), device=counts[0].device))
-    torch._fused_adam_(
+    adam(
         parameters,
         [p.grad for p in parameters],
         [state["exp_avg"] for state in states],
         [state["exp_avg_sq"] for state in states],
         [],
-        counts,
-        lr=group["lr"],
+        [state["step"] for state in states],
+        fused=True,
+        amsgrad=False,
         beta1=group["betas"][0],
         beta2=group["betas"][1],
+        lr=group["lr"],
         weight_decay=group["weight_decay"],
         eps=group["eps"],
-        amsgrad=False,
         maximize=False,
     )
 
