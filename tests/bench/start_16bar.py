@@ -1,6 +1,6 @@
 """Start weights of `mel-16bar` or `trio-16bar` from models of two bars: eight windows side by side, before any training.
 
-    python tests/bench/start_16bar.py mel-16bar CORPUS... START
+    python tests/bench/start_16bar.py [--noise 1.3] mel-16bar CORPUS... START
     musae train mel-16bar --data CORPUS --init-from START ...
 
 CORPUS was prepared for the same preset. A model of two bars reads and writes each voice: `mel-2bar` melodies, and basses two
@@ -8,11 +8,12 @@ octaves lower; `drums-2bar` drums. Of each window its posterior mean gives the p
 deviation; z has, for each wave of their cosine transform over the eight windows, the principal components of all voices that vary
 most on CORPUS, so that what a piece repeats is said once. What the decoder of two bars tells each step of z, directly and by its
 plan, becomes one plan: the best map of that rank. The recurrent layers over the windows start at random and without effect.
+``--noise``: how many times larger than those models' the noise of z is to be.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,12 @@ class Voice:
 
 @torch.inference_mode()
 def main() -> None:
-    preset, *corpora, output = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--noise", type=float, default=1.0)
+    parser.add_argument("preset")
+    parser.add_argument("folders", nargs="+")
+    wanted = parser.parse_args()
+    preset, (*corpora, output) = wanted.preset, wanted.folders
     torch.manual_seed(0)
     config, corpus = load_config(preset), Corpus.open(corpora)
     large, sources = build_model(config, corpus.codec).eval(), SOURCES[preset]
@@ -68,7 +74,7 @@ def main() -> None:
     small = {name: load_bundle(name) for name, _ in sources}
     beta = {name: bundle.config.objective.beta.end for name, bundle in small.items()}
     # A model bears noise as it was charged for bits: the variance goes with beta (Alemi et al. 2018).
-    voices = [(small[name].model, shift, (max(beta.values()) / beta[name]) ** 0.5) for name, shift in sources]
+    voices = [(small[name].model, shift, wanted.noise * (max(beta.values()) / beta[name]) ** 0.5) for name, shift in sources]
     start(large, voices, torch.from_numpy(windows.astype(np.int64)))
     save_bundle(Path(output), config, large, {"init_from": ", ".join(sorted(small))}, {})
     measures = evaluate_windows(large, held_out.windows[:: -(-len(held_out) // 128)], codec=corpus.codec).as_dict()

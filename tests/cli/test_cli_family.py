@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from musae.app import main
 
+import musicvae_lite as mv
+from musicvae_lite.bundle import shipped_models
+from musicvae_lite.media.midi import read_midi
 from tests.models.magenta_variables import variables
 from tests.models.tf_writer import write_checkpoint
 from tests.tiny import save, score
@@ -72,6 +75,26 @@ def test_every_verb_on_trios(models, tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["inspect", path, "-m", model]) == 0
     assert "bass, program 33, 16 notes; 1 window in bars 1-16" in capsys.readouterr().out
+
+
+if "trio-16bar" in shipped_models():
+
+    def test_the_shipped_trio_turns_one_band_into_another(tmp_path, capsys, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        save(band(16), tmp_path / "a.mid")
+        other = band(16)
+        pitched = other.notes["track"] < 2
+        other.notes["pitch"][pitched] += np.where(other.notes["start"][pitched] // other.ticks_per_quarter % 2 == 0, 7, 5)
+        save(other, tmp_path / "b.mid")
+        assert main(["interpolate", "a.mid", "b.mid", "-m", "trio-16bar", "--steps", "3", "-o", "steps/", "--json"]) == 0
+        heard = json.loads(capsys.readouterr().out)["inputs"]
+        assert min(one["onset_accuracy"] for one in heard) > 0.8
+        session = mv.load("trio-16bar", device="cpu")
+        windows = [session.codec.encode(read_midi(tmp_path / name)).windows[0] for name in ("a.mid", "b.mid")]
+        steps = [session.codec.encode(read_midi(path)).windows[0] for path in sorted((tmp_path / "steps").iterdir())]
+        assert len(steps) == 3
+        for end, near, far in ((windows[0], steps[0], steps[2]), (windows[1], steps[2], steps[0])):
+            assert (near == end).mean() > 0.9 and (near == end).mean() > (far == end).mean()
 
 
 def test_a_missing_role_is_named_and_can_be_given(models, tmp_path, capsys):
