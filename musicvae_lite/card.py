@@ -26,7 +26,7 @@ _MEASURES = {
     "accuracy": ("right steps, greedy decoding from the posterior mean", "{:.4f}"),
     "onset_accuracy": ("the same over the steps at which a note starts (pitch and time)", "{:.4f}"),
     **{f"accuracy_{voice}": (f"right steps of the {voice}", "{:.4f}") for voice in _VOICES},
-    **{f"onset_accuracy_{voice}": (f"the same of the {voice} over the steps at which it starts something", "{:.4f}") for voice in _VOICES},
+    **{f"onset_accuracy_{voice}": (f"right steps where something starts: {voice}", "{:.4f}") for voice in _VOICES},
     "exact": ("windows right in every step", "{:.4f}"),
     "accuracy_sampled": ("right steps, z sampled, events at temperature 1", "{:.4f}"),
     "accuracy_forced": ("right steps when the true past is given", "{:.4f}"),
