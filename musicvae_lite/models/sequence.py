@@ -183,8 +183,10 @@ def _encoder_of(
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
     if settings.kind == "hierarchical":
-        readout, form = (settings.readout, settings.readout_size), (settings.skip, events.end is not None, settings.upper_sizes)
-        return HierarchicalEncoder(inputs, settings.levels, settings.sizes, *readout, *more, *form)
+        readout, form = (settings.readout, settings.readout_size), (settings.skip, events.end is not None)
+        return HierarchicalEncoder(
+            inputs, settings.levels, settings.sizes, *readout, *more, *form, upper_sizes=settings.upper_sizes
+        )
     return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
 
 
