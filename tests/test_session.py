@@ -108,9 +108,9 @@ def test_results_do_not_depend_on_how_many_are_asked_for(session, windows):
 
 @pytest.mark.parametrize("preset", ["hierdec-mel_16bar", "hierdec-trio_16bar", "mel-16bar"])
 def test_a_piece_in_bars_is_the_same_alone_and_among_others(preset, tmp_path):
-    save_random(tmp_path / "model", load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]"]))
+    save_random(tmp_path / "model", load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]", "model.latent_size=8"]))
     session = mv.load(tmp_path / "model", device="cpu")
-    z = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    z = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
     for temperature in (0.0, 1.0):
         five = session.decode_windows(z, temperature, seed=3)
         assert len(np.unique(five)) > 2

@@ -127,6 +127,7 @@ def with_sizes(config: RunConfig, weights: Weights, voices: int) -> RunConfig:
 def _as_magenta(model: SequenceModel) -> bool:
     """Say whether a model has no part that Magenta's models have not."""
     plain = all(part.token_size is None for part in (model.encoder, model.decoder))
+    plain &= not model.encoder.split and not model.spectral
     plain &= (
         model.decoder.latent_input
         and model.encoder.readout == "final"

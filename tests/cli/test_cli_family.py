@@ -84,7 +84,8 @@ if "trio-16bar" in shipped_models():
         save(band(16), tmp_path / "a.mid")
         other = band(16)
         pitched = other.notes["track"] < 2
-        other.notes["pitch"][pitched] += np.where(other.notes["start"][pitched] // other.ticks_per_quarter % 2 == 0, 7, 5)
+        higher = np.where(other.notes["start"] // other.ticks_per_quarter % 2 == 0, 7, 5)
+        other.notes["pitch"][pitched] += higher[pitched].astype(np.uint8)
         save(other, tmp_path / "b.mid")
         assert main(["interpolate", "a.mid", "b.mid", "-m", "trio-16bar", "--steps", "3", "-o", "steps/", "--json"]) == 0
         heard = json.loads(capsys.readouterr().out)["inputs"]

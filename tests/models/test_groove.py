@@ -62,7 +62,7 @@ def test_decoding_with_hits_given(preset, target):
     model = build_model(config, build_codec(config.codec.model_dump())).eval()
     given = torch.full_like(target, torch.nan)
     given[..., :9] = target[..., :9]
-    z = torch.randn(4, 6, generator=torch.Generator().manual_seed(2))
+    z = torch.randn(4, model.latent_size, generator=torch.Generator().manual_seed(2))
     heard = model.decode(z, 32, given=given)
     assert torch.equal(heard[..., :9], target[..., :9])
     # The steps before are heard as they were given: teacher forcing with the result says the same.
