@@ -36,7 +36,7 @@ _AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
 # that about as much as it does harm. Where what stays is more than so many dB above what goes, the place is likely clean, and
 # no more is taken than leaves it _SAFE_DB above; below the first figure all is taken, between them a part.
-_UNSURE_DB, _SURE_DB = 19.0, 24.0
+_UNSURE_DB, _SURE_DB = 17.0, 21.0
 _SAFE_DB = 31.5
 _TINY = 1e-20
 

@@ -7,6 +7,8 @@ from safetensors.torch import load_file
 from musicvae_lite.bundle import describe, load_bundle
 from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.material.sound import ahead
+from musicvae_lite.models.spectrogram import BANDS, FEATURES, MaskNetwork, Shape
 from musicvae_lite.training import Trained, train
 from tests.sounds import SETTINGS, noise, save, save_clean_folder
 
@@ -95,3 +97,29 @@ def test_sources_that_do_not_fit_are_told(clean, tmp_path):
     with pytest.raises(UsageError, match="strides"):
         load_config("denoise", ["model.channels=[3, 4]"])
     assert not (tmp_path / "run").exists()
+
+
+def test_the_next_clips_are_made_while_some_are_in_use():
+    made = []
+    found = ahead(lambda item: made.append(item) or 10 * item, range(4))
+    assert next(found) == 0 and made[0] == 0 and len(made) <= 2
+    assert list(found) == [10, 20, 30] and made == [0, 1, 2, 3]
+    assert list(ahead(str, [])) == []
+
+
+def test_a_clip_that_cannot_be_made_is_an_error_in_its_turn():
+    found = ahead(lambda item: 6 // item, [3, 0])
+    assert next(found) == 2
+    with pytest.raises(ZeroDivisionError):
+        next(found)
+
+
+@torch.no_grad()
+def test_the_layout_in_memory_of_training_changes_no_result():
+    network = MaskNetwork(Shape((3, 4, 5), (0, 1, 1), ((2, 2), (2, 2)), 3, (1,)))
+    seen = torch.randn(2, FEATURES, BANDS, 9, generator=torch.Generator().manual_seed(0))
+    for part in network.modules():  # normalised by their running means in both modes
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.eval()
+    learning = network(seen)
+    assert torch.allclose(learning, network.eval()(seen), atol=1e-5)

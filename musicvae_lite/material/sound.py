@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no clip
 _BATCH = 4
 _TOLD = 1  # mixed into the seed of the draw of clips for which the noise is told
 _RANGE_DB = 80.0
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,19 @@ def shares(clips: int, size: int, rank: int, world: int) -> Iterator[range]:
     share = size // world
     for first in range(rank * share, clips - clips % size, size):
         yield range(first, first + share)
+
+
+def ahead(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield ``make(item)`` for each item in order, the next one made by a second thread while one is in use."""
+    with ThreadPoolExecutor(1) as pool:
+        made: Future[R] | None = None
+        for item in items:
+            following = pool.submit(make, item)
+            if made is not None:
+                yield made.result()
+            made = following
+        if made is not None:
+            yield made.result()
 
 
 class SoundMaterial(Material):
@@ -132,9 +149,12 @@ class SoundMaterial(Material):
     def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the clips of one epoch; see :meth:`Material.batches`."""
         mixtures = self.train.mixtures(self.recipe, seed)
-        for places in shares(len(self), size, rank, world):
-            drawn = [mixtures.mixture(epoch, index) for index in places]
-            yield self._batch(drawn, (seed, epoch, places.start)).on(device)
+
+        def make(places: range) -> _Clips:
+            return self._batch([mixtures.mixture(epoch, index) for index in places], (seed, epoch, places.start))
+
+        for clips in ahead(make, shares(len(self), size, rank, world)):
+            yield clips.on(device)
 
     def _batch(self, drawn: Sequence[Mixture], seed: tuple[int, ...]) -> _Clips:
         """Put clips together, with the noise's profile for some of them."""

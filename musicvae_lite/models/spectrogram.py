@@ -307,13 +307,17 @@ class MaskNetwork(nn.Module):
         pairs = seen.reshape(batch, planes, bands // 2, 2, frames).transpose(2, 3).flatten(1, 2)
         x = self.stem(pairs.contiguous(memory_format=torch.channels_last))
         passed = []
-        for enter, blocks in zip(self.enter, self.down, strict=True):
-            x = blocks(enter(x))
+        for level, (enter, blocks) in enumerate(zip(self.enter, self.down, strict=True)):
+            x = blocks(enter(x).contiguous(memory_format=self._layout(level)))
             passed.append(x)
         passed[-1] = x = self.context(x)
         flat = x.flatten(1, 2)
         scale = None if self.to_scale is None else self.to_scale(flat).clamp(-7, 2)
         return Latent(self.to_mean(flat), scale), passed
+
+    def _layout(self, level: int) -> torch.memory_format:
+        """Return how a level lies in memory: gradients of the inner ones take a fifth less time with channels first."""
+        return torch.contiguous_format if self.training and level else torch.channels_last
 
     def nothing_passed(self, z: Tensor) -> list[Tensor]:
         """Return what :meth:`encode` passes on, all zero, for a code [B, Z, L]."""
@@ -328,8 +332,8 @@ class MaskNetwork(nn.Module):
     def decode(self, z: Tensor, passed: Sequence[Tensor], frames: int) -> Tensor:
         """Return logits of the gains, [B, K, frames], for a code [B, Z, L]."""
         x = self.from_code(z).reshape(len(z), self.width, self.rows, -1)
-        x = x.contiguous(memory_format=torch.channels_last)  # as what the encoder passes on
         for level in reversed(range(len(self.up))):
+            x = x.contiguous(memory_format=self._layout(level))  # as what the encoder passes on
             if self.skips:
                 x = x + passed[level]
             x = self.leave[level](self.up[level](x))
