@@ -142,22 +142,13 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
     return Bundle(description, model.to(device).eval(), codec)
 
 
-def load_weights(model: Autoencoder, description: Description) -> None:
-    """Copy the weights of a folder into ``model``.
-
-    Raises:
-        MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
-    """
-    _fill(model, _read_weights(description), description)
-
-
 def start_from(model: Autoencoder, description: Description) -> None:
     """Copy the weights of a folder into ``model``, which may be told of chords and key where that one is told of nothing.
 
     The numbers that are new to it are the last inputs of the first layers; they start without effect.
 
     Raises:
-        MusaeError: as :func:`load_weights`.
+        MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
     """
     from torch.nn.functional import pad
 

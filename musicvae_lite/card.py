@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from musicvae_lite.codecs.trio import ROLES
 from musicvae_lite.config import (
     ImageCodecSettings,
     ImagePart,
@@ -18,15 +19,14 @@ from musicvae_lite.config import (
     TimbreModel,
 )
 
-_VOICES = ("melody", "bass", "drums")
 _MEASURES = {
     "nll_nats": ("negative log-likelihood, nats {one} ({drawn})", "{:.2f}"),
     "kl_bits": ("KL divergence of the posterior to the prior, bits {one}", "{:.1f}"),
     "elbo_nats": ("lower bound on the log-likelihood, nats {one}", "{:.2f}"),
     "accuracy": ("right steps, greedy decoding from the posterior mean", "{:.4f}"),
     "onset_accuracy": ("the same over the steps at which a note starts (pitch and time)", "{:.4f}"),
-    **{f"accuracy_{voice}": (f"right steps of the {voice}", "{:.4f}") for voice in _VOICES},
-    **{f"onset_accuracy_{voice}": (f"right steps where something starts: {voice}", "{:.4f}") for voice in _VOICES},
+    **{f"accuracy_{voice}": (f"right steps of the {voice}", "{:.4f}") for voice in ROLES},
+    **{f"onset_accuracy_{voice}": (f"right steps where something starts: {voice}", "{:.4f}") for voice in ROLES},
     "exact": ("windows right in every step", "{:.4f}"),
     "accuracy_sampled": ("right steps, z sampled, events at temperature 1", "{:.4f}"),
     "accuracy_forced": ("right steps when the true past is given", "{:.4f}"),

@@ -664,9 +664,6 @@ class RunConfig(Settings):
             named = " or ".join(map(repr, wanted))
             raise ValueError(f"codec {self.codec.kind!r} goes with model kind {named}, not {self.model.kind!r}")
         self._check_control()
-        if isinstance(self.model, SequenceModel) and self.model.relative_pitch:
-            if not self.control.chords or self.codec.kind not in ("melody", "trio"):
-                raise ValueError("model.relative_pitch needs control.chords and a codec of melodies or trios")
         if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
             _check_sequence(self.model, self.codec)
         if self.data.inputs and self.codec.kind != "groove":
@@ -679,6 +676,9 @@ class RunConfig(Settings):
         Raises:
             ValueError: saying why.
         """
+        relative = isinstance(self.model, SequenceModel) and self.model.relative_pitch
+        if relative and not (self.control.chords and self.codec.kind in ("melody", "trio")):
+            raise ValueError("model.relative_pitch needs control.chords and a codec of melodies or trios")
         if not self.control.size:
             return
         if not isinstance(self.model, SequenceModel):

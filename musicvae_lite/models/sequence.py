@@ -82,7 +82,9 @@ class SequenceAutoencoder(Autoencoder):
 
     def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
-        nats = self.decoder.likelihood.nll(self.logits(z, batch, teacher, noise), batch.target)
+        control = self._told(batch.condition, batch.target)
+        target = self._seen(batch.target, control)  # another order of the classes, the same likelihood
+        nats = self.decoder.likelihood.nll(self.decoder.run(z, target, teacher, noise, control), target)
         if batch.length is not None:
             steps = torch.arange(nats.shape[1], device=nats.device)
             nats = nats * (steps < batch.length.unsqueeze(1))

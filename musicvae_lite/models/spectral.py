@@ -9,12 +9,13 @@ Letters in shapes: S segments and waves, V voices, K numbers that are read of a 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from musicvae_lite.latent import Latent
-from musicvae_lite.models.head import log_softplus
+from musicvae_lite.models.head import PosteriorHead
 
 
 def cosines(size: int) -> Tensor:
@@ -38,31 +39,27 @@ class GroupedLinear(nn.Module):
         return torch.einsum("bgi,goi->bgo", x, self.weight) + self.bias
 
 
-class SpectralHead(nn.Module):
-    """As :class:`~musicvae_lite.models.head.PosteriorHead`, from each wave of an encoder's vectors to its part of the posterior.
+class SpectralHead(PosteriorHead):
+    """From each wave of an encoder's vectors to its part of the posterior.
 
     Args:
         inputs: size of the encoder's output, V * S * K in that order.
         latent_size: Z, a multiple of S.
         segments: S.
         voices: V.
+        start: standard deviation of the weights at first.
     """
 
     def __init__(self, inputs: int, latent_size: int, segments: int, voices: int = 1, start: float = 0.001) -> None:
-        super().__init__()
+        super().__init__(inputs // segments, latent_size // segments, start, partial(GroupedLinear, segments))
         self.voices, self.segments = voices, segments
         self.register_buffer("cosines", cosines(segments), persistent=False)
-        self.mean, self.scale = (GroupedLinear(segments, inputs // segments, latent_size // segments) for _ in range(2))
-        for layer in (self.mean, self.scale):
-            nn.init.normal_(layer.weight, std=start)
-            nn.init.zeros_(layer.bias)
 
     def forward(self, h: Tensor) -> Latent:
-        """Return the posterior for h [B, V * S * K]; in float32, since small scales matter to the KL."""
+        """Return the posterior for h [B, V * S * K]; in float32, the transform too."""
         with torch.autocast(h.device.type, enabled=False):
             each = h.float().view(len(h), self.voices, self.segments, -1)
-            waves = torch.einsum("fs,bvsk->bfvk", self.cosines, each).flatten(2)
-            return Latent(self.mean(waves).flatten(1), log_softplus(self.scale(waves)).flatten(1))
+            return super().forward(torch.einsum("fs,bvsk->bfvk", self.cosines, each).flatten(2))
 
 
 class SpectralPlan(nn.Module):
