@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from musicvae_lite.errors import UsageError
+from musicvae_lite.media import hum
 from musicvae_lite.media.audio import Chunks, Grid, Samples, change_spectrum, grid_of, stft
 from musicvae_lite.models.spectrogram import (
     BANDS,
@@ -65,6 +66,12 @@ class Wish:
         if self.max_reduction_db is not None and not self.max_reduction_db >= 0:
             raise UsageError(f"max_reduction_db is 0 or more, not {self.max_reduction_db:g}")
 
+    @property
+    def least_gain(self) -> float:
+        """What stays of the purest noise."""
+        limit = 0.0 if self.max_reduction_db is None else 10 ** (-self.max_reduction_db / 20)
+        return max(1 - self.strength, limit)
+
 
 class View(NamedTuple):
     """What happened to some frames.
@@ -72,19 +79,20 @@ class View(NamedTuple):
     Attributes:
         first: number of the first of them.
         before: [C, F, T] complex spectrum.
-        gain: [F, T] what it was multiplied by.
-        noise: mean power of a bin that the network took for noise, [T], before wishes and care.
+        after: [C, F, T] what became of it.
+        noise: mean power of a bin that was taken for noise or hum, [T], before wishes and care.
     """
 
     first: int
     before: Tensor
-    gain: Tensor
+    after: Tensor
     noise: Tensor
 
 
 class Cleaner:
     """A mask network on its device; later changes of the network do not reach it.
 
+    Mains hum is subtracted first (:mod:`musicvae_lite.media.hum`), each channel's own; the network sees what is left.
     The channels of a sound share one gain, so that its stereo image stays where it is: gains of their own would make a voice
     wander from side to side with the noise. It is the mean of the channels' own gains, weighted by their powers in each band and
     frame, so that a channel in which a note sounds keeps it for all.
@@ -107,18 +115,25 @@ class Cleaner:
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
             nonlocal done, known
+            tones = _subtract_hum(spectrum, grid, rate)
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
                     stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
                 gain, noise, known = self._gain(spectrum, place, wish, known)
-            inside = spectrum[..., place]
-            bins = to_bins(gain[None], grid.bins)[0]
+            before = spectrum[..., place]
+            after = before * to_bins(gain[None], grid.bins)[0]
+            if tones is not None:
+                inside, bins = tones[..., place], tones.shape[1]
+                before[:, :bins] += inside
+                after[:, :bins] += wish.least_gain * inside
+                noise = noise + _power(inside).mean(0).sum(0) / grid.bins
             if watch is not None:
-                watch(View(done, inside, bins, noise))
-            done += inside.shape[-1]
-            return inside * bins
+                watch(View(done, before, after, noise))
+            done += after.shape[-1]
+            return after
 
-        yield from change_spectrum(blocks, grid, Chunks(_CHUNK, around - _AROUND, around + _AROUND, BLOCK), change)
+        chunks = Chunks(_CHUNK, around + hum.REACH - _AROUND, around + hum.REACH + _AROUND, BLOCK)
+        yield from change_spectrum(blocks, grid, chunks, change)
 
     def profile(self, noise: Samples, rate: int) -> Tensor:
         """Measure noise alone, [C, N], for :class:`Wish`: [K].
@@ -131,7 +146,9 @@ class Cleaner:
         if not noise.any():
             raise UsageError("the profile holds digital silence; mark a stretch in which the noise is heard")
         grid = grid_of(rate)
-        power = band_powers(stft(torch.from_numpy(noise), grid))
+        spectrum = stft(torch.from_numpy(noise), grid)
+        _subtract_hum(spectrum, grid, rate)
+        power = band_powers(spectrum)
         inner = grid.window // grid.hop // 2  # frames at the ends lie half in the silence around
         inner = inner if power.shape[-1] > 4 * inner else 0
         return statistics(power[..., inner : power.shape[-1] - inner]).low[..., 0].mean(0)
@@ -163,9 +180,7 @@ class Cleaner:
         noise = _of_bins((1 - gain.square()) * whole)[inside] / _bins_of(gain)
         if wish.careful:
             gain = 1 - (1 - gain) * _care(stays, goes)
-        gain = 1 - wish.strength * (1 - gain[..., inside])
-        if wish.max_reduction_db is not None:
-            gain = gain.clamp_min(10 ** (-wish.max_reduction_db / 20))
+        gain = (1 - wish.strength * (1 - gain[..., inside])).clamp_min(wish.least_gain)
         return gain, noise, known
 
     def _shared(self, spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor | None) -> Tensor:
@@ -184,6 +199,18 @@ class Cleaner:
             kept += own * weight
             total += weight
         return kept / (total + _TINY)
+
+
+def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int) -> Tensor | None:
+    """Take the hum out of a spectrum [C, F, T] in place and return it, [C, the lowest bins, T]; None where there is none."""
+    tones = hum.hum_of(spectrum, grid, rate)
+    if tones is not None:
+        spectrum[:, : tones.shape[1]] -= tones
+    return tones
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def _of_bins(values: Tensor) -> Tensor:

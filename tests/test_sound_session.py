@@ -101,7 +101,7 @@ def test_a_file_streams_to_what_memory_gives(session, tmp_path, monkeypatch):
     assert out.subtype == "FLOAT" and seconds[-1] == told.seconds == 2.0 and seconds == sorted(seconds)
     assert (told.channels, told.rate, told.warning) == (2, RATE, "")
     assert -60 < told.noise_dbfs < 0 and told.level_change_db < 0 and told.real_time_factor > 0
-    assert sum(view.gain.shape[-1] for view in views) == views[-1].first + views[-1].gain.shape[-1]
+    assert sum(view.after.shape[-1] for view in views) == views[-1].first + views[-1].after.shape[-1]
     with pytest.raises(UsageError, match="exists already"):
         session.denoise_file(source, tmp_path / "out.wav")
 

@@ -156,8 +156,7 @@ def _recorder(header: Header) -> tuple[SpectrogramRecorder, Callable[[View], Non
     recorder = SpectrogramRecorder(header.samples, grid_of(header.rate), header.rate)
 
     def watch(view: View) -> None:
-        power = view.before.abs().square()
-        recorder.add(view.first, power.numpy(), (power * view.gain.square()).numpy())
+        recorder.add(view.first, *(part.abs().square().numpy() for part in (view.before, view.after)))
 
     return recorder, watch
 

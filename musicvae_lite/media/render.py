@@ -23,6 +23,10 @@ _FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundf
 _SUFFIXES = (".sf2", ".sf3")
 _MELODIC_PROGRAMS = 120  # the last eight of General MIDI are noises: a helicopter, applause, a gunshot
 _DRUM_KITS = (0, 0, 8, 16, 24, 25, 32, 40)
+# Organs, strings, choirs, brass, reeds and pads: they sound for as long as a note is held.
+_STANDING_PROGRAMS = (*range(16, 24), *range(40, 45), *range(48, 55), *range(56, 59), *range(60, 64), 70, 71, *range(88, 96))
+_STANDING = 0.12  # share of performances that are slow, low and held: what a denoiser would take for hum if it never heard them
+_LOWEST_PITCH = 24
 _SECONDS_LIMIT = 600
 _SOFTEST, _LOUDEST = 20, 127
 
@@ -63,9 +67,15 @@ def find_synthesizer() -> Path:
 def orchestrate(score: Score, random: np.random.Generator, seconds: float) -> Score:
     """Return a stretch of a score with other instruments, at another pitch and tempo: one song is many training examples.
 
-    The stretch begins at or somewhat before a random note, so that it is not silence.
+    The stretch begins at or somewhat before a random note, so that it is not silence. Some performances stand still: slow, on
+    organs, strings and pads, often an octave or two lower, without drums.
     """
-    qpm = float(np.clip(score.qpm * random.uniform(0.8, 1.3), 30, 300))
+    drums = np.array([track.is_drum for track in score.tracks])[score.notes["track"]]
+    standing = random.random() < _STANDING and not drums.all()
+    if standing:
+        score = replace(score, notes=_held(score.notes[~drums], random))
+    speed = random.uniform(0.3, 0.9) if standing else random.uniform(0.8, 1.3)
+    qpm = float(np.clip(score.qpm * speed, 30, 300))
     length = round(seconds * qpm / 60 * score.ticks_per_quarter)
     first = max(round(int(random.choice(score.notes["start"])) - 0.3 * length), 0)
     inside = (score.notes["start"] >= first) & (score.notes["start"] < first + length)
@@ -79,10 +89,23 @@ def orchestrate(score: Score, random: np.random.Generator, seconds: float) -> Sc
     notes["velocity"] = np.clip(loudness, _SOFTEST, _LOUDEST)
     tracks = []
     for track in score.tracks:
-        other = int(random.choice(_DRUM_KITS)) if track.is_drum else int(random.integers(_MELODIC_PROGRAMS))
-        tracks.append(track._replace(program=other) if track.is_drum or random.random() < 0.6 else track)
+        if track.is_drum:
+            other = int(random.choice(_DRUM_KITS))
+        else:
+            other = int(random.choice(_STANDING_PROGRAMS) if standing else random.integers(_MELODIC_PROGRAMS))
+        tracks.append(track._replace(program=other) if track.is_drum or standing or random.random() < 0.6 else track)
     tempos = np.array([(0, qpm)], TEMPO)
     return replace(score, notes=notes, tracks=tuple(tracks), tempos=tempos)
+
+
+def _held(notes: NDArray[np.void], random: np.random.Generator) -> NDArray[np.void]:
+    """Return notes that are held for up to three times as long, and sound up to two octaves lower."""
+    notes = notes.copy()
+    pitch = notes["pitch"].astype(np.int64) - int(random.choice((0, 0, 12, 12, 19, 24)))
+    notes["pitch"] = np.clip(np.where(pitch < _LOWEST_PITCH, pitch + 12, pitch), 0, 127)
+    length = (notes["end"] - notes["start"]) * random.uniform(1, 3)
+    notes["end"] = notes["start"] + length.astype(notes["end"].dtype)
+    return notes
 
 
 def render(score: Score, soundfont: Path, rate: int, random: np.random.Generator | None = None) -> Audio:

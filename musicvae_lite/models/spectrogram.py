@@ -39,6 +39,7 @@ REACH = 216
 _LOW, _MIDDLE = 0.1, 0.5
 _FLOOR = 1e-10  # of the reference power: 100 dB below it all is silence
 _TINY = 1e-20
+_AVX2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
 _FAINT = 4e-11  # power of a bin whose phase says nothing: 160 dB below full scale and less
 
 
@@ -316,8 +317,11 @@ class MaskNetwork(nn.Module):
         return Latent(self.to_mean(flat), scale), passed
 
     def _layout(self, level: int) -> torch.memory_format:
-        """Return how a level lies in memory: gradients of the inner ones take a fifth less time with channels first."""
-        return torch.contiguous_format if self.training and level else torch.channels_last
+        """Return how a level lies in memory.
+
+        Gradients of the inner ones take a fifth less time with channels first on processors with AVX2, a fifth more with AVX-512.
+        """
+        return torch.contiguous_format if self.training and level and _AVX2 else torch.channels_last
 
     def nothing_passed(self, z: Tensor) -> list[Tensor]:
         """Return what :meth:`encode` passes on, all zero, for a code [B, Z, L]."""

@@ -1,0 +1,151 @@
+"""Mains hum, found and taken out of a spectrogram as what it is: steady tones at the multiples of one frequency near 50 or 60 Hz.
+
+A mask can only turn a band down, and with it the music in it. Tones that do not change for seconds can be measured to the
+phase and subtracted; what else sounds in their bands stays.
+
+Letters in shapes: C channels, F frequency bins, T frames, H harmonics, K bins around a harmonic, Q blocks of frames.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from musicvae_lite.media.audio import Grid
+
+BLOCK = 16  # frames over which one hum is assumed; its tones are measured with REACH frames more to both sides, 2.2 s
+REACH = 96
+
+_MAINS_HZ = (50.0, 60.0)
+_SPREAD = 0.006  # how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for one of ten
+_STEPS = 121  # frequencies that are tried for each
+
+_LOOKED_AT = 10  # the lowest harmonics tell whether there is hum: _ENOUGH of them have a phase that turns
+_ENOUGH = 3  # evenly, by _STEADY (the length of the mean of the turned back phases, 1 at best) at least
+_STEADY = 0.6
+_CHANCE = 0.25  # what the phases of a noise may reach,
+_SURE = 1.75  # and what all of them together must reach beyond that
+_SHORTEST = 40  # frames; in shorter sounds the frequency is not certain enough
+_HARMONICS = 60
+_AROUND = 3  # bins to both sides of a tone
+_TRANSFORM = 1024
+
+_ROUNDS = 4  # of the weighting of frames by how well they fit, against notes that begin and end
+_CERTAIN = 8.0  # a tone's power over the variance of its measurement, from which on it is believed in part
+_TINY = 1e-20
+
+
+def hum_of(spectrum: Tensor, grid: Grid, rate: int, place: slice | None = None) -> Tensor | None:
+    """Return the hum in the frames ``place`` (default all) of a sound, None where there is none.
+
+    Args:
+        spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.audio.stft`.
+        grid: of its frames.
+        rate: samples per second.
+        place: starts at a multiple of BLOCK; the result is the same however the sound is cut if REACH frames lie to both sides, or
+            the sound ends there.
+
+    Returns:
+        Complex [C, the lowest bins, length of the place]; there is none above.
+    """
+    place = slice(0, spectrum.shape[-1]) if place is None else place
+    first, last = place.start // BLOCK, -(-place.stop // BLOCK)
+    if spectrum.shape[-1] < _SHORTEST or not spectrum.any():
+        return None
+    found, hz = _fundamentals(spectrum, grid, rate, first, last)
+    if not found.any():
+        return None
+    bins = min(math.ceil(_HARMONICS * float(hz[found].max()) * grid.window / rate) + _AROUND + 1, grid.bins)
+    hum = torch.zeros_like(spectrum[:, :bins, place])
+    for block in found.nonzero().flatten().tolist():
+        start = (first + block) * BLOCK
+        frames = slice(start, min(start + BLOCK, place.stop))
+        parts, near = _tones(spectrum, grid, rate, float(hz[block]), frames)
+        hum[..., start - place.start : frames.stop - place.start].index_add_(1, near, parts)
+    return hum
+
+
+def _fundamentals(spectrum: Tensor, grid: Grid, rate: int, first: int, last: int) -> tuple[Tensor, Tensor]:
+    """Return whether there is hum in the blocks ``first`` to ``last`` (excluded), [Q], and its fundamental in Hz, [Q]."""
+    harmonics = torch.arange(1, _LOOKED_AT + 1, device=spectrum.device)
+    best = steady = hz = None
+    for mains in _MAINS_HZ:
+        turned = _amplitudes(spectrum, grid, rate, mains * harmonics)[0].sum(0)
+        phases = _around_blocks(turned / (turned.abs() + _TINY), first, last)
+        heard = phases.abs().sum(-1)  # frames that are not silent
+        sizes = torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]  # [H, Q, _TRANSFORM]
+        away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=spectrum.device) * mains
+        places = (harmonics[:, None] * away * (_TRANSFORM * grid.hop / rate)).round().long() % _TRANSFORM
+        evenness = sizes.gather(2, places[:, None].expand(-1, sizes.shape[1], -1))  # [H, Q, _STEPS]
+        score, step = (evenness - _CHANCE).clamp_min(0).sum(0).max(1)
+        count = (evenness.gather(2, step[None, :, None].expand(len(harmonics), -1, 1))[..., 0] > _STEADY).sum(0)
+        if best is None or steady is None or hz is None:
+            best, steady, hz = score, count, mains + away[step]
+        else:
+            better = score > best
+            best, steady = torch.where(better, score, best), torch.where(better, count, steady)
+            hz = torch.where(better, mains + away[step], hz)
+    assert best is not None and steady is not None and hz is not None
+    return (steady >= _ENOUGH) & (best >= _SURE), hz
+
+
+def _around_blocks(values: Tensor, first: int, last: int) -> Tensor:
+    """Cut frames [H, T] into those around each of some blocks, [H, Q, BLOCK + 2 REACH]; zeros lie outside."""
+    start, stop = first * BLOCK - REACH, last * BLOCK + REACH
+    inside = values[:, max(start, 0) : stop]
+    padded = functional.pad(inside, (max(-start, 0), stop - max(start, 0) - inside.shape[1]))
+    return padded.unfold(1, BLOCK + 2 * REACH, BLOCK)
+
+
+def _amplitudes(spectrum: Tensor, grid: Grid, rate: int, hz: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Fit tones of the frequencies ``hz`` [H] to each frame of a spectrum [C, F, T] by least squares over 2 _AROUND + 1 bins.
+
+    Returns:
+        Amplitudes with their phases turned back to frame 0, [C, H, T], constant for a steady tone; by what they were turned, [H, T];
+        the spectrum of a tone of amplitude 1, [H, K]; and its bins, [H, K].
+    """
+    bins = hz.double() * grid.window / rate
+    near = (bins.round().long()[:, None] + torch.arange(-_AROUND, _AROUND + 1, device=hz.device)).clamp(0, grid.bins - 1)
+    shape = _hann_spectrum(bins[:, None] - near, grid.window).to(spectrum.dtype)
+    fitted = torch.einsum("hk,chkt->cht", shape.conj(), spectrum[:, near]) / shape.abs().square().sum(1)[:, None]
+    frames = torch.arange(first, first + spectrum.shape[-1], device=hz.device)
+    cycles = (hz.double() * grid.hop / rate)[:, None] * frames % 1
+    turn = torch.polar(torch.ones_like(cycles), 2 * math.pi * cycles).to(spectrum.dtype)
+    return fitted * turn.conj(), turn, shape, near
+
+
+def _hann_spectrum(away: Tensor, size: int) -> Tensor:
+    """Return the transform of a periodic Hann window of ``size`` samples, ``away`` bins from its middle, complex."""
+
+    def box(x: Tensor) -> Tensor:
+        sine = torch.sin(math.pi * x / size)
+        ratio = torch.where(sine.abs() < 1e-12, float(size), torch.sin(math.pi * x) / sine)
+        return torch.polar(torch.ones_like(x), math.pi * x * (size - 1) / size) * ratio
+
+    return 0.5 * box(away) - 0.25 * (box(away - 1) + box(away + 1))
+
+
+def _tones(spectrum: Tensor, grid: Grid, rate: int, hz: float, frames: slice) -> tuple[Tensor, Tensor]:
+    """Measure the harmonics of ``hz`` in some frames and REACH frames around.
+
+    Returns:
+        Their spectra there, [C, H K, length of the frames], and the bins that these stand for, [H K].
+    """
+    start, stop = max(frames.start - REACH, 0), min(frames.start + BLOCK + REACH, spectrum.shape[-1])
+    top = int((rate / 2 - (2 * _AROUND + 1) * rate / grid.window) / hz)
+    harmonics = hz * torch.arange(1, min(_HARMONICS, top) + 1, device=spectrum.device)
+    seen, turn, shape, near = _amplitudes(spectrum[..., start:stop], grid, rate, harmonics, start)
+    size = seen.mean(-1)
+    for _ in range(_ROUNDS):  # towards the median: a note that sounds for a while does not count
+        misfit = (seen - size[..., None]).abs()
+        weight = 1 / (misfit + 0.1 * misfit.median(-1, keepdim=True).values + _TINY)
+        size = (weight * seen).sum(-1) / weight.sum(-1)
+    misfit = (seen - size[..., None]).abs().median(-1).values
+    # The median of |x|^2 of complex noise is ln 2 of its mean; four frames overlap and say one thing.
+    variance = misfit.square() / math.log(2) * 4 / seen.shape[-1]
+    size = size * (1 - _CERTAIN * variance / (size.abs().square() + _TINY)).clamp_min(0)
+    one = (size[..., None] * shape)[..., None] * turn[:, None, frames.start - start : frames.stop - start]
+    return one.flatten(1, 2), near.flatten()
