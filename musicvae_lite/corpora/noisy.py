@@ -153,7 +153,7 @@ def _equalised(wave: Wave, rate: int, random: Random, depth_db: float) -> Wave:
 
 
 def _reverberant(wave: Wave, rate: int, random: Random) -> Wave:
-    """Let a wave sound in a room: a decaying noise as impulse response, 60 dB down after 0.3 to 1.2 s, and some of the direct sound."""
+    """Let a wave sound in a room: its response is a noise that falls by 60 dB in 0.3 to 1.2 s, after the direct sound."""
     seconds = random.uniform(0.3, 1.2)
     time = np.arange(min(round(seconds * rate), len(wave)), dtype=np.float32) / rate
     response = unit(random.standard_normal(len(time), np.float32) * 10 ** (-3 * time / np.float32(seconds)))

@@ -45,8 +45,8 @@ def hum_of(spectrum: Tensor, grid: Grid, rate: int, place: slice | None = None) 
         spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.audio.stft`.
         grid: of its frames.
         rate: samples per second.
-        place: starts at a multiple of BLOCK; the result is the same however the sound is cut if REACH frames lie to both sides, or
-            the sound ends there.
+        place: starts at a multiple of BLOCK; the result is the same however the sound is cut if REACH frames lie to both sides,
+            or the sound ends there.
 
     Returns:
         Complex [C, the lowest bins, length of the place]; there is none above.
@@ -104,8 +104,8 @@ def _amplitudes(spectrum: Tensor, grid: Grid, rate: int, hz: Tensor, first: int 
     """Fit tones of the frequencies ``hz`` [H] to each frame of a spectrum [C, F, T] by least squares over 2 _AROUND + 1 bins.
 
     Returns:
-        Amplitudes with their phases turned back to frame 0, [C, H, T], constant for a steady tone; by what they were turned, [H, T];
-        the spectrum of a tone of amplitude 1, [H, K]; and its bins, [H, K].
+        Amplitudes with their phases turned back to frame 0, [C, H, T], constant for a steady tone; by what they were turned,
+        [H, T]; the spectrum of a tone of amplitude 1, [H, K]; and its bins, [H, K].
     """
     bins = hz.double() * grid.window / rate
     near = (bins.round().long()[:, None] + torch.arange(-_AROUND, _AROUND + 1, device=hz.device)).clamp(0, grid.bins - 1)

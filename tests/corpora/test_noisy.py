@@ -72,6 +72,17 @@ def test_recordings_and_voices_are_used_where_there_are_some() -> None:
     assert {source(recipe).mixture(0, i).kind for i in range(20)} <= set(SYNTHESISED)
 
 
+def test_some_babble_sounds_in_a_room() -> None:
+    clicks = np.zeros(RATE, np.int16)
+    clicks[::4000] = 20000
+    recipe = Recipe(seconds=1.0, rate=RATE, babble=1.0, synthesised=0.0, second=0.0, clean=0.0)
+    mixtures = [source(recipe, speech=Segments({"a": [clicks]})).mixture(0, index) for index in range(30)]
+    assert {m.kind for m in mixtures} == {"babble"} and all(np.isfinite(m.noise).all() for m in mixtures)
+    # A click is short; in a room it goes on.
+    filled = [float((np.abs(m.noise) > 0.01 * np.abs(m.noise).max()).mean()) for m in mixtures]
+    assert 5 <= sum(share > 0.2 for share in filled) <= 20
+
+
 def test_kinds_can_be_chosen() -> None:
     recipe = Recipe(seconds=0.1, rate=RATE, second=0.0, clean=0.0, kinds=dict.fromkeys(SYNTHESISED, 0.0) | {"hum": 1.0})
     assert {source(recipe).mixture(0, index).kind for index in range(5)} == {"hum"}

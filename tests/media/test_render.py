@@ -33,6 +33,16 @@ def test_orchestration_is_a_stretch_of_the_song() -> None:
     assert again == render.orchestrate(SONG, np.random.default_rng(3), 4.0)
 
 
+def test_some_performances_stand_still() -> None:
+    drawn = [render.orchestrate(SONG, np.random.default_rng(seed), 4.0) for seed in range(100)]
+    standing = [score for score in drawn if not (score.notes["track"] == 1).any()]
+    assert 4 < len(standing) < 25
+    assert all(score.qpm < 0.9 * SONG.qpm and score.tracks[0].program in render._STANDING_PROGRAMS for score in standing)
+    assert min(score.notes["pitch"].min() for score in standing) < 45  # the tune is never below 60
+    only_drums = Score(480, SONG.notes[SONG.notes["track"] == 1], SONG.tracks, source="drums.mid")
+    assert all(len(render.orchestrate(only_drums, np.random.default_rng(seed), 4.0).notes) for seed in range(20))
+
+
 def test_a_missing_synthesizer_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MusaeError, match="fluidsynth is not installed.*apt install fluidsynth"):
