@@ -70,26 +70,26 @@ def hum_of(spectrum: Tensor, grid: Grid, rate: int, place: slice | None = None) 
 
 def _fundamentals(spectrum: Tensor, grid: Grid, rate: int, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Return whether there is hum in the blocks ``first`` to ``last`` (excluded), [Q], and its fundamental in Hz, [Q]."""
+    tried = [_tried(spectrum, grid, rate, mains, first, last) for mains in _MAINS_HZ]
+    both = [torch.stack(values) for values in zip(*tried, strict=True)]
+    better = both[0].argmax(0, keepdim=True)
+    score, steady, hz = (values.gather(0, better)[0] for values in both)
+    return (steady >= _ENOUGH) & (score >= _SURE), hz
+
+
+def _tried(spectrum: Tensor, grid: Grid, rate: int, mains: float, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return for the best frequency near ``mains`` how evenly phases turn, how many are steady, and which it is; [Q] each."""
     harmonics = torch.arange(1, _LOOKED_AT + 1, device=spectrum.device)
-    best = steady = hz = None
-    for mains in _MAINS_HZ:
-        turned = _amplitudes(spectrum, grid, rate, mains * harmonics)[0].sum(0)
-        phases = _around_blocks(turned / (turned.abs() + _TINY), first, last)
-        heard = phases.abs().sum(-1)  # frames that are not silent
-        sizes = torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]  # [H, Q, _TRANSFORM]
-        away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=spectrum.device) * mains
-        places = (harmonics[:, None] * away * (_TRANSFORM * grid.hop / rate)).round().long() % _TRANSFORM
-        evenness = sizes.gather(2, places[:, None].expand(-1, sizes.shape[1], -1))  # [H, Q, _STEPS]
-        score, step = (evenness - _CHANCE).clamp_min(0).sum(0).max(1)
-        count = (evenness.gather(2, step[None, :, None].expand(len(harmonics), -1, 1))[..., 0] > _STEADY).sum(0)
-        if best is None or steady is None or hz is None:
-            best, steady, hz = score, count, mains + away[step]
-        else:
-            better = score > best
-            best, steady = torch.where(better, score, best), torch.where(better, count, steady)
-            hz = torch.where(better, mains + away[step], hz)
-    assert best is not None and steady is not None and hz is not None
-    return (steady >= _ENOUGH) & (best >= _SURE), hz
+    turned = _amplitudes(spectrum, grid, rate, mains * harmonics)[0].sum(0)
+    phases = _around_blocks(turned / (turned.abs() + _TINY), first, last)
+    heard = phases.abs().sum(-1)  # frames that are not silent
+    sizes = torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]  # [H, Q, _TRANSFORM]
+    away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=spectrum.device) * mains
+    places = (harmonics[:, None] * away * (_TRANSFORM * grid.hop / rate)).round().long() % _TRANSFORM
+    evenness = sizes.gather(2, places[:, None].expand(-1, sizes.shape[1], -1))  # [H, Q, _STEPS]
+    score, step = (evenness - _CHANCE).clamp_min(0).sum(0).max(1)
+    steady = (evenness.gather(2, step[None, :, None].expand(len(harmonics), -1, 1))[..., 0] > _STEADY).sum(0)
+    return score, steady, mains + away[step]
 
 
 def _around_blocks(values: Tensor, first: int, last: int) -> Tensor:
