@@ -46,6 +46,19 @@ def test_strength_blends_and_a_limit_holds(session):
     np.testing.assert_allclose(limited, NOISY, atol=1e-6)
 
 
+def test_hum_is_taken_out_as_far_as_is_wished(session):
+    time = np.arange(4 * RATE) / RATE
+    hum = sum(np.sin(2 * np.pi * 60.1 * k * time + k) for k in range(1, 8)).astype(np.float32)
+    wave = np.stack([0.1 * hum, 0.02 * hum]) + noise(4, channels=2)
+    whole, none, half = (session.denoise(audio(wave), strength=s).samples for s in (1, 0, 0.5))
+    left, stayed = ((samples @ hum) / (hum @ hum) for samples in (whole, wave))
+    assert (np.abs(left) < 0.05 * stayed).all()
+    np.testing.assert_allclose(none, wave, atol=1e-5)
+    np.testing.assert_allclose(half, (whole + wave) / 2, atol=1e-5)
+    limited = session.denoise(audio(wave), max_reduction_db=20).samples
+    np.testing.assert_allclose((limited @ hum) / (hum @ hum), 0.1 * stayed, rtol=0.3)
+
+
 def test_channels_share_a_gain_and_a_silent_one_has_no_say(session):
     mono = session.denoise(audio(NOISY)).samples
     both = session.denoise(audio(np.concatenate([NOISY, 0.5 * NOISY]))).samples
