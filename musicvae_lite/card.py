@@ -291,7 +291,8 @@ def _limits(config: RunConfig) -> list[str]:
     if isinstance(codec, SoundCodecSettings):
         return [
             "The phase of the noisy sound stays: what noise covers altogether does not come back.",
-            "Voices in the background, and noises that sound like notes, stay in part; bass that stands still may be taken for noise.",
+            "Voices in the background, and noises that sound like notes, stay in part.",
+            "Bass that stands still may be taken for noise.",
             "Sound that is hardly noisy passes almost unchanged.",
         ]
     if isinstance(codec, ImageCodecSettings):
