@@ -156,7 +156,8 @@ def _reverberant(wave: Wave, rate: int, random: Random) -> Wave:
     """Let a wave sound in a room: its response is a noise that falls by 60 dB in 0.3 to 1.2 s, after the direct sound."""
     seconds = random.uniform(0.3, 1.2)
     time = np.arange(min(round(seconds * rate), len(wave)), dtype=np.float32) / rate
-    response = unit(random.standard_normal(len(time), np.float32) * 10 ** (-3 * time / np.float32(seconds)))
+    decay = np.exp(-time * np.float32(np.log(1000) / seconds))
+    response = unit(random.standard_normal(len(time), np.float32) * decay)
     response[0] += np.float32(np.sqrt(len(time)) * random.uniform(0.2, 3))
     size = len(wave) + len(time) - 1
     whole = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(response, size), size)
