@@ -70,21 +70,22 @@ def hum_of(spectrum: Tensor, grid: Grid, rate: int, place: slice | None = None) 
 
 def _fundamentals(spectrum: Tensor, grid: Grid, rate: int, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Return whether there is hum in the blocks ``first`` to ``last`` (excluded), [Q], and its fundamental in Hz, [Q]."""
-    tried = [_tried(spectrum, grid, rate, mains, first, last) for mains in _MAINS_HZ]
-    both = [torch.stack(values) for values in zip(*tried, strict=True)]
-    better = both[0].argmax(0, keepdim=True)
-    score, steady, hz = (values.gather(0, better)[0] for values in both)
+    # Each channel for itself: hum of opposite phases, as in a balanced line, would cancel in their sum.
+    tried = [_tried(channel, grid, rate, mains, first, last) for mains in _MAINS_HZ for channel in spectrum]
+    every = [torch.stack(values) for values in zip(*tried, strict=True)]
+    best = every[0].argmax(0, keepdim=True)
+    score, steady, hz = (values.gather(0, best)[0] for values in every)
     return (steady >= _ENOUGH) & (score >= _SURE), hz
 
 
-def _tried(spectrum: Tensor, grid: Grid, rate: int, mains: float, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return for the best frequency near ``mains`` how evenly phases turn, how many are steady, and which it is; [Q] each."""
-    harmonics = torch.arange(1, _LOOKED_AT + 1, device=spectrum.device)
-    turned = _amplitudes(spectrum, grid, rate, mains * harmonics)[0].sum(0)
+def _tried(channel: Tensor, grid: Grid, rate: int, mains: float, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return how evenly the phases of a channel [F, T] turn at the best frequency near ``mains``, how many do, and which it is."""
+    harmonics = torch.arange(1, _LOOKED_AT + 1, device=channel.device)
+    turned = _amplitudes(channel[None], grid, rate, mains * harmonics)[0][0]
     phases = _around_blocks(turned / (turned.abs() + _TINY), first, last)
     heard = phases.abs().sum(-1)  # frames that are not silent
     sizes = torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]  # [H, Q, _TRANSFORM]
-    away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=spectrum.device) * mains
+    away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=channel.device) * mains
     places = (harmonics[:, None] * away * (_TRANSFORM * grid.hop / rate)).round().long() % _TRANSFORM
     evenness = sizes.gather(2, places[:, None].expand(-1, sizes.shape[1], -1))  # [H, Q, _STEPS]
     score, step = (evenness - _CHANCE).clamp_min(0).sum(0).max(1)
