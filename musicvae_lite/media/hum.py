@@ -79,7 +79,7 @@ def _fundamentals(spectrum: Tensor, grid: Grid, rate: int, first: int, last: int
 
 
 def _tried(channel: Tensor, grid: Grid, rate: int, mains: float, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return how evenly the phases of a channel [F, T] turn at the best frequency near ``mains``, how many do, and which it is."""
+    """Return how evenly the phases of a channel [F, T] turn at the best frequency by ``mains``, how many do, and which it is."""
     harmonics = torch.arange(1, _LOOKED_AT + 1, device=channel.device)
     turned = _amplitudes(channel[None], grid, rate, mains * harmonics)[0][0]
     phases = _around_blocks(turned / (turned.abs() + _TINY), first, last)
