@@ -31,7 +31,7 @@ from musicvae_lite.models.spectrogram import (
     widths,
 )
 
-_CHUNK = 64 * BLOCK  # frames, 24 s; longer ones are a little faster and need more memory
+_CHUNK = 48 * BLOCK  # frames, 18 s; longer ones are a little faster and need more memory
 _AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
