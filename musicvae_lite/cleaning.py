@@ -126,7 +126,7 @@ class Cleaner:
                 inside, bins = tones[..., place], tones.shape[1]
                 before[:, :bins] += inside
                 after[:, :bins] += wish.least_gain * inside
-                noise = noise + _power(inside).mean(0).sum(0) / grid.bins
+                noise = noise + inside.abs().square().mean(0).sum(0) / grid.bins
             if watch is not None:
                 watch(View(done, before, after, noise))
             done += after.shape[-1]
@@ -207,10 +207,6 @@ def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int) -> Tensor | None:
     if tones is not None:
         spectrum[:, : tones.shape[1]] -= tones
     return tones
-
-
-def _power(spectrum: Tensor) -> Tensor:
-    return spectrum.real.square() + spectrum.imag.square()
 
 
 def _of_bins(values: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from musicvae_lite.media.audio import Grid
 
-BLOCK = 16  # frames over which one hum is assumed; its tones are measured with REACH frames more to both sides, 2.2 s
-REACH = 96
+BLOCK = 16  # frames over which one hum is assumed; a sound is cut at its multiples
+REACH = 96  # frames to both sides that the tones of a block are measured in, too, 2.2 s
 
 _MAINS_HZ = (50.0, 60.0)
 _SPREAD = 0.006  # how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for one of ten
