@@ -1,0 +1,149 @@
+"""The settings of codecs, and of what a model of music is told beside the music."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag, model_validator
+
+from musicvae_lite.config.groups import Settings, kind_or
+
+
+class MelodyCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.melody.MelodyCodec`."""
+
+    kind: Literal["melody"] = "melody"
+    bars: int = Field(2, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    min_pitch: int = Field(21, ge=0, le=127)
+    max_pitch: int = Field(108, ge=0, le=127)
+    programs: tuple[int, int] | None = (0, 31)
+    gap_bars: float = Field(1.0, gt=0)
+    hop_bars: int = Field(1, ge=1)
+    max_bars: int | None = Field(None, ge=1)
+    pad_short: bool = True
+    require_onset: bool = True
+
+
+class DrumsCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.drums.DrumsCodec`."""
+
+    kind: Literal["drums"] = "drums"
+    bars: int = Field(2, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    classes: Literal[9, 61, 63] = 9
+    form: Literal["tokens", "roll"] = "tokens"
+    gap_bars: float = Field(1.0, ge=1)
+    hop_bars: int = Field(1, ge=1)
+    max_bars: int | None = Field(None, ge=1)
+    pad_short: bool = True
+    require_onset: bool = True
+
+    @model_validator(mode="after")
+    def _form_holds_the_classes(self) -> DrumsCodecSettings:
+        if self.form == "tokens" and self.classes != 9:
+            raise ValueError("one token a step holds 9 classes of drums; 61 and 63 need form roll")
+        return self
+
+
+class TrioCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.trio.TrioCodec`."""
+
+    kind: Literal["trio"] = "trio"
+    bars: int = Field(16, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    min_pitch: int = Field(21, ge=0, le=127)
+    max_pitch: int = Field(108, ge=0, le=127)
+    melody_programs: tuple[int, int] = (0, 31)
+    bass_programs: tuple[int, int] = (32, 39)
+    gap_bars: int = Field(2, ge=1)
+    hop_bars: int = Field(1, ge=1)
+    max_bars: int = Field(1024, ge=1)
+    magenta: bool = False
+
+
+class MultitrackCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.multitrack.MultitrackCodec`."""
+
+    kind: Literal["multitrack"] = "multitrack"
+    steps_per_quarter: int = Field(24, ge=1, le=96)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    tracks: int = Field(8, ge=1, le=64)
+    events: int = Field(64, ge=4, le=1024)
+    min_tracks: int = Field(2, ge=1)
+    min_events: int = Field(8, ge=0)
+    velocity_bins: int = Field(8, ge=1, le=127)
+
+    @property
+    def steps(self) -> int:
+        """Events of a window."""
+        return self.tracks * self.events
+
+    @model_validator(mode="after")
+    def _some_bar_fits(self) -> MultitrackCodecSettings:
+        if self.min_tracks > self.tracks:
+            raise ValueError(f"min_tracks is {self.min_tracks}, more than the {self.tracks} tracks of a bar")
+        return self
+
+
+class GrooveCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.groove.GrooveCodec`."""
+
+    kind: Literal["groove"] = "groove"
+    bars: int = Field(2, ge=1, le=64)
+    steps_per_quarter: int = Field(4, ge=1, le=24)
+    numerator: int = Field(4, ge=1, le=32)
+    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+    kit: Literal["gm", "roland"] = "gm"
+    hop_bars: int = Field(1, ge=1)
+    pad_short: bool = True
+    require_onset: bool = True
+
+
+class ControlSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.control.Control`: what a model of music is told beside the music."""
+
+    chords: bool = False
+    key: bool = False
+
+    @property
+    def size(self) -> int:
+        """Control numbers a step, ``model.control_size``."""
+        return 49 * self.chords + 12 * self.key
+
+
+class ImageCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
+
+    kind: Literal["image"] = "image"
+    height: int = Field(28, ge=1, le=1024)
+    width: int = Field(28, ge=1, le=1024)
+    channels: Literal[1, 3] = 1
+
+
+class SoundCodecSettings(Settings):
+    """Arguments of :class:`musicvae_lite.codecs.sound.SoundCodec`."""
+
+    kind: Literal["sound"] = "sound"
+    rate: int = Field(44100, ge=8000, le=192_000)
+    seconds: float = Field(3.5, ge=0.1, le=60)
+
+
+MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings | GrooveCodecSettings | MultitrackCodecSettings
+CodecSettings = Annotated[
+    Annotated[MelodyCodecSettings, Tag("melody")]
+    | Annotated[DrumsCodecSettings, Tag("drums")]
+    | Annotated[TrioCodecSettings, Tag("trio")]
+    | Annotated[MultitrackCodecSettings, Tag("multitrack")]
+    | Annotated[GrooveCodecSettings, Tag("groove")]
+    | Annotated[ImageCodecSettings, Tag("image")]
+    | Annotated[SoundCodecSettings, Tag("sound")],
+    kind_or("melody"),
+]

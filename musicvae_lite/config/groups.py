@@ -1,0 +1,61 @@
+"""What all groups of settings are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, model_validator
+
+
+class Settings(BaseModel):
+    """Base of every group of settings: no unknown keys, no change after checking."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScheduleSettings(Settings):
+    """Arguments of :class:`musicvae_lite.objective.Schedule`; a plain number stands for a constant.
+
+    ``fraction`` gives the length as a part of the run's steps after the warm-up, in place of ``steps``.
+    """
+
+    start: float = 0.0
+    end: float = 1.0
+    steps: int = Field(0, ge=0)
+    fraction: float | None = Field(None, gt=0, le=1)
+    shape: Literal["constant", "linear", "cosine", "exponential", "cyclic", "inverse-sigmoid"] = "constant"
+    rate: float = 0.0
+    warmup: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _rate_fits_shape(self) -> ScheduleSettings:
+        if self.shape == "exponential" and not 0 <= self.rate <= 1:
+            raise ValueError("the rate of an exponential schedule lies in [0, 1]")
+        if self.shape == "inverse-sigmoid" and self.rate < 1:
+            raise ValueError("the rate of an inverse-sigmoid schedule is at least 1")
+        if self.fraction is not None and self.steps:
+            raise ValueError("give the length of a schedule by steps or by fraction, not by both")
+        return self
+
+
+def _number_is_constant(value: Any) -> Any:
+    if isinstance(value, bool | dict | ScheduleSettings):
+        return value
+    try:
+        return {"end": float(value)}  # also of a text: YAML 1.1 reads 1e-3 as one
+    except (TypeError, ValueError):
+        raise ValueError("a schedule is a number or a group of settings such as {shape: linear, end: 0.5, steps: 1000}") from None
+
+
+ScheduleValue = Annotated[ScheduleSettings, BeforeValidator(_number_is_constant)]
+Sizes = tuple[Annotated[int, Field(ge=1)], ...]
+
+
+def kind_or(default: str) -> Discriminator:
+    """Tell the members of a union apart by their ``kind``; ``default`` where none is given."""
+
+    def kind(value: Any) -> str:
+        found = value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", default)
+        return str(found)
+
+    return Discriminator(kind)

@@ -1,0 +1,167 @@
+"""Reading runs from YAML: presets and files, what is set on top, and what is told of mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from musicvae_lite.config.groups import ScheduleSettings, Settings
+from musicvae_lite.config.run import RunConfig
+from musicvae_lite.errors import UsageError, suggest
+from musicvae_lite.files import resource
+
+
+def preset_names() -> list[str]:
+    """Return the names of the shipped presets."""
+    return sorted(path.stem for path in resource("configs").glob("*.yaml"))
+
+
+def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
+    """Read a preset by name, or a YAML file by path, and apply ``a.b=c`` changes.
+
+    Raises:
+        UsageError: unknown preset, unreadable file, unknown key or unusable value; the message names the place.
+    """
+    tree = _read_tree(find_preset(name), ())
+    for change in changes:
+        _apply(tree, change)
+    return parse_config(tree, where=str(name))
+
+
+def parse_config(tree: Mapping[str, Any], where: str) -> RunConfig:
+    """Check a tree of settings.
+
+    Raises:
+        UsageError: naming ``where`` and the key that does not fit.
+    """
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise UsageError(f"{where}: " + "; ".join(_explain(error))) from None
+
+
+def find_preset(name: str | Path) -> Path:
+    """Return the file of a preset name or the path itself.
+
+    Raises:
+        UsageError: naming the nearest valid preset.
+    """
+    text = str(name)
+    if text in preset_names():
+        return resource("configs", f"{text}.yaml")
+    path = Path(text)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise UsageError(f"{path}: no such file")
+    raise UsageError(f"no preset {text!r}; {suggest(text, preset_names())} ('musae presets' lists them)")
+
+
+def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise UsageError(f"{path}: extends itself")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise UsageError(f"{path}: holds no settings; a run file is a YAML mapping")
+    base = tree.pop("extends", None)
+    if base is None:
+        return tree
+    beside = path.parent / str(base)
+    parent = beside if beside.is_file() else find_preset(str(base))
+    return _merge(_read_tree(parent, (*seen, path.resolve())), tree)
+
+
+def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``change`` laid over it, group by group; a schedule and a group of another kind are replaced whole."""
+    result = dict(base)
+    for key, value in change.items():
+        old = result.get(key)
+        result[key] = value
+        if isinstance(value, dict) and isinstance(old, dict) and "shape" not in value:
+            if value.get("kind") in (None, old.get("kind")):
+                result[key] = _merge(old, value)
+    return result
+
+
+def _apply(tree: dict[str, Any], change: str) -> None:
+    """Apply one ``a.b=c``; the value is read as YAML."""
+    key, sign, text = change.partition("=")
+    if not sign or not key.strip():
+        raise UsageError(f"--set {change}: write it as key=value, for example training.steps=5000")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {change}: the value is not YAML") from error
+    *groups, last = key.strip().split(".")
+    node = tree
+    for group in groups:
+        child = node.get(group)
+        if isinstance(child, int | float) and group is groups[-1] and last in ScheduleSettings.model_fields:
+            child = {"end": float(child)}  # a constant schedule of which one argument changes
+        if not isinstance(child, dict):
+            child = {}
+        node[group] = dict(child)
+        node = node[group]
+    if last == "kind" and node.get("kind") != value:
+        node.clear()  # the settings of another kind
+    node[last] = value
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        keys, group = _walk(problem["loc"])
+        place, found = ".".join(keys), problem["input"]
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            _, parent = _walk(problem["loc"][:-1])
+            yield f"unknown key {place!r}; {suggest(keys[-1], _fields(parent))}"
+            continue
+        if problem["type"] == "union_tag_invalid":
+            place, found = f"{place}.kind", problem["ctx"]["tag"]
+            message = f"is not known; valid: {', '.join(_members(group))}"
+        elif problem["type"] in {"model_type", "model_attributes_type"}:
+            message = f"is a group of settings; set one of its keys: {', '.join(_fields(group))}"
+        told = "" if isinstance(found, dict) else f" (it is {found!r})"
+        yield f"{place or 'settings'}: {message}{told}"
+
+
+def _walk(location: Sequence[Any]) -> tuple[list[str], Any]:
+    """Return the keys that lead to a place, as a user writes them, and the annotation there."""
+    group: Any = RunConfig
+    keys: list[str] = []
+    for part in location:
+        members = _members(group)
+        if part in members:  # pydantic names the member of a union that was chosen; a user does not
+            group = members[part]
+            continue
+        keys.append(str(part))
+        if isinstance(part, int):  # a place in a list: the group is that of its items
+            continue
+        field = _fields(group).get(part)
+        group = None if field is None else field.annotation
+    return keys, group
+
+
+def _fields(group: Any) -> dict[str, Any]:
+    """Return the fields of a group of settings, by name; none for anything else."""
+    choices = [member for member in get_args(group) if hasattr(member, "model_fields")]
+    group = choices[0] if len(choices) == 1 else group  # of a group that may be null
+    return dict(getattr(group, "model_fields", {}))
+
+
+def _members(annotation: Any) -> dict[str, type[Settings]]:
+    """Return the settings classes of a union by their kind; none for anything else."""
+    found: dict[str, type[Settings]] = {}
+    for member in get_args(annotation):
+        kind = _fields(member).get("kind")
+        found |= {kind.default: member} if kind is not None else _members(member)
+    return found
