@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import NamedTuple
 
 import torch
@@ -16,10 +17,9 @@ from torch.nn import functional
 
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media import hum
-from musicvae_lite.media.audio import Chunks, Grid, Samples, change_spectrum, grid_of, stft
+from musicvae_lite.media.audio import BLOCK, Chunks, Grid, Samples, change_spectrum, grid_of, stft
 from musicvae_lite.models.spectrogram import (
     BANDS,
-    BLOCK,
     MaskNetwork,
     band_powers,
     context,
@@ -31,7 +31,9 @@ from musicvae_lite.models.spectrogram import (
     widths,
 )
 
-_CHUNK = 48 * BLOCK  # frames, 18 s; longer ones are a little faster and need more memory
+# Frames, 18 s; twice as many of a mono sound, which needs half the memory. Longer ones are faster: the network sees some seconds
+# on both sides of each.
+_CHUNK = 48 * BLOCK
 _AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
@@ -132,8 +134,11 @@ class Cleaner:
             done += after.shape[-1]
             return after
 
-        chunks = Chunks(_CHUNK, around + hum.REACH - _AROUND, around + hum.REACH + _AROUND, BLOCK)
-        yield from change_spectrum(blocks, grid, chunks, change)
+        rest = iter(blocks)
+        ahead = list(islice(rest, 1))
+        frames = 2 * _CHUNK if ahead and len(ahead[0]) == 1 else _CHUNK
+        chunks = Chunks(frames, around + hum.REACH - _AROUND, around + hum.REACH + _AROUND, BLOCK)
+        yield from change_spectrum(chain(ahead, rest), grid, chunks, change)
 
     def profile(self, noise: Samples, rate: int) -> Tensor:
         """Measure noise alone, [C, N], for :class:`Wish`: [K].

@@ -179,6 +179,16 @@ class ScoreCodec(Codec):
         return self.vocabulary
 
     @property
+    def shifts(self) -> list[int] | None:
+        """Steps of the grid by which each class moves on in time [V], where a window is of events; None where it is of steps."""
+        return None
+
+    @property
+    def segment(self) -> int:
+        """Steps (or events) of a window in which time runs on; with the next one it starts anew."""
+        return self.steps
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Number of classes of each number of a step."""
         return (self.vocabulary,)

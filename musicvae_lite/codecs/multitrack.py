@@ -91,11 +91,16 @@ class MultitrackCodec(ScoreCodec):
 
     @property
     def shifts(self) -> list[int]:
-        """Steps by which each class moves on in time [V]."""
+        """Steps of the grid by which each class moves on in time [V]."""
         return [
             token - self.tokens.shift + 1 if self.tokens.shift <= token < self.tokens.velocity else 0
             for token in range(self.vocabulary)
         ]
+
+    @property
+    def segment(self) -> int:
+        """Events of a track."""
+        return self.events
 
     @property
     def end(self) -> int:

@@ -48,6 +48,9 @@ _WAV_BYTES = 2**32 - 2**16  # a WAV file counts its bytes in 32 bits; a longer o
 # Frames are as long as 4096 samples at 44.1 kHz at every rate, so that a bin is 10.8 Hz wide whatever the rate.
 _HOP_SECONDS = 1024 / 44100
 OVERLAP = 4
+# Frames that share what is measured of their surroundings (noise floor, hum): 0.37 s. For the same result however a sound is cut
+# it is cut at multiples of this.
+BLOCK = 16
 
 
 class AudioError(MusaeError):

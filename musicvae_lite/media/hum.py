@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from musicvae_lite.media.audio import Grid
+from musicvae_lite.media.audio import BLOCK, Grid
 
-BLOCK = 16  # frames over which one hum is assumed; a sound is cut at its multiples
-REACH = 96  # frames to both sides that the tones of a block are measured in, too, 2.2 s
+REACH = 96  # frames to both sides that the tones of a block, in which one hum is assumed, are measured in, too; 2.2 s
 
 _MAINS_HZ = (50.0, 60.0)
 _SPREAD = 0.006  # how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for one of ten
@@ -38,51 +37,48 @@ _CERTAIN = 8.0  # a tone's power over the variance of its measurement, from whic
 _TINY = 1e-20
 
 
-def hum_of(spectrum: Tensor, grid: Grid, rate: int, place: slice | None = None) -> Tensor | None:
-    """Return the hum in the frames ``place`` (default all) of a sound, None where there is none.
+def hum_of(spectrum: Tensor, grid: Grid, rate: int) -> Tensor | None:
+    """Return the hum in a sound, None where there is none.
 
     Args:
-        spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.audio.stft`.
+        spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.audio.stft`. Of a part of a sound that
+            begins at a multiple of BLOCK the result is the same as of the whole, but for REACH frames at both ends.
         grid: of its frames.
         rate: samples per second.
-        place: starts at a multiple of BLOCK; the result is the same however the sound is cut if REACH frames lie to both sides,
-            or the sound ends there.
 
     Returns:
-        Complex [C, the lowest bins, length of the place]; there is none above.
+        Complex [C, the lowest bins, T]; there is none above.
     """
-    place = slice(0, spectrum.shape[-1]) if place is None else place
-    first, last = place.start // BLOCK, -(-place.stop // BLOCK)
-    if spectrum.shape[-1] < _SHORTEST or not spectrum.any():
+    frames = spectrum.shape[-1]
+    if frames < _SHORTEST or not spectrum.any():
         return None
-    found, hz = _fundamentals(spectrum, grid, rate, first, last)
+    found, hz = _fundamentals(spectrum, grid, rate)
     if not found.any():
         return None
     bins = min(math.ceil(_HARMONICS * float(hz[found].max()) * grid.window / rate) + _AROUND + 1, grid.bins)
-    hum = torch.zeros_like(spectrum[:, :bins, place])
+    hum = torch.zeros_like(spectrum[:, :bins])
     for block in found.nonzero().flatten().tolist():
-        start = (first + block) * BLOCK
-        frames = slice(start, min(start + BLOCK, place.stop))
-        parts, near = _tones(spectrum, grid, rate, float(hz[block]), frames)
-        hum[..., start - place.start : frames.stop - place.start].index_add_(1, near, parts)
+        place = slice(block * BLOCK, min((block + 1) * BLOCK, frames))
+        parts, near = _tones(spectrum, grid, rate, float(hz[block]), place)
+        hum[..., place].index_add_(1, near, parts)
     return hum
 
 
-def _fundamentals(spectrum: Tensor, grid: Grid, rate: int, first: int, last: int) -> tuple[Tensor, Tensor]:
-    """Return whether there is hum in the blocks ``first`` to ``last`` (excluded), [Q], and its fundamental in Hz, [Q]."""
+def _fundamentals(spectrum: Tensor, grid: Grid, rate: int) -> tuple[Tensor, Tensor]:
+    """Return whether there is hum in each block, [Q], and its fundamental in Hz, [Q]."""
     # Each channel for itself: hum of opposite phases, as in a balanced line, would cancel in their sum.
-    tried = [_tried(channel, grid, rate, mains, first, last) for mains in _MAINS_HZ for channel in spectrum]
+    tried = [_tried(channel, grid, rate, mains) for mains in _MAINS_HZ for channel in spectrum]
     every = [torch.stack(values) for values in zip(*tried, strict=True)]
     best = every[0].argmax(0, keepdim=True)
     score, steady, hz = (values.gather(0, best)[0] for values in every)
     return (steady >= _ENOUGH) & (score >= _SURE), hz
 
 
-def _tried(channel: Tensor, grid: Grid, rate: int, mains: float, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
+def _tried(channel: Tensor, grid: Grid, rate: int, mains: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return how evenly the phases of a channel [F, T] turn at the best frequency by ``mains``, how many do, and which it is."""
     harmonics = torch.arange(1, _LOOKED_AT + 1, device=channel.device)
     turned = _amplitudes(channel[None], grid, rate, mains * harmonics)[0][0]
-    phases = _around_blocks(turned / (turned.abs() + _TINY), first, last)
+    phases = _around_blocks(turned / (turned.abs() + _TINY))
     heard = phases.abs().sum(-1)  # frames that are not silent
     sizes = torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]  # [H, Q, _TRANSFORM]
     away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=channel.device) * mains
@@ -93,11 +89,9 @@ def _tried(channel: Tensor, grid: Grid, rate: int, mains: float, first: int, las
     return score, steady, mains + away[step]
 
 
-def _around_blocks(values: Tensor, first: int, last: int) -> Tensor:
-    """Cut frames [H, T] into those around each of some blocks, [H, Q, BLOCK + 2 REACH]; zeros lie outside."""
-    start, stop = first * BLOCK - REACH, last * BLOCK + REACH
-    inside = values[:, max(start, 0) : stop]
-    padded = functional.pad(inside, (max(-start, 0), stop - max(start, 0) - inside.shape[1]))
+def _around_blocks(values: Tensor) -> Tensor:
+    """Cut frames [H, T] into those around each block, [H, Q, BLOCK + 2 REACH]; zeros lie outside."""
+    padded = functional.pad(values, (REACH, REACH + -values.shape[1] % BLOCK))
     return padded.unfold(1, BLOCK + 2 * REACH, BLOCK)
 
 

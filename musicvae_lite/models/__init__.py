@@ -120,9 +120,8 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
 def _clock(config: RunConfig, codec: ScoreCodec) -> Clock | None:
     """Build what tells events the chord and the key of their time; None where each step of a window has its own."""
     from musicvae_lite.codecs.chords import CHORDS
-    from musicvae_lite.codecs.multitrack import MultitrackCodec
     from musicvae_lite.models.clock import Clock
 
-    if not config.control.size or not isinstance(codec, MultitrackCodec):
+    if not config.control.size or codec.shifts is None:
         return None
-    return Clock(codec.shifts, codec.events, CHORDS * config.control.chords)
+    return Clock(codec.shifts, codec.segment, CHORDS * config.control.chords)

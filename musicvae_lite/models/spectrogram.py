@@ -23,6 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from musicvae_lite.latent import Latent
+from musicvae_lite.media.audio import BLOCK
 
 # (bins in a band, number of such bands): 10.8 Hz up to 5.5 kHz, 21.5 Hz up to 9.6 kHz, 194 Hz up to 22 kHz.
 LAYOUT = ((1, 512), (2, 192), (18, 64))
@@ -34,7 +35,6 @@ _BIN_HZ = 44100 / 4096
 # The noise floor: powers are averaged over POOL frames; what is low among them for 5 s to both sides of a block of BLOCK
 # frames is the floor of that block.
 POOL = 4
-BLOCK = 16
 REACH = 216
 _LOW, _MIDDLE = 0.1, 0.5
 _FLOOR = 1e-10  # of the reference power: 100 dB below it all is silence

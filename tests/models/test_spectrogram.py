@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from musicvae_lite.media.audio import Grid, change_spectrum, grid_of, istft, stft
+from musicvae_lite.media.audio import BLOCK, Grid, change_spectrum, grid_of, istft, stft
 from musicvae_lite.models import spectrogram
-from musicvae_lite.models.spectrogram import BANDS, BLOCK, FEATURES, REACH, MaskNetwork, Shape
+from musicvae_lite.models.spectrogram import BANDS, FEATURES, REACH, MaskNetwork, Shape
 from musicvae_lite.noise import Noise
 
 SMALL = Shape((4, 6, 8), (1, 1, 1), ((2, 2), (2, 2)), 5, (1, 2))
