@@ -36,11 +36,12 @@ def resolve_device(name: str) -> torch.device:
 def resolve_precision(wanted: Literal["auto", "32", "bf16"], device: torch.device) -> Precision:
     """Return the precision for training: bfloat16 mixed where the hardware multiplies it, else float32."""
     if wanted == "auto":
-        wanted = "bf16" if _multiplies_bfloat16(device) else "32"
+        wanted = "bf16" if multiplies_bfloat16(device) else "32"
     return "bf16-mixed" if wanted == "bf16" else "32-true"
 
 
-def _multiplies_bfloat16(device: torch.device) -> bool:
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Return whether the hardware multiplies bfloat16, rather than by way of float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

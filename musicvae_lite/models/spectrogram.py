@@ -347,7 +347,8 @@ class MaskNetwork(nn.Module):
     def forward(self, seen: Tensor) -> Tensor:
         """Return the gains [B, K, T] for features [B, FEATURES, K, T], by the mean of the code."""
         latent, passed = self.encode(seen)
-        return self.decode(latent.mean, passed, seen.shape[-1]).sigmoid()
+        logits = self.decode(latent.mean, passed, seen.shape[-1])
+        return logits.float().sigmoid()  # bfloat16 knows nothing between 0.996 and 1
 
 
 def _reach(shape: Shape) -> int:
@@ -381,7 +382,12 @@ def context(network: MaskNetwork) -> int:
 
 
 def gains(
-    network: MaskNetwork, spectrum: Tensor, place: slice, profile: Tensor | None = None, power: Tensor | None = None
+    network: MaskNetwork,
+    spectrum: Tensor,
+    place: slice,
+    profile: Tensor | None = None,
+    power: Tensor | None = None,
+    half: bool = False,
 ) -> Tensor:
     """Return the gains of the frames ``place`` of a stretch of a sound, [B, K, length of the place].
 
@@ -392,11 +398,14 @@ def gains(
             lie to both sides, or the sound ends there.
         profile: see :func:`features`.
         power: :func:`band_powers` of the spectrum, where they are known.
+        half: let the network multiply in bfloat16; twice as fast where the hardware does, and 55 dB below the result apart.
     """
     around = BLOCK * -(-network.reach // BLOCK)
     seen = slice(max(place.start - around, 0), min(place.stop + around, spectrum.shape[-1]))
     stats = statistics(band_powers(spectrum) if power is None else power, seen)
-    gain = network(features(spectrum[..., seen], stats, profile))
+    shown = features(spectrum[..., seen], stats, profile)
+    with torch.autocast(shown.device.type, torch.bfloat16, enabled=half):
+        gain = network(shown)
     result: Tensor = gain[..., place.start - seen.start : place.stop - seen.start]
     return result
 

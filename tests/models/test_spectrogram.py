@@ -209,3 +209,14 @@ def test_the_surroundings_of_some_frames_are_those_of_all(start: int, stop: int)
 )
 def test_bands_that_a_rate_cuts_off_are_known(bins: int, count: int) -> None:
     assert spectrogram.whole_bands(bins) == count
+
+
+def test_gains_in_bfloat16_are_nearly_the_same() -> None:
+    net, grid = network(), grid_of(16000)
+    spectrum = stft(noise(1, 16000), grid)
+    whole = slice(0, spectrum.shape[-1])
+    with torch.inference_mode():
+        exact, near = (spectrogram.gains(net, spectrum, whole, half=half) for half in (False, True))
+    assert near.dtype == torch.float32 and not torch.equal(near, exact)
+    torch.testing.assert_close(near, exact, atol=0.02, rtol=0)
+    assert len(near.unique()) > 500  # not the few numbers that bfloat16 has between a half and 1
