@@ -32,9 +32,9 @@ from musicvae_lite.models.spectrogram import (
     widths,
 )
 
-# Frames, 18 s; twice as many of a mono sound, which needs half the memory. Longer ones are faster: the network sees some seconds
-# on both sides of each.
-_CHUNK = 48 * BLOCK
+# Frames, 18 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: the network sees some
+# seconds on both sides of each.
+_CHUNK, _MONO_CHUNK = 48 * BLOCK, 72 * BLOCK
 _AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
@@ -138,7 +138,7 @@ class Cleaner:
 
         rest = iter(blocks)
         ahead = list(islice(rest, 1))
-        frames = 2 * _CHUNK if ahead and len(ahead[0]) == 1 else _CHUNK
+        frames = _MONO_CHUNK if ahead and len(ahead[0]) == 1 else _CHUNK
         chunks = Chunks(frames, around + hum.REACH - _AROUND, around + hum.REACH + _AROUND, BLOCK)
         yield from change_spectrum(chain(ahead, rest), grid, chunks, change)
 
