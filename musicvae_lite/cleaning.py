@@ -104,7 +104,7 @@ class Cleaner:
     def __init__(self, network: MaskNetwork) -> None:
         self.network = folded(network)
         self.device = next(network.parameters()).device
-        self.half = self.device.type == "cpu" and multiplies_bfloat16(self.device)  # a GPU is fast enough in float32
+        self.bfloat16 = self.device.type == "cpu" and multiplies_bfloat16(self.device)  # a GPU is fast enough in float32
 
     def stream(
         self, blocks: Iterable[Samples], rate: int, wish: Wish, watch: Callable[[View], None] | None = None
@@ -202,7 +202,7 @@ class Cleaner:
                 continue
             if own is None or not torch.equal(spectrum[channel], spectrum[channel - 1]):  # two equal ones are a mono file
                 one = spectrum[channel : channel + 1].to(self.device)
-                own = gains(self.network, one, frames, told, power[channel : channel + 1].to(self.device), self.half)[0].cpu()
+                own = gains(self.network, one, frames, told, power[channel : channel + 1].to(self.device), self.bfloat16)[0].cpu()
             kept += own * weight
             total += weight
         return kept / (total + _TINY)

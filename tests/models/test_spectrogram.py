@@ -216,7 +216,7 @@ def test_gains_in_bfloat16_are_nearly_the_same() -> None:
     spectrum = stft(noise(1, 16000), grid)
     whole = slice(0, spectrum.shape[-1])
     with torch.inference_mode():
-        exact, near = (spectrogram.gains(net, spectrum, whole, half=half) for half in (False, True))
+        exact, near = (spectrogram.gains(net, spectrum, whole, bfloat16=low) for low in (False, True))
     assert near.dtype == torch.float32 and not torch.equal(near, exact)
     torch.testing.assert_close(near, exact, atol=0.02, rtol=0)
     assert len(near.unique()) > 500  # not the few numbers that bfloat16 has between a half and 1
