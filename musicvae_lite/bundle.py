@@ -28,7 +28,7 @@ VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 DEFAULT_MODEL = "mel-2bar"
 #: Settings of a model that are no dimension of a weight.
-_NOT_SIZES: dict[str, Any] = {"classes": True, "rows": True, "encoder": {"levels"}, "decoder": {"levels"}}
+_NOT_SIZES: dict[str, Any] = {"classes": True, "rows": True, "window": True, "encoder": {"levels"}, "decoder": {"levels"}}
 
 
 @dataclass(frozen=True)

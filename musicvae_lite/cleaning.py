@@ -34,8 +34,8 @@ from musicvae_lite.models.spectrogram import (
 
 # Frames, 18 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: the network sees some
 # seconds on both sides of each.
-_CHUNK, _MONO_CHUNK = 48 * BLOCK, 72 * BLOCK
-_AROUND = 6 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
+_CHUNK, _MONO_CHUNK = 32 * BLOCK, 48 * BLOCK
+_AROUND = 4 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
 # that about as much as it does harm. Where what stays is more than so many dB above what goes, the place is likely clean, and

@@ -14,7 +14,9 @@ from musicvae_lite.models import build_model
 RATE = 8000
 SETTINGS = [
     f"codec={{kind: sound, rate: {RATE}, seconds: 0.6}}",
-    "model={kind: spectrogram, channels: [3, 4], blocks: [0, 1], strides: [[2, 2]], latent_size: 3, dilations: [1]}",
+    "model={kind: spectrogram, window: 6144, channels: [3, 4], blocks: [0, 1], strides: [[2, 2]]}",
+    "model.latent_size=3",
+    "model.dilations=[1]",
     "training.batch_size=2",
     "training.valid_windows=3",
     "training.stored=float32",

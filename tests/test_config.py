@@ -78,6 +78,13 @@ def test_a_wrong_setting_is_named(changes, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("frames", [{}, {"window": 4096}])
+def test_a_denoiser_of_other_frames_is_refused(frames):
+    tree = {"name": "x", "codec": {"kind": "sound"}, "model": {"kind": "spectrogram", **frames}}
+    with pytest.raises(UsageError, match="mine: model: window, .* is 6144, not 4096.*; train the model again"):
+        parse_config(tree, "mine")
+
+
 def test_wrong_files_are_named(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'mel-2bar'"):
         load_config("mel2bar")

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from musicvae_lite.media.audio import BLOCK, Grid
 
-REACH = 96  # frames to both sides that the tones of a block, in which one hum is assumed, are measured in, too; 2.2 s
+REACH = 64  # frames to both sides that the tones of a block, in which one hum is assumed, are measured in, too; 2.2 s
 
 _MAINS_HZ = (50.0, 60.0)
 _SPREAD = 0.006  # how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for one of ten
@@ -27,7 +27,7 @@ _ENOUGH = 3  # evenly, by _STEADY (the length of the mean of the turned back pha
 _STEADY = 0.6
 _CHANCE = 0.25  # what the phases of a noise may reach,
 _SURE = 1.75  # and what all of them together must reach beyond that
-_SHORTEST = 40  # frames; in shorter sounds the frequency is not certain enough
+_SHORTEST = 27  # frames; in shorter sounds the frequency is not certain enough
 _HARMONICS = 60
 _AROUND = 3  # bins to both sides of a tone
 _TRANSFORM = 1024

@@ -27,6 +27,7 @@ from musicvae_lite.noise import Noise
 if TYPE_CHECKING:
     from musicvae_lite.config import TimbreModel
 
+HOP_SECONDS = 1024 / 44100  # frames of 93 ms: a second of sound is a picture of some forty columns
 _TINY = 1e-20
 
 
@@ -157,7 +158,7 @@ def build(config: TimbreModel, rate: int, samples: int) -> TimbreAutoencoder:
     """
     from musicvae_lite.errors import UsageError
 
-    grid = grid_of(rate)
+    grid = grid_of(rate, HOP_SECONDS)
     frames = (samples - grid.window) // grid.hop + 1
     if frames < 2:
         raise UsageError(f"codec.seconds: a clip of {samples / rate:g} s is shorter than two frames of the spectrogram")
