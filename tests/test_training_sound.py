@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from musicvae_lite.bundle import describe, load_bundle
 from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, UsageError
-from musicvae_lite.material.sound import ahead
+from musicvae_lite.material.sound import SoundMaterial, ahead
 from musicvae_lite.models.spectrogram import BANDS, FEATURES, MaskNetwork, Shape
 from musicvae_lite.training import Trained, train
 from tests.sounds import SETTINGS, noise, save, save_clean_folder
@@ -97,6 +97,11 @@ def test_sources_that_do_not_fit_are_told(clean, tmp_path):
     with pytest.raises(UsageError, match="strides"):
         load_config("denoise", ["model.channels=[3, 4]"])
     assert not (tmp_path / "run").exists()
+
+
+def test_an_archive_among_recordings_is_left_alone(clean):
+    (clean / "covers.zip").write_bytes(b"no music")
+    assert len(SoundMaterial.open(load_config("denoise", SETTINGS), [clean]).train.clean)
 
 
 def test_the_next_clips_are_made_while_some_are_in_use():

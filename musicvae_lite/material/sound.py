@@ -281,7 +281,8 @@ class Shelf:
         if not path.exists():
             raise MusaeError(f"{path}: no such file or folder")
         sides: tuple[list[Any], list[Any]] = ([], [])
-        for suffixes, load in ((SUFFIXES, self._recordings), ((*MIDI_SUFFIXES, ".zip"), self._played)):
+        scores = (*MIDI_SUFFIXES, ".zip") if path.is_file() else MIDI_SUFFIXES  # a zip among recordings is something else
+        for suffixes, load in ((SUFFIXES, self._recordings), (scores, self._played)):
             if _has(path, suffixes):
                 for side, waves in zip(sides, load(path), strict=True):
                     side += waves
