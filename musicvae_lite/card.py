@@ -292,7 +292,7 @@ def _limits(config: RunConfig) -> list[str]:
         return [
             "The phase of the noisy sound stays: what noise covers altogether does not come back.",
             "Voices in the background, and noises that sound like notes, stay in part.",
-            "Bass that stands still may be taken for noise.",
+            "Bass that stands still, and sound that is like noise in itself (wind, a crash, screams), may be taken for noise.",
             "Sound that is hardly noisy passes almost unchanged.",
         ]
     if isinstance(codec, ImageCodecSettings):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
 from musicvae_lite.config.groups import Settings, Sizes, kind_or
 
-_WINDOW = 6144  # of the denoiser, see media/audio.py
+_WINDOW = 6144  # samples of the denoiser's frames at 44.1 kHz, see media/spectrum.py; in its first models they were 4096
 
 
 class EncoderSettings(Settings):
@@ -239,11 +239,11 @@ class SpectrogramModel(Settings):
     """A denoiser of sound: an autoencoder from a noisy spectrogram to a gain for every band and frame.
 
     Arguments of :class:`musicvae_lite.models.spectrogram.Shape`; ``best_db``: a clip that is cleaner than this is clean enough;
-    ``window``: samples of a frame at 44.1 kHz, written down so that a model of other frames is not taken for one of these.
+    ``window``: samples of a frame at 44.1 kHz, named so that a model of other frames is not taken for one of these.
     """
 
     kind: Literal["spectrogram"] = "spectrogram"
-    window: Literal[6144]
+    window: int = 4096
     channels: Sizes = Field((16, 32, 64, 96), min_length=1)
     blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1, 1, 1)
     strides: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = ((2, 2), (2, 2), (2, 2))
@@ -254,16 +254,10 @@ class SpectrogramModel(Settings):
     losses: SpectrogramLosses = SpectrogramLosses()
     best_db: float = Field(40.0, gt=0, le=100)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _knows_these_frames(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("window") != _WINDOW:
-            found = values.get("window", "4096, as where none is named")
-            raise ValueError(f"window, the samples of a frame, is {_WINDOW}, not {found}; train the model again")
-        return values
-
     @model_validator(mode="after")
-    def _levels_fit(self) -> SpectrogramModel:
+    def _sizes_fit(self) -> SpectrogramModel:
+        if self.window != _WINDOW:
+            raise ValueError(f"window, the samples of a frame, is {_WINDOW}, not {self.window}; train the model again")
         if len(self.blocks) != len(self.channels) or len(self.strides) != len(self.channels) - 1:
             raise ValueError("blocks holds one number a level, as channels does, and strides one pair from level to level")
         bands, frames = (math.prod(stride[axis] for stride in self.strides) for axis in (0, 1))

@@ -23,14 +23,14 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from musicvae_lite.latent import Latent
-from musicvae_lite.media.audio import BLOCK
+from musicvae_lite.media.audio import BLOCK, HOP_SECONDS, OVERLAP
 
 # (bins in a band, number of such bands): 7.2 Hz up to 3.7 kHz, 14.4 Hz up to 6.4 kHz, 244 Hz up to 22 kHz.
 LAYOUT = ((1, 512), (2, 192), (34, 64))
 BANDS = sum(count for _, count in LAYOUT)
 FEATURES = 9
 MAINS_HZ = (50.0, 60.0)
-_BIN_HZ = 44100 / 6144
+_BIN_HZ = 1 / (OVERLAP * HOP_SECONDS)
 
 # The noise floor: powers are averaged over POOL frames; what is low among them for 5 s to both sides of a block of BLOCK
 # frames is the floor of that block.
