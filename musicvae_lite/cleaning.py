@@ -18,7 +18,8 @@ from torch.nn import functional
 from musicvae_lite.devices import multiplies_bfloat16
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media import hum
-from musicvae_lite.media.audio import BLOCK, Chunks, Grid, Samples, change_spectrum, grid_of, stft
+from musicvae_lite.media.audio import Samples
+from musicvae_lite.media.spectrum import BLOCK, Chunks, Grid, change_spectrum, grid_of, stft
 from musicvae_lite.models.spectrogram import (
     BANDS,
     MaskNetwork,

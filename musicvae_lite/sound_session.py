@@ -22,18 +22,9 @@ from musicvae_lite.codecs.sound import SoundCodec
 from musicvae_lite.devices import keep_freed_memory
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import Latent
-from musicvae_lite.media.audio import (
-    Audio,
-    Header,
-    Samples,
-    check_finite,
-    create_audio,
-    grid_of,
-    open_audio,
-    read_audio,
-    resample,
-)
+from musicvae_lite.media.audio import Audio, Header, Samples, check_finite, create_audio, open_audio, read_audio, resample
 from musicvae_lite.media.levels import ClipCounter, LevelMeter, Stretch, clock, dbfs, level_change_db, parse_stretch
+from musicvae_lite.media.spectrum import grid_of
 from musicvae_lite.models import Batch
 from musicvae_lite.models.denoiser import SpectrogramAutoencoder
 

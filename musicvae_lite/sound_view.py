@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.files import atomic_output
-from musicvae_lite.media.audio import Grid
+from musicvae_lite.media.spectrum import Grid
 from musicvae_lite.view import check_picture
 
 Floats = NDArray[np.float64]

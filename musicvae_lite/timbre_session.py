@@ -18,9 +18,10 @@ from musicvae_lite.codecs.sound import SoundCodec
 from musicvae_lite.devices import keep_freed_memory
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.latent import Latent, Path, interpolate
-from musicvae_lite.media.audio import Audio, check_finite, open_audio, read_audio, resample, stft
+from musicvae_lite.media.audio import Audio, check_finite, open_audio, read_audio, resample
 from musicvae_lite.media.levels import clock
 from musicvae_lite.media.phase import ROUNDS, griffin_lim
+from musicvae_lite.media.spectrum import stft
 from musicvae_lite.models.timbre import TimbreAutoencoder
 from musicvae_lite.noise import Noise
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from musicvae_lite.errors import UsageError
-from musicvae_lite.media.audio import Grid, stft
+from musicvae_lite.media.spectrum import Grid, stft
 from musicvae_lite.sound_view import SpectrogramRecorder, denoised_picture, plot_denoised
 
 RATE_HZ, GRID = 16_000, Grid(256, 1024)

@@ -150,7 +150,7 @@ def _clean(
 
 
 def _recorder(header: Header) -> tuple[SpectrogramRecorder, Callable[[View], None]]:
-    from musicvae_lite.media.audio import grid_of
+    from musicvae_lite.media.spectrum import grid_of
     from musicvae_lite.sound_view import SpectrogramRecorder
 
     recorder = SpectrogramRecorder(header.samples, grid_of(header.rate), header.rate)

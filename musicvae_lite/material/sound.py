@@ -23,7 +23,7 @@ from musicvae_lite.corpora.sources import MidiFile, list_sources
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError, suggest
 from musicvae_lite.evaluation.sound import evaluate_batches
 from musicvae_lite.material import Material, Measured
-from musicvae_lite.media.audio import grid_of, stft
+from musicvae_lite.media.spectrum import grid_of, stft
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.models.spectrogram import band_powers, statistics
 from musicvae_lite.view import tile

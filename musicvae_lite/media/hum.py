@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from musicvae_lite.media.audio import BLOCK, Grid
+from musicvae_lite.media.spectrum import BLOCK, Grid
 
 REACH = 64  # frames to both sides that the tones of a block, in which one hum is assumed, are measured in, too; 2.2 s
 
@@ -41,7 +41,7 @@ def hum_of(spectrum: Tensor, grid: Grid, rate: int) -> Tensor | None:
     """Return the hum in a sound, None where there is none.
 
     Args:
-        spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.audio.stft`. Of a part of a sound that
+        spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.spectrum.stft`. Of a part of a sound that
             begins at a multiple of BLOCK the result is the same as of the whole, but for REACH frames at both ends.
         grid: of its frames.
         rate: samples per second.

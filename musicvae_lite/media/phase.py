@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicvae_lite.media.audio import Grid, istft, stft
+from musicvae_lite.media.spectrum import Grid, istft, stft
 
 if TYPE_CHECKING:
     from torch import Tensor

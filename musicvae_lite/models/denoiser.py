@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from musicvae_lite.latent import Latent
-from musicvae_lite.media.audio import grid_of, istft, stft
+from musicvae_lite.media.spectrum import grid_of, istft, stft
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.models.spectrogram import (
     Agreement,

@@ -23,7 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from musicvae_lite.latent import Latent
-from musicvae_lite.media.audio import BLOCK, HOP_SECONDS, OVERLAP
+from musicvae_lite.media.spectrum import BLOCK, HOP_SECONDS, OVERLAP
 
 # (bins in a band, number of such bands): 7.2 Hz up to 3.7 kHz, 14.4 Hz up to 6.4 kHz, 244 Hz up to 22 kHz.
 LAYOUT = ((1, 512), (2, 192), (34, 64))

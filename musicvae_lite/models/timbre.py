@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from musicvae_lite.latent import Latent
-from musicvae_lite.media.audio import Grid, grid_of, istft, stft
+from musicvae_lite.media.spectrum import Grid, grid_of, istft, stft
 from musicvae_lite.media.torchaudio import load_torchaudio
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.models.head import PosteriorHead

@@ -21,7 +21,8 @@ import torch
 from musicvae_lite.bundle import describe
 from musicvae_lite.evaluation.pairs import find_pairs
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples
-from musicvae_lite.media.audio import Audio, grid_of, istft, stft
+from musicvae_lite.media.audio import Audio
+from musicvae_lite.media.spectrum import grid_of, istft, stft
 from musicvae_lite.scoring import mixture_examples, pair_examples
 from musicvae_lite.session import load_as
 from musicvae_lite.sound_session import SoundSession

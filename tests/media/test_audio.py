@@ -11,19 +11,15 @@ from musicvae_lite.media import audio
 from musicvae_lite.media.audio import (
     Audio,
     AudioError,
-    Chunks,
     Header,
-    change_spectrum,
     clipped_share,
     create_audio,
-    grid_of,
-    istft,
     open_audio,
     read_audio,
     resample,
-    stft,
     write_audio,
 )
+from musicvae_lite.media.spectrum import Chunks, Grid, change_spectrum, grid_of, istft, stft
 
 
 def sound(channels: int, samples: int, seed: int = 0) -> np.ndarray:
@@ -211,7 +207,7 @@ def blurred(spectrum: torch.Tensor, place: slice) -> torch.Tensor:
 
 @pytest.mark.parametrize("samples", [1, 50, 4000, 30_000, 30_001])
 def test_the_result_does_not_depend_on_the_chunks(samples: int) -> None:
-    grid, wave = audio.Grid(100, 400), sound(2, samples)
+    grid, wave = Grid(100, 400), sound(2, samples)
     results = []
     for frames, block in ((100_000, 100_000), (4, 999), (8, 1), (64, 5000)):
         blocks = (wave[:, first : first + block] for first in range(0, samples, block))

@@ -4,8 +4,8 @@ import torch
 
 from musicvae_lite.corpora.noises import unit
 from musicvae_lite.evaluation.sound import si_sdr_db
-from musicvae_lite.media.audio import BLOCK, grid_of, istft, stft
 from musicvae_lite.media.hum import REACH, hum_of
+from musicvae_lite.media.spectrum import BLOCK, grid_of, istft, stft
 
 RATE = 16000
 SECONDS = 6

@@ -1,7 +1,7 @@
 import torch
 
-from musicvae_lite.media.audio import grid_of, stft
 from musicvae_lite.media.phase import griffin_lim
+from musicvae_lite.media.spectrum import grid_of, stft
 from tests.sounds import RATE, tone
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicvae_lite.media.audio import BLOCK, Grid, change_spectrum, grid_of, istft, stft
+from musicvae_lite.media.spectrum import BLOCK, Grid, change_spectrum, grid_of, istft, stft
 from musicvae_lite.models import spectrogram
 from musicvae_lite.models.spectrogram import BANDS, FEATURES, REACH, MaskNetwork, Shape
 from musicvae_lite.noise import Noise
@@ -144,7 +144,7 @@ def test_a_long_sound_in_chunks_is_cleaned_as_in_one(chunk: int) -> None:
             gain = spectrogram.gains(net, spectrum, place)
         return spectrum[..., place] * spectrogram.to_bins(gain, grid.bins)
 
-    from musicvae_lite.media.audio import Chunks
+    from musicvae_lite.media.spectrum import Chunks
 
     whole = np.concatenate(list(change_spectrum([wave], grid, Chunks(10**4, context, context, BLOCK), clean)), 1)
     parts = np.concatenate(list(change_spectrum([wave], grid, Chunks(chunk * 6, context, context, BLOCK), clean)), 1)

@@ -8,7 +8,7 @@ from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import load_config
 from musicvae_lite.errors import UsageError
 from musicvae_lite.evaluation.sound import log_spectral_distance_db
-from musicvae_lite.media.audio import grid_of, istft, stft
+from musicvae_lite.media.spectrum import grid_of, istft, stft
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.models.timbre import Rows
 from tests.sounds import RATE, TIMBRE, noise, tone
