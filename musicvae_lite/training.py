@@ -6,6 +6,7 @@ A run folder is a model folder (the best model so far) with, beside it, ``last/`
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import os
@@ -38,6 +39,12 @@ from musicvae_lite.runlog import METRICS, RunLog
 
 # Fewer bits than this in the latent of a window, after a tenth of the run, is a collapsed posterior: z says nothing.
 _COLLAPSED_BITS = 1.0
+
+
+def _leave() -> None:
+    """Leave the group of processes; Fabric does so for GPUs only, and a CPU process may abort where its threads outlive it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,8 @@ class _Run:
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device.type, devices=processes[0], num_nodes=processes[1], precision=precision)
         self.fabric.launch()
+        if self.fabric.world_size > 1:
+            atexit.register(_leave)
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
         self.told_of_skips = False
         self.material = material
