@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import torch
@@ -22,20 +22,23 @@ from musicvae_lite.media.audio import Samples
 from musicvae_lite.media.spectrum import BLOCK, Chunks, Grid, change_spectrum, grid_of, stft
 from musicvae_lite.models.spectrogram import (
     BANDS,
+    REACH,
     MaskNetwork,
     band_powers,
-    context,
+    features_at,
     folded,
-    gains,
     statistics,
     to_bins,
     whole_bands,
     widths,
 )
+from musicvae_lite.models.streaming import MaskStream
+from musicvae_lite.models.winograd import winograd_helps
 
-# Frames, 18 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: the network sees some
-# seconds on both sides of each.
+# Frames, 18 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: hum and noise floor
+# are measured some seconds to both sides of each.
 _CHUNK, _MONO_CHUNK = 32 * BLOCK, 48 * BLOCK
+_PIECE = 32 * BLOCK  # frames that the network hears at a time
 _AROUND = 4 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
 # What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
@@ -103,9 +106,10 @@ class Cleaner:
     """
 
     def __init__(self, network: MaskNetwork) -> None:
-        self.network = folded(network)
         self.device = next(network.parameters()).device
-        self.bfloat16 = self.device.type == "cpu" and multiplies_bfloat16(self.device)  # a GPU is fast enough in float32
+        on_cpu = self.device.type == "cpu"
+        self.bfloat16 = on_cpu and multiplies_bfloat16(self.device)  # a GPU is fast enough in float32
+        self.network = folded(network, winograd=on_cpu and winograd_helps())
 
     def stream(
         self, blocks: Iterable[Samples], rate: int, wish: Wish, watch: Callable[[View], None] | None = None
@@ -115,16 +119,16 @@ class Cleaner:
         ``watch`` is called with every stretch of the spectrum.
         """
         grid = grid_of(rate)
-        around = context(self.network)
-        done, known = 0, torch.zeros(BANDS, 0)
+        ear = _Ear(self.network, self.device, self.bfloat16, wish.profile)
+        done = 0
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
-            nonlocal done, known
+            nonlocal done
             tones = _subtract_hum(spectrum, grid, rate)
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
                     stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
-                gain, noise, known = self._gain(spectrum, place, wish, known)
+                gain, noise = _granted(ear.hear(spectrum, place), wish)
             before = spectrum[..., place]
             after = before * to_bins(gain[None], grid.bins)[0]
             if tones is not None:
@@ -140,7 +144,7 @@ class Cleaner:
         rest = iter(blocks)
         ahead = list(islice(rest, 1))
         frames = _MONO_CHUNK if ahead and len(ahead[0]) == 1 else _CHUNK
-        chunks = Chunks(frames, around + hum.REACH - _AROUND, around + hum.REACH + _AROUND, BLOCK)
+        chunks = Chunks(frames, ear.before, ear.after, BLOCK)
         yield from change_spectrum(chain(ahead, rest), grid, chunks, change)
 
     def profile(self, noise: Samples, rate: int) -> Tensor:
@@ -161,52 +165,112 @@ class Cleaner:
         inner = inner if power.shape[-1] > 4 * inner else 0
         return statistics(power[..., inner : power.shape[-1] - inner]).low[..., 0].mean(0)
 
-    def _gain(self, spectrum: Tensor, place: slice, wish: Wish, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the gain of a chunk of a sound and what is noise there.
+
+class _Heard(NamedTuple):
+    """What the network makes of some frames and those around over which it is judged how noisy a place is.
+
+    Attributes:
+        gain: [K, T] the channels' common one.
+        power: [K, T] of the channels' mean.
+        inside: where the frames that are asked for lie in them.
+    """
+
+    gain: Tensor
+    power: Tensor
+    inside: slice
+
+
+class _Ear:
+    """A mask network that hears the channels of a sound chunk by chunk, to its end.
+
+    Args:
+        network: of :func:`musicvae_lite.models.spectrogram.folded`.
+        device: of the network.
+        bfloat16: see :class:`musicvae_lite.models.streaming.MaskStream`.
+        profile: [K] of the noise, or None.
+
+    Attributes:
+        before: frames of the past that each chunk must come with.
+        after: frames of the future.
+    """
+
+    def __init__(self, network: MaskNetwork, device: torch.device, bfloat16: bool, profile: Tensor | None) -> None:
+        self.device = device
+        self.profile = None if profile is None else profile[None].to(device)
+        self.ahead = _AROUND + BLOCK * -(-network.reach // BLOCK)  # frames that are heard before a chunk can be judged
+        self.before = hum.REACH + max(_AROUND, REACH + BLOCK - self.ahead)
+        self.after = self.ahead + REACH + BLOCK + hum.REACH
+        self._streams = [MaskStream(network, bfloat16)]  # of each channel; channels that were equal so far share one
+        # Frames of the sound: the chunk that is next begins at the first, gains are known up to the second (they are kept from
+        # _AROUND frames before the chunk on), the network has heard all before the third.
+        self._next, self._given, self._heard = 0, 0, 0
+        self._known = torch.zeros(BANDS, 0)
+
+    def hear(self, spectrum: Tensor, place: slice) -> _Heard:
+        """Hear the next chunk of a sound.
 
         Args:
-            spectrum: [C, F, T] of the chunk and what surrounds it.
+            spectrum: [C, F, T] of the chunk and what surrounds it, without hum.
             place: of the chunk in it.
-            wish: how much is to be cleaned.
-            known: [K, n] the network's gains that the chunk before this one found for the frames from _AROUND before this one on.
-
-        Returns:
-            Gain [K, length of the place], power of the noise [length], and ``known`` for the chunk after this one.
         """
+        frames, first = spectrum.shape[-1], self._next - place.start
+        ended = frames < place.stop + self.after
+        until = frames if ended else place.stop + self.ahead
         power = band_powers(spectrum)
-        wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, spectrum.shape[-1]))
-        gain = known
-        if wide.start + known.shape[1] < wide.stop:
-            fresh = self._shared(spectrum, power, slice(wide.start + known.shape[1], wide.stop), wish.profile)
-            whole_ones = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
-            fresh[whole_ones:] = fresh[whole_ones - 1].clone()
-            gain = torch.cat([known, fresh], 1)
-        known = gain[:, place.stop - _AROUND - wide.start :].clone()
-        whole = power[..., wide].mean(0)
+        self._part(spectrum)
+        parts = [self._known]
+        for piece in _pieces(self._heard - first, until):
+            parts.append(self._common_gain(spectrum, power, piece, first, ended and piece.stop == until))
+        self._heard = first + until
+        gain = torch.cat(parts, 1)
+        wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, frames))
+        self._next += place.stop - place.start
+        self._known = gain[:, max(place.stop - _AROUND, wide.start) - wide.start :].clone()
         inside = slice(place.start - wide.start, place.stop - wide.start)
-        stays, goes = (_of_bins(part.square() * whole) for part in (gain, 1 - gain))
-        noise = _of_bins((1 - gain.square()) * whole)[inside] / _bins_of(gain)
-        if wish.careful:
-            gain = 1 - (1 - gain) * _care(stays, goes)
-        gain = (1 - wish.strength * (1 - gain[..., inside])).clamp_min(wish.least_gain)
-        return gain, noise, known
+        return _Heard(gain[:, : wide.stop - wide.start], power[..., wide].mean(0), inside)
 
-    def _shared(self, spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor | None) -> Tensor:
-        """Return the channels' common gain [K, T] of ``frames``; channel by channel, for memory's sake."""
-        told = None if profile is None else profile[None].to(self.device)
-        total = power.new_zeros(power.shape[1], frames.stop - frames.start)
-        kept = torch.zeros_like(total)
-        own: Tensor | None = None
-        for channel in range(len(spectrum)):
-            weight = power[channel, :, frames]
-            if not weight.any():
-                continue
-            if own is None or not torch.equal(spectrum[channel], spectrum[channel - 1]):  # two equal ones are a mono file
-                one = spectrum[channel : channel + 1].to(self.device)
-                own = gains(self.network, one, frames, told, power[channel : channel + 1].to(self.device), self.bfloat16)[0].cpu()
-            kept += own * weight
-            total += weight
-        return kept / (total + _TINY)
+    def _part(self, spectrum: Tensor) -> None:
+        """Give channels that are no longer equal streams of their own."""
+        if len(self._streams) < len(spectrum):
+            self._streams *= len(spectrum)
+        before = list(self._streams)
+        for channel in range(1, len(spectrum)):
+            if before[channel] is before[channel - 1]:
+                equal = torch.equal(spectrum[channel], spectrum[channel - 1])
+                self._streams[channel] = self._streams[channel - 1] if equal else before[channel].copy()
+
+    def _common_gain(self, spectrum: Tensor, power: Tensor, piece: slice, first: int, last: bool) -> Tensor:
+        """Hear a piece of a spectrum whose first frame is ``first`` of the sound and return the gains known by it, [K, n]."""
+        own: dict[MaskStream, Tensor] = {}
+        for channel, stream in enumerate(self._streams):
+            if stream not in own:
+                one, its_power = (part[channel : channel + 1].to(self.device) for part in (spectrum, power))
+                own[stream] = stream.feed(features_at(one, its_power, piece, self.profile), last)[0].cpu()
+        count = own[self._streams[0]].shape[1]
+        weights = power[..., self._given - first : self._given - first + count]
+        self._given += count
+        gain = (torch.stack([own[stream] for stream in self._streams]) * weights).sum(0) / (weights.sum(0) + _TINY)
+        whole = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
+        gain[whole:] = gain[whole - 1].clone()
+        return gain
+
+
+def _pieces(start: int, stop: int) -> Iterator[slice]:
+    """Cut frames into pieces of about equal length, _PIECE at the most, that begin at multiples of BLOCK as ``start`` does."""
+    blocks = -(-(stop - start) // BLOCK)
+    count = -(-blocks * BLOCK // _PIECE)
+    ends = [start + BLOCK * (blocks * number // count) for number in range(1, count)] if count else []
+    for first, last in pairwise([start, *ends, stop]):
+        if first < last:
+            yield slice(first, last)
+
+
+def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
+    """Return the gain [K, T] of the frames that were asked for as it is wished, and the power of the noise there, [T]."""
+    stays, goes = (_of_bins(part.square() * heard.power) for part in (heard.gain, 1 - heard.gain))
+    noise = _of_bins((1 - heard.gain.square()) * heard.power)[heard.inside] / _bins_of(heard.gain)
+    gain = 1 - (1 - heard.gain) * _care(stays, goes) if wish.careful else heard.gain
+    return (1 - wish.strength * (1 - gain[..., heard.inside])).clamp_min(wish.least_gain), noise
 
 
 def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int) -> Tensor | None:

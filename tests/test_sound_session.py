@@ -119,6 +119,19 @@ def test_a_file_streams_to_what_memory_gives(session, tmp_path, monkeypatch):
         session.denoise_file(source, tmp_path / "out.wav")
 
 
+@pytest.mark.parametrize("parting", [0, 0.7, 1])
+def test_channels_that_part_after_a_while_sound_as_in_one_piece(session, monkeypatch, parting):
+    first = np.concatenate([NOISY[:1], noise(4, seed=3)[:1]], 1)
+    at = round(parting * first.shape[1])
+    wave = np.concatenate([first, first])
+    wave[1, at:] = np.roll(wave[1, at:], 100)
+    whole = session.denoise(audio(wave)).samples
+    monkeypatch.setattr(cleaning, "_CHUNK", 64)
+    monkeypatch.setattr(cleaning, "_PIECE", 32)
+    np.testing.assert_allclose(session.denoise(audio(wave)).samples, whole, atol=2e-5)
+    assert np.array_equal(whole[0], whole[1]) == (parting == 1)
+
+
 def test_a_place_that_is_hardly_noisy_passes():
     stays = torch.ones(500)
     quiet, loud, between = (cleaning._care(stays, stays * 10 ** (-db / 10)) for db in (25, 10, 19))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.spectrum import BLOCK, HOP_SECONDS, OVERLAP
+from musicvae_lite.models.winograd import WinogradConv, fits
+
+if TYPE_CHECKING:
+    from musicvae_lite.models.streaming import History
 
 # (bins in a band, number of such bands): 7.2 Hz up to 3.7 kHz, 14.4 Hz up to 6.4 kHz, 244 Hz up to 22 kHz.
 LAYOUT = ((1, 512), (2, 192), (34, 64))
@@ -39,7 +43,7 @@ REACH = 144
 _LOW, _MIDDLE = 0.1, 0.5
 _FLOOR = 1e-10  # of the reference power: 100 dB below it all is silence
 _TINY = 1e-20
-_AVX2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
+_WINOGRAD_CHANNELS = 64  # fewer are convolved as fast directly
 _FAINT = 4e-11  # power of a bin whose phase says nothing: 160 dB below full scale and less
 
 
@@ -222,12 +226,28 @@ def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor 
     return torch.stack([plane.expand_as(power) for plane in planes], 1)
 
 
+def features_at(spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor | None = None) -> Tensor:
+    """Return what the network sees of some frames of a stretch of a sound, [B, FEATURES, K, length of ``frames``].
+
+    It is the same of any stretch that holds REACH + BLOCK frames to both sides of them, or less where the sound ends.
+
+    Args:
+        spectrum: [B, F, T]; its first frame is a multiple of BLOCK in the whole sound.
+        power: :func:`band_powers` of it.
+        frames: which ones.
+        profile: see :func:`features`.
+    """
+    first, last = max(frames.start - 1, 0), min(frames.stop + 1, spectrum.shape[-1])  # whose phases are compared
+    seen = features(spectrum[..., first:last], statistics(power, slice(first, last)), profile)
+    return seen[..., frames.start - first : frames.stop - first]
+
+
 class _Conv(nn.Module):
     """A 3 x 3 convolution, batch normalisation and a rectifier."""
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1), dilation: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, stride, (1, dilation), (1, dilation), bias=False)
+        self.conv: nn.Conv2d | WinogradConv = nn.Conv2d(inputs, outputs, 3, stride, (1, dilation), (1, dilation), bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -242,9 +262,16 @@ class _Residual(nn.Module):
         super().__init__()
         self.conv = _Conv(channels, channels, dilation=dilation)
 
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.conv(x)
-        return result
+    def forward(self, x: Tensor, history: History | None = None) -> Tensor:
+        if history is None:
+            return _sum(self.conv(x), x)
+        x, side = history.joined(self.conv.conv, x), self.conv.conv.dilation[1]
+        return _sum(self.conv(x), x[..., side : x.shape[-1] - side])
+
+
+def _sum(fresh: Tensor, other: Tensor) -> Tensor:
+    """Return the sum of two tensors, in place of ``fresh`` where no gradient needs that: new memory takes longer than the sum."""
+    return fresh + other if torch.is_grad_enabled() else fresh.add_(other)
 
 
 @dataclass(frozen=True)
@@ -279,6 +306,7 @@ class MaskNetwork(nn.Module):
         self.channels, self.strides = channels, strides
         self.skips = shape.skips
         self.variational = shape.variational
+        self.winograd = False
         self.time_stride = 1
         bands = BANDS // 2
         for over_bands, over_time in strides:
@@ -300,28 +328,26 @@ class MaskNetwork(nn.Module):
         self.leave.extend(nn.ConvTranspose2d(b, a, s, s) for a, b, s in zip(channels, channels[1:], strides, strict=False))
         self.head = nn.Conv2d(channels[0], 2, 3, padding=1)
 
-    def encode(self, seen: Tensor) -> tuple[Latent, list[Tensor]]:
-        """Return the code, mean [B, Z, L], and what each level of the encoder saw."""
+    def encode(self, seen: Tensor, history: History | None = None) -> tuple[Latent, list[Tensor]]:
+        """Return the code, mean [B, Z, L], and what each level of the encoder saw; of a piece of a sound with its ``history``."""
         seen = functional.pad(seen, (0, -seen.shape[-1] % self.time_stride))
         # Two neighbouring bands become channels of one row: the same numbers in a shape that convolves four times faster.
         batch, planes, bands, frames = seen.shape
-        pairs = seen.reshape(batch, planes, bands // 2, 2, frames).transpose(2, 3).flatten(1, 2)
-        x = self.stem(pairs.contiguous(memory_format=torch.channels_last))
-        passed = []
-        for level, (enter, blocks) in enumerate(zip(self.enter, self.down, strict=True)):
-            x = blocks(enter(x).contiguous(memory_format=self._layout(level)))
+        pairs = seen.reshape(batch, planes, bands // 2, 2, frames).permute(0, 2, 4, 1, 3).flatten(3)  # channels last in memory
+        x, passed = pairs.permute(0, 3, 1, 2), []
+        for level, (enter, blocks) in enumerate(zip([self.stem, *self.enter[1:]], self.down, strict=True)):
+            x = enter(x if history is None else history.joined(enter.conv, x))
+            x = _through(blocks, x.contiguous(memory_format=self._layout(level)), history)
             passed.append(x)
-        passed[-1] = x = self.context(x)
+        passed[-1] = x = _through(self.context, x, history)
         flat = x.flatten(1, 2)
         scale = None if self.to_scale is None else self.to_scale(flat).clamp(-7, 2)
         return Latent(self.to_mean(flat), scale), passed
 
     def _layout(self, level: int) -> torch.memory_format:
-        """Return how a level lies in memory.
-
-        Gradients of the inner ones take a fifth less time with channels first on processors with AVX2, a fifth more with AVX-512.
-        """
-        return torch.contiguous_format if self.training and level and _AVX2 else torch.channels_last
+        """Return how a level lies in memory; channels last is the faster one, but for Winograd's transforms."""
+        wide = self.winograd and self.channels[level] >= _WINOGRAD_CHANNELS
+        return torch.contiguous_format if wide else torch.channels_last
 
     def nothing_passed(self, z: Tensor) -> list[Tensor]:
         """Return what :meth:`encode` passes on, all zero, for a code [B, Z, L]."""
@@ -333,15 +359,17 @@ class MaskNetwork(nn.Module):
                 bands, frames = bands * self.strides[level - 1][0], frames * self.strides[level - 1][1]
         return found[::-1]
 
-    def decode(self, z: Tensor, passed: Sequence[Tensor], frames: int) -> Tensor:
-        """Return logits of the gains, [B, K, frames], for a code [B, Z, L]."""
+    def decode(self, z: Tensor, passed: Sequence[Tensor], frames: int, history: History | None = None) -> Tensor:
+        """Return logits of the gains, [B, K, frames], for a code [B, Z, L]; fewer frames where ``history`` waits for more."""
         x = self.from_code(z).reshape(len(z), self.width, self.rows, -1)
         for level in reversed(range(len(self.up))):
             x = x.contiguous(memory_format=self._layout(level))  # as what the encoder passes on
             if self.skips:
-                x = x + passed[level]
-            x = self.leave[level](self.up[level](x))
-        logits: Tensor = self.head(x)
+                x = _sum(x, passed[level] if history is None else history.passed(level, passed[level], x.shape[-1]))
+            x = _through(self.up[level], x, history)
+            if level:
+                x = self.leave[level](x.contiguous(memory_format=self._layout(level - 1)))
+        logits: Tensor = self.head(x if history is None else history.joined(self.head, x))
         return logits.transpose(1, 2).flatten(1, 2)[..., :frames]
 
     def forward(self, seen: Tensor) -> Tensor:
@@ -367,48 +395,31 @@ def _stack(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(_Residual(width) for _ in range(count)))
 
 
-def folded(network: MaskNetwork) -> MaskNetwork:
-    """Return a copy for use alone, in evaluation mode: its normalisations are part of the weights, for a twentieth less time."""
-    copy = deepcopy(network).eval()
-    for part in copy.modules():
-        if isinstance(part, _Conv) and isinstance(part.norm, nn.BatchNorm2d):
-            part.conv, part.norm = fuse_conv_bn_eval(part.conv, part.norm), nn.Identity()
-    return copy
+def _through(blocks: nn.Module, x: Tensor, history: History | None) -> Tensor:
+    for block in blocks.children():
+        x = block(x, history)
+    return x
 
 
-def context(network: MaskNetwork) -> int:
-    """Return how many frames to each side the gain of a frame depends on, a multiple of BLOCK."""
-    return BLOCK * -(-(network.reach + REACH + BLOCK) // BLOCK)
+def folded(network: MaskNetwork, winograd: bool = False) -> MaskNetwork:
+    """Return a copy for a :class:`musicvae_lite.models.streaming.MaskStream`, in evaluation mode.
 
-
-def gains(
-    network: MaskNetwork,
-    spectrum: Tensor,
-    place: slice,
-    profile: Tensor | None = None,
-    power: Tensor | None = None,
-    bfloat16: bool = False,
-) -> Tensor:
-    """Return the gains of the frames ``place`` of a stretch of a sound, [B, K, length of the place].
+    Its normalisations are part of the weights, for a twentieth less time, and its convolutions pad no frames: the stream does.
 
     Args:
-        network: in evaluation mode.
-        spectrum: [B, F, T]; its first frame is a multiple of BLOCK in the whole sound, as is the start of ``place``.
-        place: the frames that are wanted; the same to within rounding however the sound is cut, if :func:`context` frames
-            lie to both sides, or the sound ends there.
-        profile: see :func:`features`.
-        power: :func:`band_powers` of the spectrum, where they are known.
-        bfloat16: let the network multiply in it: twice as fast where the hardware does; the cleaned sound differs by what is
-            some 50 dB below it.
+        network: of any mode.
+        winograd: convolve levels of enough channels by :class:`musicvae_lite.models.winograd.WinogradConv`.
     """
-    around = BLOCK * -(-network.reach // BLOCK)
-    seen = slice(max(place.start - around, 0), min(place.stop + around, spectrum.shape[-1]))
-    stats = statistics(band_powers(spectrum) if power is None else power, seen)
-    shown = features(spectrum[..., seen], stats, profile)
-    with torch.autocast(shown.device.type, torch.bfloat16, enabled=bfloat16):
-        gain = network(shown)
-    result: Tensor = gain[..., place.start - seen.start : place.stop - seen.start]
-    return result
+    copy = deepcopy(network).eval()
+    copy.winograd = winograd
+    copy.head.padding = (1, 0)
+    for part in copy.modules():
+        if isinstance(part, _Conv) and isinstance(part.conv, nn.Conv2d) and isinstance(part.norm, nn.BatchNorm2d):
+            conv = fuse_conv_bn_eval(part.conv, part.norm)
+            conv.padding = (1, 0)
+            fast = winograd and fits(conv) and conv.in_channels >= _WINOGRAD_CHANNELS
+            part.conv, part.norm = WinogradConv(conv) if fast else conv, nn.Identity()
+    return copy
 
 
 class Agreement(NamedTuple):
