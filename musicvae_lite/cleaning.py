@@ -5,6 +5,7 @@ Letters in shapes: C channels, N samples, F frequency bins, K bands, T frames.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -120,11 +121,13 @@ class Cleaner:
         """
         grid = grid_of(rate)
         ear = _Ear(self.network, self.device, self.bfloat16, wish.profile)
+        source = _Counted(blocks)
         done = 0
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
             nonlocal done
-            tones = _subtract_hum(spectrum, grid, rate)
+            begin = grid.window // 2 - (done - place.start) * grid.hop  # frame 0 is centred on the first sample
+            tones = _subtract_hum(spectrum, grid, rate, (begin, begin + source.total))
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
                     stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
@@ -141,7 +144,7 @@ class Cleaner:
             done += after.shape[-1]
             return after
 
-        rest = iter(blocks)
+        rest = iter(source)
         ahead = list(islice(rest, 1))
         frames = _MONO_CHUNK if ahead and len(ahead[0]) == 1 else _CHUNK
         chunks = Chunks(frames, ear.before, ear.after, BLOCK)
@@ -159,7 +162,8 @@ class Cleaner:
             raise UsageError("the profile holds digital silence; mark a stretch in which the noise is heard")
         grid = grid_of(rate)
         spectrum = stft(torch.from_numpy(noise), grid)
-        _subtract_hum(spectrum, grid, rate)
+        half = grid.window // 2
+        _subtract_hum(spectrum, grid, rate, (half, half + noise.shape[-1]))
         power = band_powers(spectrum)
         inner = grid.window // grid.hop // 2  # frames at the ends lie half in the silence around
         inner = inner if power.shape[-1] > 4 * inner else 0
@@ -217,7 +221,7 @@ class _Ear:
         ended = frames < place.stop + self.after
         until = frames if ended else place.stop + self.ahead
         power = band_powers(spectrum)
-        self._part(spectrum)
+        self._separate(spectrum)
         parts = [self._known]
         for piece in _pieces(self._heard - first, until):
             parts.append(self._common_gain(spectrum, power, piece, first, ended and piece.stop == until))
@@ -229,7 +233,7 @@ class _Ear:
         inside = slice(place.start - wide.start, place.stop - wide.start)
         return _Heard(gain[:, : wide.stop - wide.start], power[..., wide].mean(0), inside)
 
-    def _part(self, spectrum: Tensor) -> None:
+    def _separate(self, spectrum: Tensor) -> None:
         """Give channels that are no longer equal streams of their own."""
         if len(self._streams) < len(spectrum):
             self._streams *= len(spectrum)
@@ -259,7 +263,7 @@ def _pieces(start: int, stop: int) -> Iterator[slice]:
     """Cut frames into pieces of about equal length, _PIECE at the most, that begin at multiples of BLOCK as ``start`` does."""
     blocks = -(-(stop - start) // BLOCK)
     count = -(-blocks * BLOCK // _PIECE)
-    ends = [start + BLOCK * (blocks * number // count) for number in range(1, count)] if count else []
+    ends = [start + BLOCK * (blocks * number // count) for number in range(1, count)]
     for first, last in pairwise([start, *ends, stop]):
         if first < last:
             yield slice(first, last)
@@ -273,9 +277,24 @@ def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
     return (1 - wish.strength * (1 - gain[..., heard.inside])).clamp_min(wish.least_gain), noise
 
 
-def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int) -> Tensor | None:
+class _Counted:
+    """Blocks of samples [C, n], counted: ``total`` is infinite until they end."""
+
+    def __init__(self, blocks: Iterable[Samples]) -> None:
+        self._blocks = blocks
+        self.total = math.inf
+
+    def __iter__(self) -> Iterator[Samples]:
+        count = 0
+        for block in self._blocks:
+            count += block.shape[1]
+            yield block
+        self.total = count
+
+
+def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float]) -> Tensor | None:
     """Take the hum out of a spectrum [C, F, T] in place and return it, [C, the lowest bins, T]; None where there is none."""
-    tones = hum.hum_of(spectrum, grid, rate)
+    tones = hum.hum_of(spectrum, grid, rate, sound)
     if tones is not None:
         spectrum[:, : tones.shape[1]] -= tones
     return tones
