@@ -9,6 +9,7 @@ Letters in shapes: C channels, F frequency bins, T frames, H harmonics, K bins a
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -154,7 +155,7 @@ def _tones(spectrum: Tensor, grid: Grid, rate: int, hz: float, frames: slice) ->
     top = int((rate / 2 - (2 * _AROUND + 1) * rate / grid.window) / hz)
     numbers = torch.arange(1, min(_HARMONICS, top) + 1, device=spectrum.device)
     seen = _amplitudes(spectrum[..., start:stop], grid, rate, hz * numbers, start)
-    hz += _correction(seen, numbers, grid, rate)
+    hz += _correction(seen, grid, rate)
     harmonics = hz * numbers
     seen = _amplitudes(spectrum[..., start:stop], grid, rate, harmonics, start)
     size = seen.mean(-1)
@@ -168,7 +169,7 @@ def _tones(spectrum: Tensor, grid: Grid, rate: int, hz: float, frames: slice) ->
     return _Tones(harmonics, size * (1 - variance / (size.abs().square() + _TINY)).clamp_min(0))  # as Wiener would
 
 
-def _correction(seen: Tensor, numbers: Tensor, grid: Grid, rate: int) -> float:
+def _correction(seen: Tensor, grid: Grid, rate: int) -> float:
     """Return by how many Hz a fundamental is higher than was thought, for the phases of ``seen`` [C, H, T] to stand still.
 
     The higher harmonics tell frequencies apart that the search among the lowest took for one.
@@ -176,15 +177,22 @@ def _correction(seen: Tensor, numbers: Tensor, grid: Grid, rate: int) -> float:
     strength = seen.abs()
     # A loud note counts no more than other frames, and a loud harmonic not much more than others.
     phases = seen / (strength + _TINY) * strength.median(-1, keepdim=True).values.sqrt()
-    time = torch.arange(seen.shape[-1], device=seen.device) * (grid.hop / rate)
-    tried = torch.linspace(-_FINE_HZ, _FINE_HZ, _FINE_STEPS, device=seen.device)
-    cycles = (tried[:, None, None] * numbers[:, None]).double() * time % 1
-    turns = torch.polar(torch.ones_like(cycles), -2 * math.pi * cycles).to(seen.dtype)
-    score = torch.einsum("cht,sht->sch", phases, turns).abs().square().sum((1, 2))
+    turns = _fine_turns(seen.shape[1], seen.shape[-1], grid.hop / rate, seen.device).to(seen.dtype)
+    score = (turns @ phases.permute(1, 2, 0)).abs().square().sum((0, 2))
     best = int(score[1:-1].argmax()) + 1
     left, middle, right = (float(score[best + step]) for step in (-1, 0, 1))
     bend = 2 * middle - left - right
-    return float(tried[best]) + (0.5 * (right - left) / bend * float(tried[1] - tried[0]) if bend > 0 else 0.0)
+    between = 0.5 * (right - left) / bend if bend > 0 else 0.0  # the top of the parabola through the three
+    return _FINE_HZ * ((best + between) * 2 / (_FINE_STEPS - 1) - 1)
+
+
+@lru_cache(maxsize=4)
+def _fine_turns(count: int, frames: int, seconds: float, device: torch.device) -> Tensor:
+    """Return what turns ``count`` harmonics back by each step of the fine search in frames ``seconds`` apart, [H, steps, T]."""
+    hz = torch.linspace(-_FINE_HZ, _FINE_HZ, _FINE_STEPS, device=device).double()
+    numbers, time = (torch.arange(size, device=device).double() for size in (count, frames))
+    cycles = (numbers[:, None] + 1)[..., None] * hz[:, None] * (time * seconds)
+    return torch.polar(torch.ones_like(cycles), -2 * math.pi * (cycles % 1)).to(torch.complex64)
 
 
 def _spectra(tones: _Tones, grid: Grid, rate: int, frames: slice) -> tuple[Tensor, Tensor]:
