@@ -10,6 +10,7 @@ from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.media.audio import Audio, write_audio
 from musicvae_lite.models import build_model
+from musicvae_lite.models.spectrogram import MaskNetwork, Shape
 
 RATE = 8000
 SETTINGS = [
@@ -58,6 +59,17 @@ TIMBRE = [
     "training.valid_windows=6",
     "training.stored=float32",
 ]
+
+
+def mask_network(shape: Shape) -> MaskNetwork:
+    """Return a random network in evaluation mode whose normalisations do something."""
+    torch.manual_seed(0)
+    network = MaskNetwork(shape)
+    with torch.no_grad():
+        for name, buffer in network.named_buffers():
+            if name.endswith("running_var"):
+                buffer.uniform_(0.5, 2)
+    return network.eval()
 
 
 def save_tiny_denoiser(folder: Path) -> Path:

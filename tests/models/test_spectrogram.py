@@ -5,18 +5,13 @@ from musicvae_lite.media.spectrum import BLOCK, grid_of, istft, stft
 from musicvae_lite.models import spectrogram
 from musicvae_lite.models.spectrogram import BANDS, FEATURES, REACH, MaskNetwork, Shape
 from musicvae_lite.noise import Noise
+from tests.sounds import mask_network
 
 SMALL = Shape((4, 6, 8), (1, 1, 1), ((2, 2), (2, 2)), 5, (1, 2))
 
 
 def network(shape: Shape = SMALL) -> MaskNetwork:
-    torch.manual_seed(0)
-    net = MaskNetwork(shape)
-    with torch.no_grad():
-        for name, buffer in net.named_buffers():
-            if name.endswith("running_var"):
-                buffer.uniform_(0.5, 2)
-    return net.eval()
+    return mask_network(shape)
 
 
 def noise(*size: int, seed: int = 0) -> torch.Tensor:

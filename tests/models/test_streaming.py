@@ -2,25 +2,16 @@ import pytest
 import torch
 from torch import nn
 
-from musicvae_lite.models.spectrogram import BANDS, FEATURES, MaskNetwork, Shape, folded
+from musicvae_lite.models.spectrogram import BANDS, FEATURES, Shape, folded
 from musicvae_lite.models.streaming import MaskStream
 from musicvae_lite.models.winograd import WinogradConv, fits, winograd_helps
+from tests.sounds import mask_network
 
 SHAPES = [
     Shape((4, 6, 8), (1, 1, 1), ((2, 2), (2, 2)), 5, (1, 2)),
     Shape((4, 6, 8), (0, 2, 1), ((2, 2), (3, 4)), 5, (2, 1, 4), skips=False),
     Shape((4, 6, 64, 64), (1, 0, 1, 2), ((2, 1), (2, 2), (2, 2)), 5, (1, 3), variational=True),
 ]
-
-
-def network(shape: Shape) -> MaskNetwork:
-    torch.manual_seed(0)
-    net = MaskNetwork(shape)
-    with torch.no_grad():
-        for name, buffer in net.named_buffers():
-            if name.endswith("running_var"):
-                buffer.uniform_(0.5, 2)
-    return net.eval()
 
 
 def features(frames: int) -> torch.Tensor:
@@ -36,7 +27,7 @@ def heard(stream: MaskStream, seen: torch.Tensor, piece: int) -> list[torch.Tens
 @pytest.mark.parametrize("frames", [1, 7, 160, 203])
 @pytest.mark.parametrize("piece", [8, 48, 1000])
 def test_a_sound_heard_in_pieces_gets_the_gains_of_the_whole(shape: Shape, frames: int, piece: int) -> None:
-    net, seen = network(shape), features(frames)
+    net, seen = mask_network(shape), features(frames)
     with torch.inference_mode():
         whole = net(seen)
     gains = torch.cat(heard(MaskStream(folded(net)), seen, piece), -1)
@@ -45,7 +36,7 @@ def test_a_sound_heard_in_pieces_gets_the_gains_of_the_whole(shape: Shape, frame
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_gains_come_as_soon_as_the_network_reaches(shape: Shape) -> None:
-    net, seen = network(shape), features(400)
+    net, seen = mask_network(shape), features(400)
     stream, given = MaskStream(folded(net)), 0
     for first in range(0, 400, 16):
         given += stream.feed(seen[..., first : first + 16], first == 384).shape[-1]
@@ -54,7 +45,7 @@ def test_gains_come_as_soon_as_the_network_reaches(shape: Shape) -> None:
 
 
 def test_a_copy_of_a_stream_goes_its_own_way() -> None:
-    net, seen = network(SHAPES[0]), features(240)
+    net, seen = mask_network(SHAPES[0]), features(240)
     other = torch.cat([seen[..., :160], -seen[..., 160:]], -1)
     stream = MaskStream(folded(net))
     before = torch.cat([stream.feed(seen[..., first : first + 80]) for first in (0, 80)], -1)
@@ -66,7 +57,7 @@ def test_a_copy_of_a_stream_goes_its_own_way() -> None:
 
 
 def test_gains_in_bfloat16_are_nearly_the_same() -> None:
-    net, seen = network(SHAPES[0]), features(100)
+    net, seen = mask_network(SHAPES[0]), features(100)
     exact, near = (MaskStream(folded(net), low).feed(seen, last=True) for low in (False, True))
     assert near.dtype == torch.float32 and not torch.equal(near, exact)
     torch.testing.assert_close(near, exact, atol=0.02, rtol=0)
@@ -74,7 +65,7 @@ def test_gains_in_bfloat16_are_nearly_the_same() -> None:
 
 
 def test_the_network_that_learns_is_left_as_it_is() -> None:
-    net, seen = network(SHAPES[0]), features(40)
+    net, seen = mask_network(SHAPES[0]), features(40)
     before = net(seen)
     folded(net, winograd=True)
     assert torch.equal(net(seen), before)
@@ -96,7 +87,7 @@ def test_transforms_convolve(dilation: int, columns: int) -> None:
 
 @pytest.mark.skipif(not winograd_helps(), reason="NNPACK is the faster way on processors with AVX2 and no AVX-512 alone")
 def test_a_network_of_transforms_gives_the_same_gains() -> None:
-    net, seen = network(SHAPES[2]), features(120)
+    net, seen = mask_network(SHAPES[2]), features(120)
     fast = folded(net, winograd=True)
     assert any(isinstance(part, WinogradConv) for part in fast.modules())
     plain, other = (MaskStream(one).feed(seen, last=True) for one in (folded(net), fast))
