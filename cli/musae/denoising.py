@@ -143,7 +143,7 @@ def _clean(
     from musicvae_lite.media.levels import clock
 
     console.show(
-        f"{place}: {clock(round(told.seconds, 1))} of sound, noise at {told.noise_dbfs:.1f} dBFS, level "
+        f"{place}: {clock(told.seconds)} of sound, noise at {told.noise_dbfs:.1f} dBFS, level "
         f"{told.level_change_db:+.1f} dB, {told.real_time_factor:.0f} times real time"
     )
     return {**asdict(told), "output": str(place), "residual": wishes.residual, "plot": wishes.plot}
