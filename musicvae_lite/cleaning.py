@@ -220,6 +220,7 @@ class _Ear:
         frames, first = spectrum.shape[-1], self._next - place.start
         ended = frames < place.stop + self.after
         until = frames if ended else place.stop + self.ahead
+        spectrum = spectrum.to(self.device)
         power = band_powers(spectrum)
         self._separate(spectrum)
         parts = [self._known]
@@ -231,7 +232,7 @@ class _Ear:
         self._next += place.stop - place.start
         self._known = gain[:, max(place.stop - _AROUND, wide.start) - wide.start :].clone()
         inside = slice(place.start - wide.start, place.stop - wide.start)
-        return _Heard(gain[:, : wide.stop - wide.start], power[..., wide].mean(0), inside)
+        return _Heard(gain[:, : wide.stop - wide.start], power[..., wide].mean(0).cpu(), inside)
 
     def _separate(self, spectrum: Tensor) -> None:
         """Give channels that are no longer equal streams of their own."""
@@ -248,15 +249,15 @@ class _Ear:
         own: dict[MaskStream, Tensor] = {}
         for channel, stream in enumerate(self._streams):
             if stream not in own:
-                one, its_power = (part[channel : channel + 1].to(self.device) for part in (spectrum, power))
-                own[stream] = stream.feed(features_at(one, its_power, piece, self.profile), last)[0].cpu()
+                one, its_power = (part[channel : channel + 1] for part in (spectrum, power))
+                own[stream] = stream.feed(features_at(one, its_power, piece, self.profile), last)[0]
         count = own[self._streams[0]].shape[1]
         weights = power[..., self._given - first : self._given - first + count]
         self._given += count
         gain = (torch.stack([own[stream] for stream in self._streams]) * weights).sum(0) / (weights.sum(0) + _TINY)
         whole = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
         gain[whole:] = gain[whole - 1].clone()
-        return gain
+        return gain.cpu()
 
 
 def _pieces(start: int, stop: int) -> Iterator[slice]:

@@ -15,12 +15,15 @@ from torch import Tensor, nn
 _FUNCTION = "_nnpack_spatial_convolution"
 
 
+def winograd_works() -> bool:
+    """Return whether :class:`WinogradConv` can be used here; NNPACK must have been asked for once before it computes."""
+    found: bool = torch.backends.nnpack.is_available()  # type: ignore[no-untyped-call]
+    return found and hasattr(torch, _FUNCTION)
+
+
 def winograd_helps() -> bool:
     """Return whether :class:`WinogradConv` works here and is the faster way for float32 on this machine's processor."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX2" or not hasattr(torch, _FUNCTION):
-        return False
-    found: bool = torch.backends.nnpack.is_available()  # type: ignore[no-untyped-call]  # and sets it up, which it needs
-    return found
+    return torch.backends.cpu.get_cpu_capability() == "AVX2" and winograd_works()
 
 
 class WinogradConv(nn.Module):
