@@ -227,6 +227,7 @@ class SpectrogramLosses(Settings):
 
     snr: float = Field(1.0, ge=0)  # minus the signal-to-noise ratio of the cleaned clip, in dB
     magnitude: float = Field(20.0, ge=0)  # mean distance of compressed magnitudes: the noise that stays between notes
+    worse: float = Field(0.0, ge=0)  # by how many dB a clip comes out worse than it went in
 
     @model_validator(mode="after")
     def _some_term_counts(self) -> SpectrogramLosses:

@@ -72,6 +72,7 @@ class MixtureSettings(Settings):
     level_db: Range = (-45.0, -10.0)
     synthesised: Share = 0.6
     babble: Share = 0.06
+    voice_over: Share = 0.0
     second: Share = 0.25
     profile: Share = 0.15
     kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
@@ -115,7 +116,7 @@ class DataSettings(Settings):
     of it. ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture
     model, never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``: folder
     of recorded noises that clean sound is mixed with; null: all noise is synthesised. ``speech``: folder of voices that babble is
-    made of. ``mixture``: how the two are mixed.
+    made of and that lie over music. ``mixture``: how the two are mixed.
     """
 
     transpose: tuple[int, int] | None = None  # semitones, both included, drawn anew for every window and epoch

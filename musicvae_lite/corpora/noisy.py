@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.corpora.noises import SYNTHESISED, Random, Wave, frequencies_of, shaped, synthesise, unit
 
+_VOICE_DB = (-4.0, 10.0)  # level of a voice in relation to the music under it
 _IN_A_ROOM = 0.4  # of all babble: voices of a café or a hall, not of a studio
 
 
@@ -26,6 +27,7 @@ class Recipe:
         level_db: from and to, root mean square of the clean part in dB below full scale.
         synthesised: share of noises made by program, of the rest that are recorded.
         babble: share of noises that are several voices at once.
+        voice_over: share of clean clips over which a voice sounds, so that a voice in front is not taken for babble.
         second: share of noises that two noises make up.
         kinds: weights of the kinds of :data:`SYNTHESISED`; 1 where not named.
     """
@@ -37,6 +39,7 @@ class Recipe:
     level_db: tuple[float, float] = (-45.0, -10.0)
     synthesised: float = 0.6
     babble: float = 0.06
+    voice_over: float = 0.0
     second: float = 0.25
     kinds: Mapping[str, float] = field(default_factory=dict)
 
@@ -95,7 +98,7 @@ class Noisy:
     Args:
         clean: music, speech, anything that is to stay.
         noise: recorded noises; may be empty.
-        speech: voices that babble is made of; may be empty.
+        speech: voices for babble and to lie over clean clips; may be empty.
         recipe: how they are drawn.
         seed: of the run.
     """
@@ -110,7 +113,7 @@ class Noisy:
         """Return clip ``index`` of an epoch; the same arguments give the same samples."""
         random = np.random.default_rng((self.seed, epoch, index))
         recipe = self.recipe
-        clean = _equalised(self.clean.draw(random, self.samples), recipe.rate, random, 4.0)
+        clean = _equalised(self._clean(random), recipe.rate, random, 4.0)
         noise, kind = self._noise(random)
         if random.random() < recipe.second:
             other, name = self._noise(random)
@@ -123,6 +126,13 @@ class Noisy:
         level = 10 ** (random.uniform(*recipe.level_db) / 20)
         clean, noise = unit(clean) * np.float32(level), unit(noise) * np.float32(level * 10 ** (-snr / 20))
         return Mixture(clean, noise, "none" if none else kind)
+
+    def _clean(self, random: Random) -> Wave:
+        wave = self.clean.draw(random, self.samples)
+        if self.recipe.voice_over and len(self.speech) and random.random() < self.recipe.voice_over:
+            voice = unit(self.speech.draw(random, self.samples, loop=True))
+            wave = unit(wave) + voice * np.float32(10 ** (random.uniform(*_VOICE_DB) / 20))
+        return wave
 
     def _noise(self, random: Random) -> tuple[Wave, str]:
         """Return noise of unit level and what it is."""

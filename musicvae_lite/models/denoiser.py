@@ -23,6 +23,7 @@ from musicvae_lite.models.spectrogram import (
     magnitude_loss,
     snr_loss,
     to_bins,
+    worse_loss,
 )
 from musicvae_lite.noise import Noise
 
@@ -49,7 +50,7 @@ class SpectrogramAutoencoder(Autoencoder):
     Args:
         network: from features to gains.
         rate: samples per second of the clips.
-        losses: weight of each term, ``snr`` and ``magnitude``.
+        losses: weight of each term, ``snr``, ``magnitude`` and ``worse``.
         best_db: signal-to-noise ratio above which nothing is gained.
     """
 
@@ -126,7 +127,11 @@ def _magnitude(gain: Tensor, against: Agreement, best_db: float) -> Tensor:
     return magnitude_loss(gain, against)
 
 
-_TERMS: Mapping[str, Callable[[Tensor, Agreement, float], Tensor]] = {"snr": _snr, "magnitude": _magnitude}
+def _worse(gain: Tensor, against: Agreement, best_db: float) -> Tensor:
+    return worse_loss(gain, against)
+
+
+_TERMS: Mapping[str, Callable[[Tensor, Agreement, float], Tensor]] = {"snr": _snr, "magnitude": _magnitude, "worse": _worse}
 
 
 def build(config: SpectrogramModel, rate: int) -> SpectrogramAutoencoder:

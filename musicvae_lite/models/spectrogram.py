@@ -454,6 +454,16 @@ def snr_loss(gain: Tensor, against: Agreement, best_db: float = 35.0) -> Tensor:
     return 10 * (error / (signal + _TINY) + 10 ** (-best_db / 10)).log10()
 
 
+def worse_loss(gain: Tensor, against: Agreement, clean_db: float = 30.0, margin_db: float = 0.3) -> Tensor:
+    """Return [B], by how many dB each clip comes out worse than it went in; 0 where it is better by ``margin_db`` or more.
+
+    It charges mistakes on top of :func:`snr_loss`, which weighs a dB lost in one clip as a dB gained in another. Above
+    ``clean_db`` a clip counts as clean, however much cleaner it was.
+    """
+    before = snr_loss(torch.ones_like(gain), against, clean_db)
+    return functional.relu(snr_loss(gain, against, clean_db) - before + margin_db)
+
+
 def magnitude_loss(gain: Tensor, against: Agreement, exponent: float = 0.3, range_db: float = 80.0) -> Tensor:
     """Return [B], the mean distance of compressed magnitudes, which charges the noise that stays between the notes.
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,20 @@ def test_some_babble_sounds_in_a_room() -> None:
     # A click is short; in a room it goes on.
     filled = [float((np.abs(m.noise) > 0.01 * np.abs(m.noise).max()).mean()) for m in mixtures]
     assert 5 <= sum(share > 0.2 for share in filled) <= 20
+
+
+def test_a_voice_lies_over_some_clean_clips() -> None:
+    low = Segments({"low": tones(1)})
+    voice = Segments({"voice": [tones(5)[4]]})  # 1000 Hz over 200 Hz
+    recipe = Recipe(seconds=0.5, rate=RATE, babble=0.0, synthesised=1.0, clean=0.0, voice_over=0.5)
+
+    def share_of_voice(recipe: Recipe, index: int) -> float:
+        power = np.abs(np.fft.rfft(Noisy(low, NOTHING, voice, recipe, 3).mixture(0, index).clean)) ** 2
+        return float(power[490:511].sum() / power.sum())
+
+    spoken = [share_of_voice(recipe, index) for index in range(30)]
+    assert 8 <= sum(share > 0.05 for share in spoken) <= 22
+    assert max(share_of_voice(replace(recipe, voice_over=0.0), index) for index in range(10)) < 0.001
 
 
 def test_kinds_can_be_chosen() -> None:

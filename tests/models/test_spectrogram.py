@@ -157,8 +157,23 @@ def test_losses_know_the_better_gain_and_survive_silence() -> None:
         assert loss(best, against) < loss(torch.ones_like(best), against)
     silent = spectrogram.agreement(torch.zeros_like(noisy), torch.zeros_like(noisy))
     gain = torch.full_like(best, 0.5, requires_grad=True)
-    (spectrogram.snr_loss(gain, silent) + spectrogram.magnitude_loss(gain, silent)).sum().backward()
+    losses = (spectrogram.snr_loss, spectrogram.magnitude_loss, spectrogram.worse_loss)
+    torch.stack([loss(gain, silent) for loss in losses]).sum().backward()
     assert gain.grad is not None and gain.grad.isfinite().all()
+
+
+def test_only_clips_that_come_out_worse_are_charged_for_that() -> None:
+    grid = grid_of(44100)
+    clean, dirt = tone(440, 30_000)[None], 0.3 * noise(1, 30_000)
+    against = spectrogram.agreement(stft(clean + dirt, grid), stft(clean, grid))
+    untouched = torch.ones_like(against.clean)
+    assert float(spectrogram.worse_loss((against.cross / against.noisy).clamp(0, 1), against)) == 0
+    assert float(spectrogram.worse_loss(untouched, against)) == pytest.approx(0.3)
+    lost = spectrogram.snr_loss(0.3 * untouched, against) - spectrogram.snr_loss(untouched, against)
+    assert float(spectrogram.worse_loss(0.3 * untouched, against)) == pytest.approx(float(lost) + 0.3, abs=0.05)
+    # What was cleaner than 30 dB is not charged for being 31 dB clean.
+    pure = spectrogram.agreement(stft(clean, grid), stft(clean, grid))
+    assert float(spectrogram.worse_loss((1 - 10 ** (-45 / 20)) * untouched, pure)) == pytest.approx(0.3, abs=0.2)
 
 
 def test_a_few_steps_learn() -> None:
