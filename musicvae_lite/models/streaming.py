@@ -104,7 +104,10 @@ class MaskStream:
             return seen.new_empty(batch, bands, 0)
         seen = torch.cat(self._waiting, -1) if len(self._waiting) > 1 else seen
         self._waiting = []
-        with torch.autocast(seen.device.type, torch.bfloat16, enabled=self.bfloat16):
+        # A convolution in bfloat16 with a stride of 2 that yields one column is wrong, or NaN, on processors with AMX (oneDNN of
+        # torch 2.13).
+        several = seen.shape[-1] > self.network.time_stride
+        with torch.autocast(seen.device.type, torch.bfloat16, enabled=self.bfloat16 and several):
             latent, passed = self.network.encode(seen, self._history)
             logits = self.network.decode(latent.mean, passed, self._heard - self._given, self._history)
         self._given += logits.shape[-1]

@@ -34,6 +34,13 @@ def test_a_sound_heard_in_pieces_gets_the_gains_of_the_whole(shape: Shape, frame
     torch.testing.assert_close(gains, whole, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 8, 9, 40])
+def test_bfloat16_is_near_float32_in_the_shortest_sounds_too(frames: int) -> None:
+    net, seen = folded(mask_network(Shape())), features(frames)
+    near, exact = (MaskStream(net, bfloat16).feed(seen, last=True) for bfloat16 in (True, False))
+    torch.testing.assert_close(near, exact, atol=0.05, rtol=0)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_gains_come_as_soon_as_the_network_reaches(shape: Shape) -> None:
     net, seen = mask_network(shape), features(400)
