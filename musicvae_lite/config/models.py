@@ -223,7 +223,7 @@ class ImageModel(Settings):
 
 
 class SpectrogramLosses(Settings):
-    """Weights of the terms that a denoiser is trained by; see :mod:`musicvae_lite.models.spectrogram`."""
+    """Weights of the terms that a denoiser is trained by; see :mod:`musicvae_lite.models.spectrogram_losses`."""
 
     snr: float = Field(1.0, ge=0)  # minus the signal-to-noise ratio of the cleaned clip, in dB
     magnitude: float = Field(20.0, ge=0)  # mean distance of compressed magnitudes: the noise that stays between notes

@@ -128,6 +128,7 @@ class Noisy:
         return Mixture(clean, noise, "none" if none else kind)
 
     def _clean(self, random: Random) -> Wave:
+        """Return a clean clip of any level, with a voice over it now and then."""
         wave = self.clean.draw(random, self.samples)
         if self.recipe.voice_over and len(self.speech) and random.random() < self.recipe.voice_over:
             voice = unit(self.speech.draw(random, self.samples, loop=True))

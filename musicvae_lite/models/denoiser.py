@@ -6,6 +6,7 @@ Letters in shapes: B batch, N samples, F frequency bins, K bands, T frames, Z la
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -14,17 +15,8 @@ from torch import Tensor
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.spectrum import grid_of, istft, stft
 from musicvae_lite.models import FORCED, Autoencoder, Batch, Teacher
-from musicvae_lite.models.spectrogram import (
-    Agreement,
-    MaskNetwork,
-    Shape,
-    agreement,
-    features,
-    magnitude_loss,
-    snr_loss,
-    to_bins,
-    worse_loss,
-)
+from musicvae_lite.models.spectrogram import MaskNetwork, Shape, features, to_bins
+from musicvae_lite.models.spectrogram_losses import Agreement, agreement, magnitude_loss, snr_loss, worse_loss
 from musicvae_lite.noise import Noise
 
 if TYPE_CHECKING:
@@ -87,7 +79,12 @@ class SpectrogramAutoencoder(Autoencoder):
         gain, spectrum = self.gains(z, batch)
         with torch.autocast(gain.device.type, enabled=False):
             against = agreement(spectrum, stft(batch.target.float(), self.grid))
-            return {name: _TERMS[name](gain, against, self.best_db) for name, weight in self.losses.items() if weight}
+            known: dict[str, Callable[[Tensor, Agreement], Tensor]] = {
+                "snr": partial(snr_loss, best_db=self.best_db),
+                "magnitude": magnitude_loss,
+                "worse": worse_loss,
+            }
+            return {name: known[name](gain, against) for name, weight in self.losses.items() if weight}
 
     def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
         """Return [B], the weighted sum of :meth:`terms`: decibels and distances, no nats."""
@@ -117,21 +114,6 @@ class SpectrogramAutoencoder(Autoencoder):
         if length > z.shape[-1] * self.network.time_stride:
             raise ValueError(f"codes of {z.shape[-1]} steps give {z.shape[-1] * self.network.time_stride} frames, not {length}")
         return self.network.decode(z, self.network.nothing_passed(z), length).float().sigmoid().transpose(1, 2)
-
-
-def _snr(gain: Tensor, against: Agreement, best_db: float) -> Tensor:
-    return snr_loss(gain, against, best_db)
-
-
-def _magnitude(gain: Tensor, against: Agreement, best_db: float) -> Tensor:
-    return magnitude_loss(gain, against)
-
-
-def _worse(gain: Tensor, against: Agreement, best_db: float) -> Tensor:
-    return worse_loss(gain, against)
-
-
-_TERMS: Mapping[str, Callable[[Tensor, Agreement, float], Tensor]] = {"snr": _snr, "magnitude": _magnitude, "worse": _worse}
 
 
 def build(config: SpectrogramModel, rate: int) -> SpectrogramAutoencoder:

@@ -62,7 +62,10 @@ class Statistics(NamedTuple):
 
 
 def band_powers(spectrum: Tensor) -> Tensor:
-    """Return the mean power in each band, [B, K, T], of a spectrum [B, F, T]; bands above its last bin are silent."""
+    """Return the mean power in each band, [B, K, T], of a spectrum [B, F, T]; bands above its last bin are silent.
+
+    A complex spectrum is squared; real numbers are powers, or products of two spectra, already.
+    """
     power = spectrum.real.square() + spectrum.imag.square() if spectrum.is_complex() else spectrum
     return _to_bands(power.mT).mT
 
@@ -103,6 +106,12 @@ def to_bins(gain: Tensor, bins: int) -> Tensor:
     if bins > whole.shape[1]:
         whole = torch.cat([whole, whole[:, -1:].expand(-1, bins - whole.shape[1], -1)], 1)
     return whole[:, :bins]
+
+
+def widths(device: torch.device) -> Tensor:
+    """Return how many bins each band stands for, [K, 1]."""
+    sizes = [width for width, count in LAYOUT for _ in range(count)]
+    return torch.tensor(sizes, dtype=torch.float32, device=device).unsqueeze(1)
 
 
 def statistics(power: Tensor, frames: slice = slice(0, None)) -> Statistics:
@@ -420,58 +429,3 @@ def folded(network: MaskNetwork, winograd: bool = False) -> MaskNetwork:
             fast = winograd and fits(conv) and conv.in_channels >= _WINOGRAD_CHANNELS
             part.conv, part.norm = WinogradConv(conv) if fast else conv, nn.Identity()
     return copy
-
-
-class Agreement(NamedTuple):
-    """What the losses need of a noisy and a clean spectrum, as sums over the bins of each band, [B, K, T].
-
-    The squared error of ``gain * noisy`` is a polynomial in the gain, so that no gradient ever passes through single bins
-    or samples: under the 75 % overlap of the frames it is the error of the waveform but for a factor.
-    """
-
-    noisy: Tensor
-    cross: Tensor
-    clean: Tensor
-
-
-def agreement(noisy: Tensor, clean: Tensor) -> Agreement:
-    """Compare complex spectra [B, F, T] of a mixture and of its clean part."""
-    cross = noisy.real * clean.real + noisy.imag * clean.imag
-    sizes = widths(cross.device)
-    return Agreement(band_powers(noisy) * sizes, _to_bands(cross.mT).mT * sizes, band_powers(clean) * sizes)
-
-
-def widths(device: torch.device) -> Tensor:
-    """Return how many bins each band stands for, [K, 1]."""
-    sizes = [width for width, count in LAYOUT for _ in range(count)]
-    return torch.tensor(sizes, dtype=torch.float32, device=device).unsqueeze(1)
-
-
-def snr_loss(gain: Tensor, against: Agreement, best_db: float = 35.0) -> Tensor:
-    """Return [B], minus the signal-to-noise ratio of each cleaned clip in dB; nothing is gained above ``best_db``."""
-    error = (against.noisy * gain.square() - 2 * against.cross * gain + against.clean).sum((1, 2)).clamp_min(0)
-    signal = against.clean.sum((1, 2))
-    return 10 * (error / (signal + _TINY) + 10 ** (-best_db / 10)).log10()
-
-
-def worse_loss(gain: Tensor, against: Agreement, clean_db: float = 30.0, margin_db: float = 0.3) -> Tensor:
-    """Return [B], by how many dB each clip comes out worse than it went in; 0 where it is better by ``margin_db`` or more.
-
-    It charges mistakes on top of :func:`snr_loss`, which weighs a dB lost in one clip as a dB gained in another. Above
-    ``clean_db`` a clip counts as clean, however much cleaner it was.
-    """
-    before = snr_loss(torch.ones_like(gain), against, clean_db)
-    return functional.relu(snr_loss(gain, against, clean_db) - before + margin_db)
-
-
-def magnitude_loss(gain: Tensor, against: Agreement, exponent: float = 0.3, range_db: float = 80.0) -> Tensor:
-    """Return [B], the mean distance of compressed magnitudes, which charges the noise that stays between the notes.
-
-    Magnitudes are taken in relation to the clip's mean; what lies ``range_db`` below that counts as silence.
-    """
-    sizes = widths(gain.device)
-    scale = (against.clean / sizes).mean((1, 2), keepdim=True) + _TINY
-    quiet = 10 ** (-range_db / 10)
-    want = (against.clean / sizes / scale + quiet).pow(exponent / 2)
-    have = (gain.square() * (against.noisy / sizes / scale) + quiet).pow(exponent / 2)
-    return (have - want).abs().mean((1, 2))

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from musicvae_lite.media.spectrum import BLOCK, grid_of, istft, stft
-from musicvae_lite.models import spectrogram
+from musicvae_lite.models import spectrogram, spectrogram_losses
 from musicvae_lite.models.spectrogram import BANDS, FEATURES, REACH, MaskNetwork, Shape
 from musicvae_lite.noise import Noise
 from tests.sounds import mask_network
@@ -140,8 +140,8 @@ def test_the_snr_of_the_spectrum_is_that_of_the_waveform() -> None:
     grid = grid_of(44100)
     clean, dirt = tone(440, 40_000) * torch.hann_window(40_000), 0.1 * noise(40_000)
     dirt = dirt * torch.hann_window(40_000)  # silent ends: all samples lie under as many frames
-    against = spectrogram.agreement(stft((clean + dirt)[None], grid), stft(clean[None], grid))
-    loss = spectrogram.snr_loss(torch.ones_like(against.clean), against, best_db=100)
+    against = spectrogram_losses.agreement(stft((clean + dirt)[None], grid), stft(clean[None], grid))
+    loss = spectrogram_losses.snr_loss(torch.ones_like(against.clean), against, best_db=100)
     wanted = 10 * (dirt.square().sum() / clean.square().sum()).log10()
     assert float(loss) == pytest.approx(float(wanted), abs=0.1)
 
@@ -150,14 +150,14 @@ def test_losses_know_the_better_gain_and_survive_silence() -> None:
     grid = grid_of(44100)
     clean, dirt = tone(440, 30_000)[None], 0.3 * noise(1, 30_000)
     noisy, target = stft(clean + dirt, grid), stft(clean, grid)
-    against = spectrogram.agreement(noisy, target)
+    against = spectrogram_losses.agreement(noisy, target)
     best = (against.cross / against.noisy).clamp(0, 1)
-    for loss in (spectrogram.snr_loss, spectrogram.magnitude_loss):
+    for loss in (spectrogram_losses.snr_loss, spectrogram_losses.magnitude_loss):
         assert loss(best, against).shape == (1,)
         assert loss(best, against) < loss(torch.ones_like(best), against)
-    silent = spectrogram.agreement(torch.zeros_like(noisy), torch.zeros_like(noisy))
+    silent = spectrogram_losses.agreement(torch.zeros_like(noisy), torch.zeros_like(noisy))
     gain = torch.full_like(best, 0.5, requires_grad=True)
-    losses = (spectrogram.snr_loss, spectrogram.magnitude_loss, spectrogram.worse_loss)
+    losses = (spectrogram_losses.snr_loss, spectrogram_losses.magnitude_loss, spectrogram_losses.worse_loss)
     torch.stack([loss(gain, silent) for loss in losses]).sum().backward()
     assert gain.grad is not None and gain.grad.isfinite().all()
 
@@ -165,27 +165,27 @@ def test_losses_know_the_better_gain_and_survive_silence() -> None:
 def test_only_clips_that_come_out_worse_are_charged_for_that() -> None:
     grid = grid_of(44100)
     clean, dirt = tone(440, 30_000)[None], 0.3 * noise(1, 30_000)
-    against = spectrogram.agreement(stft(clean + dirt, grid), stft(clean, grid))
+    against = spectrogram_losses.agreement(stft(clean + dirt, grid), stft(clean, grid))
     untouched = torch.ones_like(against.clean)
-    assert float(spectrogram.worse_loss((against.cross / against.noisy).clamp(0, 1), against)) == 0
-    assert float(spectrogram.worse_loss(untouched, against)) == pytest.approx(0.3)
-    lost = spectrogram.snr_loss(0.3 * untouched, against) - spectrogram.snr_loss(untouched, against)
-    assert float(spectrogram.worse_loss(0.3 * untouched, against)) == pytest.approx(float(lost) + 0.3, abs=0.05)
+    assert float(spectrogram_losses.worse_loss((against.cross / against.noisy).clamp(0, 1), against)) == 0
+    assert float(spectrogram_losses.worse_loss(untouched, against)) == pytest.approx(0.3)
+    lost = spectrogram_losses.snr_loss(0.3 * untouched, against) - spectrogram_losses.snr_loss(untouched, against)
+    assert float(spectrogram_losses.worse_loss(0.3 * untouched, against)) == pytest.approx(float(lost) + 0.3, abs=0.05)
     # What was cleaner than 30 dB is not charged for being 31 dB clean.
-    pure = spectrogram.agreement(stft(clean, grid), stft(clean, grid))
-    assert float(spectrogram.worse_loss((1 - 10 ** (-45 / 20)) * untouched, pure)) == pytest.approx(0.3, abs=0.2)
+    pure = spectrogram_losses.agreement(stft(clean, grid), stft(clean, grid))
+    assert float(spectrogram_losses.worse_loss((1 - 10 ** (-45 / 20)) * untouched, pure)) == pytest.approx(0.3, abs=0.2)
 
 
 def test_a_few_steps_learn() -> None:
     grid = grid_of(44100)
     clean = torch.stack([tone(hz, 22_050) for hz in (220.0, 880.0)])
     noisy = stft(clean + 0.5 * noise(2, 22_050), grid)
-    seen, against = spectrogram.features(noisy), spectrogram.agreement(noisy, stft(clean, grid))
+    seen, against = spectrogram.features(noisy), spectrogram_losses.agreement(noisy, stft(clean, grid))
     net = network().train()
     optimiser = torch.optim.Adam(net.parameters(), 0.02)
     losses = []
     for _ in range(12):
-        loss = spectrogram.snr_loss(net(seen), against).mean()
+        loss = spectrogram_losses.snr_loss(net(seen), against).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
