@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
@@ -204,7 +205,10 @@ class _Ear:
         self.ahead = _AROUND + BLOCK * -(-network.reach // BLOCK)  # frames that are heard before a chunk can be judged
         self.before = hum.REACH + max(_AROUND, REACH + BLOCK - self.ahead)
         self.after = self.ahead + REACH + BLOCK + hum.REACH
-        self._streams = [MaskStream(network, bfloat16)]  # of each channel; channels that were equal so far share one
+        self._new = partial(MaskStream, network, bfloat16)
+        self._reach = network.reach
+        # Of each channel: channels that were equal so far share one, those that were silent so far have none and no say.
+        self._streams: list[MaskStream | None] = []
         # Frames of the sound: the chunk that is next begins at the first, gains are known up to the second (they are kept from
         # _AROUND frames before the chunk on), the network has heard all before the third.
         self._next, self._given, self._heard = 0, 0, 0
@@ -235,26 +239,44 @@ class _Ear:
         return _Heard(gain[:, : wide.stop - wide.start], power[..., wide].mean(0).cpu(), inside)
 
     def _separate(self, spectrum: Tensor) -> None:
-        """Give channels that are no longer equal streams of their own."""
-        if len(self._streams) < len(spectrum):
-            self._streams *= len(spectrum)
-        before = list(self._streams)
-        for channel in range(1, len(spectrum)):
-            if before[channel] is before[channel - 1]:
-                equal = torch.equal(spectrum[channel], spectrum[channel - 1])
-                self._streams[channel] = self._streams[channel - 1] if equal else before[channel].copy()
+        """Give channels that are no longer equal, or no longer silent, streams of their own."""
+        former = self._streams or [None] * len(spectrum)
+        sounding = [channel for channel, stream in enumerate(former) if stream is not None or spectrum[channel].any()] or [0]
+        streams: list[MaskStream | None] = [None] * len(spectrum)
+        for number, channel in enumerate(sounding):
+            own = former[channel]
+            kin = [other for other in sounding[:number] if former[other] is own]
+            same = next((other for other in kin if torch.equal(spectrum[other], spectrum[channel])), None)
+            if same is not None:
+                streams[channel] = streams[same]
+            elif own is None:
+                streams[channel] = self._after_silence(spectrum.shape[1])
+            else:
+                streams[channel] = own.copy() if kin else own
+        self._streams = streams
+
+    def _after_silence(self, bins: int) -> MaskStream:
+        """Return a stream that has heard as many frames of silence as the others have heard, or as can matter."""
+        stream = self._new()
+        frames = min(self._heard, BLOCK * -(-2 * self._reach // BLOCK))
+        silence = torch.zeros(1, bins, frames, dtype=torch.complex64, device=self.device)
+        for piece in _pieces(0, frames):
+            stream.feed(features_at(silence, band_powers(silence), piece, self.profile))
+        return stream
 
     def _common_gain(self, spectrum: Tensor, power: Tensor, piece: slice, first: int, last: bool) -> Tensor:
         """Hear a piece of a spectrum whose first frame is ``first`` of the sound and return the gains known by it, [K, n]."""
-        own: dict[MaskStream, Tensor] = {}
-        for channel, stream in enumerate(self._streams):
-            if stream not in own:
+        gains: dict[MaskStream, Tensor] = {}
+        heard = [(channel, stream) for channel, stream in enumerate(self._streams) if stream is not None]
+        for channel, stream in heard:
+            if stream not in gains:
                 one, its_power = (part[channel : channel + 1] for part in (spectrum, power))
-                own[stream] = stream.feed(features_at(one, its_power, piece, self.profile), last)[0]
-        count = own[self._streams[0]].shape[1]
-        weights = power[..., self._given - first : self._given - first + count]
-        self._given += count
-        gain = (torch.stack([own[stream] for stream in self._streams]) * weights).sum(0) / (weights.sum(0) + _TINY)
+                gains[stream] = stream.feed(features_at(one, its_power, piece, self.profile), last)[0]
+        each = torch.stack([gains[stream] for _, stream in heard])
+        begin = self._given - first
+        self._given += each.shape[-1]
+        weights = power[[channel for channel, _ in heard], :, begin : begin + each.shape[-1]]
+        gain = (each * weights).sum(0) / (weights.sum(0) + _TINY)
         whole = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
         gain[whole:] = gain[whole - 1].clone()
         return gain.cpu()

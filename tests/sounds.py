@@ -1,5 +1,6 @@
 """Sounds, a denoiser and a model of timbre small enough for tests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +73,9 @@ def mask_network(shape: Shape) -> MaskNetwork:
     return network.eval()
 
 
-def save_tiny_denoiser(folder: Path) -> Path:
+def save_tiny_denoiser(folder: Path, settings: Sequence[str] = ()) -> Path:
     """Write a denoiser with random weights."""
-    return _save_random(folder, load_config("denoise", SETTINGS))
+    return _save_random(folder, load_config("denoise", [*SETTINGS, *settings]))
 
 
 def save_tiny_timbre(folder: Path) -> Path:

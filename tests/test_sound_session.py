@@ -8,6 +8,7 @@ import musicvae_lite as mv
 from musicvae_lite import cleaning
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.audio import Audio, read_audio
+from musicvae_lite.media.spectrum import grid_of
 from tests.sounds import RATE, noise, save, save_tiny_denoiser, tone
 
 
@@ -130,6 +131,27 @@ def test_channels_that_part_after_a_while_sound_as_in_one_piece(session, monkeyp
     monkeypatch.setattr(cleaning, "_PIECE", 32)
     np.testing.assert_allclose(session.denoise(audio(wave)).samples, whole, atol=2e-5)
     assert np.array_equal(whole[0], whole[1]) == (parting == 1)
+
+
+@pytest.mark.parametrize("onset", [0.1, 0.8, 1])
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_side_that_is_silent_at_first_sounds_as_in_one_piece(tmp_path, monkeypatch, onset, silent):
+    session = mv.load(save_tiny_denoiser(tmp_path / "far", ["model.dilations=[1, 64]"]), "cpu")
+    wave = np.stack([np.tile(NOISY[0], 14), np.tile(NOISY[0], 14)[::-1]])
+    wave[silent, : round(onset * wave.shape[1])] = 0
+    exact = session.denoise(audio(wave)).samples  # in one chunk
+    network, frames = session.cleaner.network, []
+    encode = network.encode
+
+    def counted(seen, history):
+        frames.append(seen.shape[-1])
+        return encode(seen, history)
+
+    monkeypatch.setattr(cleaning, "_CHUNK", 32)
+    monkeypatch.setattr(network, "encode", counted)
+    np.testing.assert_allclose(session.denoise(audio(wave)).samples, exact, atol=2e-5)
+    # A side that stays silent is not heard at all.
+    assert (sum(frames) < 1.1 * wave.shape[1] / grid_of(RATE).hop) == (onset == 1)
 
 
 def test_a_place_that_is_hardly_noisy_passes():
