@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -105,12 +106,27 @@ def one_thread() -> Iterator[None]:
     Threads gain nothing on products this small, and where other programs use the cores each hand-over waits for the scheduler:
     measured 30 ms instead of 0.2 ms for one LSTM cell on 2 busy cores.
     """
-    threads = torch.get_num_threads()
+    with _single.lock:
+        if not _single.callers:
+            _single.threads = torch.get_num_threads()
+        _single.callers += 1
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        with _single.lock:
+            _single.callers -= 1
+        torch.set_num_threads(_single.threads)
+
+
+class _Single:
+    """Who computes on one thread, of all threads of the program that may do so at once, and how many it had before."""
+
+    def __init__(self) -> None:
+        self.lock, self.callers, self.threads = Lock(), 0, 1
+
+
+_single = _Single()
 
 
 def points(z: Points) -> Floats:

@@ -29,6 +29,7 @@ class Progress:
     Attributes:
         step: updates done.
         best_score: lowest validation score so far (the objective at its final weights), or None.
+        best_terms: nll in nats and KL in bits that it was made of, for a run whose end is moved; none in older states.
         best_metrics: measures of the model that had it.
         run: the settings of the run.
         corpora: fingerprints of the corpora it is trained on.
@@ -38,6 +39,7 @@ class Progress:
 
     step: int = 0
     best_score: float | None = None
+    best_terms: list[float] = field(default_factory=list)
     best_metrics: dict[str, float] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     corpora: list[str] = field(default_factory=list)

@@ -101,8 +101,8 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
     """
     if start.shape != end.shape or start.dim() != 1:
         raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
-    a, b = start.double(), end.double()
-    t = fractions.to(start.device, torch.float64).unsqueeze(1)
+    a, b = start.cpu().double(), end.cpu().double()  # Apple's GPUs have no float64
+    t = fractions.cpu().double().unsqueeze(1)
     points = (1 - t) * a + t * b
     length_a, length_b = a.norm(), b.norm()
     if path == "slerp" and length_a > 0 and length_b > 0:
@@ -113,7 +113,7 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
             direction = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / torch.sin(angle)
             points = direction * ((1 - t) * length_a + t * length_b)
     points = torch.where(t == 1, b, torch.where(t == 0, a, points))
-    return points.to(start.dtype)
+    return points.to(start)
 
 
 def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tensor:

@@ -82,7 +82,8 @@ def evaluate(
             synthesised noises, or heard as they are by a model of timbre; None for the one the model names itself.
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
-            pictures always the held-out ones.
+            pictures always the held-out ones; of sound, for a denoiser everything, for a model of timbre what a run would hold
+            out (all, where that is nothing), and nothing else.
         limit: measure on so many windows or pictures, spread evenly over the corpus; None for all.
         device: auto, cpu, cuda or mps.
         seed: of what is drawn.
@@ -99,8 +100,10 @@ def evaluate(
     if description.config.codec.kind == "image":
         return _evaluate_pictures(description, folders, split, limit, where, seed, claims)
     if description.config.model.kind == "timbre":
-        return _evaluate_timbre(description, folders, limit, where, seed)
+        return _evaluate_timbre(description, folders, split, limit, where, seed)
     if description.config.codec.kind == "sound":
+        if split not in ("auto", "all"):
+            raise UsageError(f"{model} is measured on all recordings that are named; leave out the split {split!r}")
         return _evaluate_sound(description, folders, limit, where, seed)
     corpus = _corpus(description, model, folders)
     chosen = _unseen(description, folders) if split == "auto" else split
@@ -263,13 +266,18 @@ def _evaluate_sound(
 
 
 def _evaluate_timbre(
-    description: Description, folders: Sequence[Path], limit: int | None, device: torch.device, seed: int
+    description: Description, folders: Sequence[Path], split: Split, limit: int | None, device: torch.device, seed: int
 ) -> Evaluation:
     """Measure on clips of sounds, of those that the run would hold out where there are enough."""
     if not folders:
         raise UsageError(f"{description.config.name} is measured on sounds; name a folder of recordings with --data")
+    if split not in ("auto", "valid"):
+        raise UsageError(f"{description.config.name} is measured on what a run would hold out; leave out the split {split!r}")
     material = TimbreMaterial.open(description.config, folders)
-    return Evaluation("valid", material.measure_clips(load_bundle(description.folder, device).model, seed, limit))
+    return Evaluation(
+        "valid" if material.held_out else "train",
+        material.measure_clips(load_bundle(description.folder, device).model, seed, limit),
+    )
 
 
 def pair_examples(pairs: Sequence[Pair], limit: int | None) -> Iterator[Example]:

@@ -13,7 +13,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
+from musicvae_lite.files import reason
 from musicvae_lite.interrupt import stoppable
 from musicvae_lite.material import Material, Measured, open_material
 from musicvae_lite.models import Batch, build_model
@@ -160,21 +161,22 @@ class _Run:
         self._send(Notice(progress.step, self._plan(), warning=False))
         if self.material.notice:
             self._send(Notice(progress.step, self.material.notice))
-        try:
-            stopped = self._loop(stop)
-        except MusaeError:  # the loss or the disk: what was saved before is the better state
-            raise
-        except BaseException:  # a caller's on_event, a second Ctrl-C: an hour of work is not lost for it
-            if not self.updating and self.fabric.world_size == 1:
-                self._save()
-            raise
-        self._save()
-        if not stopped:
-            self._finish()
-        else:
-            self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
-        if self.log is not None:
-            self.log.close()
+        with ExitStack() as stack:
+            if self.log is not None:
+                stack.callback(self.log.close)
+            try:
+                stopped = self._loop(stop)
+            except MusaeError:  # the loss or the disk: what was saved before is the better state
+                raise
+            except BaseException:  # a caller's on_event, a second Ctrl-C: an hour of work is not lost for it
+                if not self.updating and self.fabric.world_size == 1:
+                    self._save()
+                raise
+            self._save()
+            if not stopped:
+                self._finish()
+            else:
+                self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
         self.fabric.barrier()
         return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
 
@@ -253,7 +255,7 @@ class _Run:
         norm = clip_gradients(self.parameters, settings.clip_norm, settings.skip_norm)
         if not math.isfinite(norm) and not math.isfinite(float(terms["loss"].detach())):
             raise MusaeError(self._not_a_number(step))
-        if norm >= settings.skip_norm and not self.told_of_skips:
+        if not norm < settings.skip_norm and not self.told_of_skips:
             self.told_of_skips = True
             self._send(Notice(step, _SKIPPED.format(norm=norm, limit=settings.skip_norm)))
         adam_step(self.optimiser.optimizer)
@@ -296,18 +298,21 @@ class _Run:
 
     def _judge(self, measured: Measured) -> None:
         progress, step = self.progress, self.progress.step
-        final = self.config.training.steps
-        goal = objective(self.config)
         bits = measured.kl_bits or 0.0
-        charged = max(0.0, bits - (goal.free_bits if goal.per == "total" else 0.0)) * NATS_PER_BIT
-        score = measured.nll + goal.beta(final) * charged
+        score = self._score(measured.nll, bits)
         best = self.config.training.keep == "last" or progress.best_score is None or score < progress.best_score
         if best:
-            progress.best_score, progress.best_metrics = score, measured.values
+            progress.best_score, progress.best_terms, progress.best_metrics = score, [measured.nll, bits], measured.values
             self._save_model(self.output, measured.values)
         self._send(Validated(step, measured.values, score, best))
-        if measured.kl_bits is not None and bits < _COLLAPSED_BITS and step >= final // 10:
+        if measured.kl_bits is not None and bits < _COLLAPSED_BITS and step >= self.config.training.steps // 10:
             self._send(Notice(step, _COLLAPSE.format(bits=bits)))
+
+    def _score(self, nll: float, kl_bits: float) -> float:
+        """Return the objective at the weights of the last step; free bits of single dimensions are charged as the others."""
+        goal = objective(self.config)
+        charged = max(0.0, kl_bits - (goal.free_bits if goal.per == "total" else 0.0)) * NATS_PER_BIT
+        return nll + goal.beta(self.config.training.steps - 1) * charged
 
     def _catch_up(self) -> None:
         """Let the average be the weights as they are where none is taken; done when it is asked for, not at every step."""
@@ -364,10 +369,13 @@ class _Run:
         if saved.corpora != self.progress.corpora:
             raise UsageError(f"{self.output}: was started on another corpus; --resume needs the same --data")
         if saved.step >= self.config.training.steps:
-            done = f"{self.output}: is trained already ({saved.step} steps); to go on, --set training.steps= a higher number"
+            longer = "steps" if self.config.training.epochs is None else "epochs"
+            done = f"{self.output}: is trained already ({saved.step} steps); to go on, --set training.{longer}= a higher number"
             raise UsageError(done)
         load_state(path, self.model, self.average, self.optimiser.optimizer)
         saved.run = self.progress.run
+        if saved.best_terms:
+            saved.best_score = self._score(*saved.best_terms)  # with another end the weights at it may differ
         self.progress = saved
 
     def _agree(self, stop: bool) -> bool:
@@ -388,8 +396,8 @@ class _Run:
 
 
 _SKIPPED = (
-    "the gradient's norm is {norm:,.0f}; steps at {limit:,.0f} or above change nothing (--set optimiser.skip_norm=...). "
-    "This is said once"
+    "the gradient's norm is {norm:,.0f}; gradients at {limit:,.0f} or above, or of no number, count as zero "
+    "(--set optimiser.skip_norm=...). This is said once"
 )
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
@@ -430,6 +438,10 @@ def _check_folder(output: Path, resume: bool) -> None:
     if resume:
         read_progress(output / STATE)
         return
+    try:
+        output.exists()
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be used: {reason(error)}") from error
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file; name a folder with -o")
     if (output / STATE).exists():

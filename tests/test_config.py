@@ -67,6 +67,10 @@ def test_extends_lays_one_file_over_another(tmp_path):
         (["objective.beta=lots"], "a schedule is a number or a group"),
         (["model.encoder.split=true"], "model.encoder.split needs a codec with several numbers a step (trio)"),
         (["model.decoder.split=true"], "model.decoder.split needs a codec with several numbers a step (trio)"),
+        (["model.decoder={kind: hierarchical, levels: [2, 16], skip: true}"], "needs a conductor_plan"),
+        (["optimiser.learning_rate=-1"], "learning_rate is 0 or more"),
+        (["optimiser.betas=[0.9, 1.5]"], "optimiser.betas.1"),
+        (["data.transpose=[5, -5]"], "the smaller number first"),
         (["steps"], "key=value"),
         (["a=[1"], "not YAML"),
     ],
@@ -83,6 +87,35 @@ def test_a_denoiser_of_other_frames_is_refused(frames):
     tree = {"name": "x", "codec": {"kind": "sound"}, "model": {"kind": "spectrogram", **frames}}
     with pytest.raises(UsageError, match="mine: model: window, .* is 6144, not 4096.*; train the model again"):
         parse_config(tree, "mine")
+
+
+def test_models_that_could_not_work_are_refused():
+    with pytest.raises(UsageError, match="codec groove goes with a decoder of kind lstm"):
+        load_config("groove-2bar", ["model.decoder={kind: hierarchical, levels: [2, 16]}"])
+    with pytest.raises(UsageError, match="needs likelihood gaussian"):
+        load_config("superres-2x", ["model.likelihood=bernoulli"])
+
+
+def test_naming_the_usual_kind_changes_nothing(tmp_path):
+    plain, named = (load_config("mel-2bar", changes) for changes in ([], ["model.encoder.kind=lstm", "codec.kind=melody"]))
+    assert named == plain and plain.model.encoder.readout == "steps"
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: mel-2bar\nmodel: {encoder: {kind: lstm, sizes: [7]}, kind: sequence}\n")
+    config = load_config(mine)
+    assert config.model.encoder == plain.model.encoder.model_copy(update={"sizes": (7,)})
+    other = load_config("mel-2bar", ["model.encoder.kind=hierarchical", "model.encoder.levels=[16, 2]"])
+    assert other.model.encoder.readout == "final"  # the settings of another kind start from their defaults
+
+
+def test_the_length_given_last_counts(tmp_path):
+    assert load_config("digits-vae").training.epochs
+    for changes in (["training.steps=30"], ["training.epochs=3", "training.steps=30"]):
+        training = load_config("digits-vae", changes).training
+        assert (training.steps, training.epochs) == (30, None)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: digits-vae\ntraining: {steps: 30}\n")
+    assert load_config(mine).training.epochs is None
+    assert load_config("digits-vae", ["training.steps=30", "training.epochs=3"]).training.epochs == 3
 
 
 def test_wrong_files_are_named(tmp_path):

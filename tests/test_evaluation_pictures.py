@@ -129,3 +129,8 @@ def test_evaluate_measures_codes_and_other_kinds(folder):
     assert result.others["letters"]["n"] == 130
     quick = mv.evaluate(folder, split="train", claims=False)
     assert quick.measures.n == 1437 and not quick.codes and not quick.others
+
+
+def test_few_codes_have_few_neighbours():
+    codes, labels = np.eye(3, dtype=np.float32), np.array([0, 0, 1])
+    assert neighbour_accuracy(codes, labels, codes[:2], labels[:2]) == 1

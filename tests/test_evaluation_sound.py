@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.evaluation.pairs import find_pairs, read_pair
 from musicvae_lite.evaluation.sound import (
     ClipMeasures,
@@ -74,7 +74,7 @@ def test_groups_means_and_the_worst_clip() -> None:
     assert (found.worst_db, found.worst_clip, found.worse_share) == (-0.5, "hum10 (hum, 10 dB)", 0.25)
     assert "real_time_factor" not in summarise(clips).as_dict() and found.as_dict()["by_snr"]["0"] == 7
     assert group_means(clips, lambda clip: clip.noise, lambda clip: clip.lsd_db) == {"hum": 7.75, "rain": 10}
-    with pytest.raises(ValueError, match="no clip"):
+    with pytest.raises(NothingUsableError, match="no clip"):
         summarise([])
 
 

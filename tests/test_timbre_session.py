@@ -6,9 +6,12 @@ import torch
 
 from musicvae_lite import session as sessions
 from musicvae_lite.errors import NothingUsableError, UsageError
+from musicvae_lite.evaluation.timbre import evaluate_timbre
 from musicvae_lite.media.audio import Audio
+from musicvae_lite.models import Batch
+from musicvae_lite.scoring import evaluate
 from musicvae_lite.timbre_session import TimbreSession
-from tests.sounds import RATE, noise, save, save_tiny_denoiser, save_tiny_timbre, tone
+from tests.sounds import RATE, noise, save, save_clean_folder, save_tiny_denoiser, save_tiny_timbre, tone
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +83,19 @@ def test_a_file_is_heard_as_its_samples_are(session, tmp_path):
     wave = tone(440) + noise()[0]
     path = save(wave, tmp_path / "a.wav", subtype="FLOAT")
     torch.testing.assert_close(session.encode(path).mean, session.encode(audio(wave)).mean)
+
+
+def test_silent_clips_have_no_distance(session):
+    clip = torch.from_numpy(tone(300, 0.5))[None]
+    silence = torch.zeros_like(clip)
+    alone, both = (evaluate_timbre(session.model, [Batch(x, x)], 0) for x in (clip, torch.cat([clip, silence])))
+    assert (both.n, both.silent_lsd_db) == (2, alone.silent_lsd_db) and both.lsd_db == pytest.approx(alone.lsd_db)
+    with pytest.raises(NothingUsableError, match="are silent"):
+        evaluate_timbre(session.model, [Batch(silence, silence)], 0)
+
+
+def test_only_what_is_held_out_is_measured(session, tmp_path):
+    save_clean_folder(tmp_path / "sounds", files=2)
+    with pytest.raises(UsageError, match="leave out the split 'train'"):
+        evaluate(session.name, tmp_path / "sounds", "train")
+    assert evaluate(session.name, tmp_path / "sounds").split == "train"  # of two files nothing is held out

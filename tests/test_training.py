@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from musicvae_lite.bundle import describe, load_bundle
-from musicvae_lite.checkpoint import STATE
+from musicvae_lite.checkpoint import STATE, read_progress
 from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import parse_config
 from musicvae_lite.corpora.prepare import prepare_corpus
@@ -288,8 +289,35 @@ def test_steps_that_change_nothing_are_told_once(corpus, tmp_path):
     events = []
     config = settings(optimiser__skip_norm=1e-6, training__steps=3)
     train(config, corpus, tmp_path / "run", device="cpu", on_event=events.append)
-    told = [event.message for event in events if isinstance(event, Notice) and "change nothing" in event.message]
+    told = [event.message for event in events if isinstance(event, Notice) and "count as zero" in event.message]
     assert len(told) == 1 and "optimiser.skip_norm" in told[0]
+
+
+def test_the_best_so_far_is_judged_by_the_new_end_of_a_run(corpus, tmp_path):
+    rising = {"beta": {"shape": "exponential", "start": 0.0, "end": 1.0, "rate": 0.99}}
+    train(settings(objective=rising), corpus, tmp_path / "run")
+    short = read_progress(tmp_path / "run" / STATE)
+    events = []
+    train(settings(objective=rising, training__steps=400), corpus, tmp_path / "run", resume=True, on_event=events.append)
+    nll, bits = short.best_terms
+    nats = bits * math.log(2)
+    assert short.best_score == pytest.approx(nll + (1 - 0.99**11) * nats)
+    scores = [nll + (1 - 0.99**399) * nats]  # of the one before, as of the others
+    for event in (event for event in events if isinstance(event, Validated)):
+        assert event.best == (event.score < min(scores))
+        scores.append(event.score)
+
+
+def test_gradients_of_no_number_are_told(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("musicvae_lite.training.clip_gradients", lambda parameters, clip, skip: math.nan)
+    events = []
+    train(settings(training__steps=2), corpus, tmp_path / "run", device="cpu", on_event=events.append)
+    assert sum("count as zero" in event.message for event in events if isinstance(event, Notice)) == 1
+
+
+def test_a_name_too_long_for_the_disk_is_told(corpus, tmp_path):
+    with pytest.raises(UsageError, match="cannot be used: file name too long"):
+        train(settings(), corpus, tmp_path / ("x" * 300))
 
 
 def test_no_song_held_out_is_told(tmp_path, corpus):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,8 +11,9 @@ from musicvae_lite.bundle import describe, load_bundle
 from musicvae_lite.config import load_config
 from musicvae_lite.errors import UsageError
 from musicvae_lite.training import Trained, Validated, train
+from tests.tiny import digits
 
-SHORT = ["training.epochs=null", "training.steps=12", "training.valid_every=6", "training.save_every=4", "training.log_every=3"]
+SHORT = ["training.steps=12", "training.valid_every=6", "training.save_every=4", "training.log_every=3"]
 
 
 def weights(folder):
@@ -43,6 +45,15 @@ def test_an_interrupted_run_goes_on_exactly(preset, tmp_path):
         assert torch.equal(value, weights(tmp_path / "parts" / "last")[key]), key
 
 
+def test_a_longer_run_in_epochs_is_advised(tmp_path):
+    config = load_config("digits-ae", ["training.epochs=1"])
+    train(config, None, tmp_path / "run")
+    with pytest.raises(UsageError, match="is trained already .*--set training.epochs= a higher number"):
+        train(config, None, tmp_path / "run", resume=True)
+    longer = train(load_config("digits-ae", ["training.epochs=2"]), None, tmp_path / "run", resume=True)
+    assert longer.finished and longer.step == 2 * (1437 // config.training.batch_size)
+
+
 def test_the_last_model_is_kept_not_the_best(tmp_path):
     events = []
     outcome = train(load_config("digits-ae", SHORT), None, tmp_path / "run", on_event=events.append)
@@ -61,6 +72,15 @@ def test_the_contest_is_told(tmp_path):
     assert set(trained[0].terms) == {"discriminator", "encoder", "told"}
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert "told" in next(line for line in lines if line["event"] == "trained")["terms"]
+
+
+def test_labels_missing_in_the_held_out_part_are_told_before_anything_is_written(tmp_path):
+    pictures, labels = digits(40)
+    np.savez(tmp_path / "some.npz", x_train=pictures[:30], y_train=labels[:30], x_test=pictures[30:])
+    config = load_config("digits-vae", [*SHORT, "model.classes=10", "training.batch_size=8"])
+    with pytest.raises(UsageError, match="label|class"):
+        train(config, tmp_path / "some.npz", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_sources_that_do_not_fit_are_told(tmp_path):

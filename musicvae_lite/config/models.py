@@ -86,6 +86,12 @@ class HierarchicalDecoderSettings(Settings):
     latent_input: bool = True
     split: bool = False
 
+    @model_validator(mode="after")
+    def _plan_to_skip(self) -> HierarchicalDecoderSettings:
+        if self.skip and not self.conductor_plan:
+            raise ValueError("skip passes on the plan of a segment; it needs a conductor_plan")
+        return self
+
 
 class CategoricalSettings(Settings):
     """One class of several a step, for each number of a step."""
@@ -217,6 +223,8 @@ class ImageModel(Settings):
             raise ValueError("dense layers of a convolutional encoder or decoder need a latent_size")
         if self.decoder.kind == "conv" and not self.decoder.pool:
             raise ValueError("pool is a setting of the encoder; a decoder enlarges once a channel")
+        if self.residual and self.likelihood != "gaussian":
+            raise ValueError("a residual model adds brightness to brightness; it needs likelihood gaussian")
         if self.variational and self.adversary:
             raise ValueError("an adversary takes the place of the KL term; choose variational or adversary")
         return self

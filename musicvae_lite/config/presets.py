@@ -80,15 +80,21 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_read_tree(parent, (*seen, path.resolve())), tree)
 
 
-def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``change`` laid over it, group by group; a schedule and a group of another kind are replaced whole."""
+def _merge(base: dict[str, Any], change: Mapping[str, Any], group: type[Settings] | None = RunConfig) -> dict[str, Any]:
+    """Return ``base`` with ``change`` laid over it, group by group; a schedule and a group of another kind are replaced whole.
+
+    ``group`` is the class of these settings, where it is known.
+    """
     result = dict(base)
+    if "steps" in change and "epochs" not in change:
+        result.pop("epochs", None)  # the other way of giving the length of a run
     for key, value in change.items():
         old = result.get(key)
         result[key] = value
         if isinstance(value, dict) and isinstance(old, dict) and "shape" not in value:
-            if value.get("kind") in (None, old.get("kind")):
-                result[key] = _merge(old, value)
+            usual = _usual_kind(group, key)
+            if value.get("kind") in (None, old.get("kind", usual)):
+                result[key] = _merge(old, value, _group(group, key, old))
     return result
 
 
@@ -101,19 +107,41 @@ def _apply(tree: dict[str, Any], change: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"--set {change}: the value is not YAML") from error
-    *groups, last = key.strip().split(".")
-    node = tree
-    for group in groups:
-        child = node.get(group)
-        if isinstance(child, int | float) and group is groups[-1] and last in ScheduleSettings.model_fields:
+    *names, last = key.strip().split(".")
+    node, usual = tree, None
+    group: type[Settings] | None = RunConfig
+    for number, name in enumerate(names, 1):
+        child = node.get(name)
+        if isinstance(child, int | float) and number == len(names) and last in ScheduleSettings.model_fields:
             child = {"end": float(child)}  # a constant schedule of which one argument changes
         if not isinstance(child, dict):
             child = {}
-        node[group] = dict(child)
-        node = node[group]
-    if last == "kind" and node.get("kind") != value:
+        usual, group = _usual_kind(group, name), _group(group, name, child)
+        node[name] = dict(child)
+        node = node[name]
+    if last == "kind" and node.get("kind", usual) != value:
         node.clear()  # the settings of another kind
+    if last == "steps":
+        node.pop("epochs", None)
     node[last] = value
+
+
+def _usual_kind(group: type[Settings] | None, key: str) -> str | None:
+    """Return the kind of the settings ``key`` of a group where they name none."""
+    field = _fields(group).get(key)
+    return getattr(field.default, "kind", None) if field is not None else None
+
+
+def _group(group: type[Settings] | None, key: str, tree: Mapping[str, Any]) -> type[Settings] | None:
+    """Return the class of the settings ``key`` of a group, as the kind in their tree says; None where it is not known."""
+    field = _fields(group).get(key)
+    if field is None:
+        return None
+    kind = tree.get("kind", _usual_kind(group, key))
+    annotation: Any = field.annotation if kind is None else _members(field.annotation).get(kind)
+    if hasattr(annotation, "__metadata__"):  # a member of a union, with its tag
+        annotation = get_args(annotation)[0]
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Settings) else None
 
 
 def _explain(error: ValidationError) -> Iterator[str]:

@@ -108,6 +108,8 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     groove = codec.kind == "groove"
     if groove != (model.likelihood.kind == "groove"):
         raise ValueError("codec groove and the likelihood groove go together, and with no other")
+    if groove and model.decoder.kind != "lstm":
+        raise ValueError("codec groove goes with a decoder of kind lstm, not with one of segments")
     if groove and model.control_size not in (0, 9):
         raise ValueError("a groove model is told of the hits of 9 drums or of nothing: model.control_size is 9 or 0")
     if (roll or groove) and (model.encoder.token_size or model.decoder.token_size):

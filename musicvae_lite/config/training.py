@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from musicvae_lite.config.groups import ScheduleSettings, ScheduleValue, Settings, kind_or
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class ObjectiveSettings(Settings):
     """Weight of the KL term by step and the bits that are free."""
@@ -28,12 +30,18 @@ class OptimiserSettings(Settings):
     """Adam with a scheduled rate; a gradient whose norm is at ``skip_norm`` or above counts as zero (Magenta)."""
 
     learning_rate: ScheduleValue = ScheduleSettings(end=1e-3)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     clip_norm: float = Field(1.0, gt=0)
     skip_norm: float = Field(10_000.0, gt=0)
-    average: float = Field(0.0, ge=0, lt=1)  # decay of the moving average of the weights that is kept; 0: none
+    average: Decay = 0.0  # of the moving average of the weights that is kept; 0: none
+
+    @model_validator(mode="after")
+    def _rate_is_not_negative(self) -> OptimiserSettings:
+        if min(self.learning_rate.start, self.learning_rate.end) < 0:
+            raise ValueError("learning_rate is 0 or more")
+        return self
 
 
 class NoiseSettings(Settings):
@@ -127,6 +135,12 @@ class DataSettings(Settings):
     noise: str | None = None
     speech: str | None = None
     mixture: MixtureSettings | None = None
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> DataSettings:
+        if self.transpose is not None and self.transpose[0] > self.transpose[1]:
+            raise ValueError("transpose is [from, to], the smaller number first")
+        return self
 
 
 class TrainingSettings(Settings):

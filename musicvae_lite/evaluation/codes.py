@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 def neighbour_accuracy(codes: Floats, labels: NDArray[np.int64], test_codes: Floats, test_labels: NDArray[np.int64]) -> float:
-    """Return the share of test codes whose class most of their five nearest training codes have.
+    """Return the share of test codes whose class most of their five nearest training codes have (of all, where there are fewer).
 
     Args:
         codes: [N, Z] with classes ``labels`` [N].
@@ -27,7 +27,8 @@ def neighbour_accuracy(codes: Floats, labels: NDArray[np.int64], test_codes: Flo
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    model = KNeighborsClassifier(_NEIGHBOURS, algorithm="brute").fit(codes[:_MOST], labels[:_MOST])
+    count = min(_NEIGHBOURS, len(codes))
+    model = KNeighborsClassifier(count, algorithm="brute").fit(codes[:_MOST], labels[:_MOST])
     return float(model.score(test_codes, test_labels))
 
 

@@ -90,7 +90,7 @@ def evaluate_pictures(model: Autoencoder, batches: Iterable[Batch], seed: int = 
     for index, batch in enumerate(batches):
         latent = model.encode(batch)
         for key, value in _measure_batch(model, batch, latent, Noise(seed, index)).items():
-            sums[key] = sums.get(key, 0.0) + value.double().sum().item()
+            sums[key] = sums.get(key, 0.0) + value.cpu().double().sum().item()
         latents.append(Latent(latent.mean.float(), latent.log_scale))
         n, pixels = n + len(batch.target), batch.target[0].numel()
     model.train(training)
@@ -178,8 +178,9 @@ def codes_of(model: Autoencoder, pictures: PictureBatches) -> NDArray[np.float32
 
 def cross_entropy(brightness: Tensor, target: Tensor) -> Tensor:
     """Return [B] binary cross-entropy of brightness 0..1 [B, C, H, W], nats summed over the pixels."""
-    cut = brightness.double().clamp(_LEAST, 1 - _LEAST)
-    return F.binary_cross_entropy(cut, target.double(), reduction="none").flatten(1).sum(1)
+    brightness, target = (pixels.cpu().double() for pixels in (brightness, target))  # Apple's GPUs have no float64
+    cut = brightness.clamp(_LEAST, 1 - _LEAST)
+    return F.binary_cross_entropy(cut, target, reduction="none").flatten(1).sum(1)
 
 
 def decibels(mse: float) -> float:

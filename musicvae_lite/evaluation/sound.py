@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.errors import NothingUsableError
 from musicvae_lite.models import Autoencoder, Batch
 from musicvae_lite.objective import NATS_PER_BIT
 
@@ -190,10 +191,10 @@ def summarise(clips: Sequence[ClipMeasures], real_time_factor: float | None = No
     """Bring the measures of clips together.
 
     Raises:
-        ValueError: if there is none.
+        NothingUsableError: if there is none.
     """
     if not clips:
-        raise ValueError("there is no clip to measure")
+        raise NothingUsableError("there is no clip to measure: there is none, or the clean one is silent")
     worst = min(clips, key=lambda clip: clip.improvement_db)
 
     def mean(value: Callable[[ClipMeasures], float]) -> float:
@@ -249,7 +250,7 @@ def evaluate_examples(
     """Measure ``denoise(samples [C, N], rate)``; every ``clean_every``-th clean clip goes through it, too.
 
     Raises:
-        ValueError: if there is no clip, or all are silent.
+        NothingUsableError: if there is no clip, or all are silent.
     """
     clips: list[ClipMeasures] = []
     passed: list[float] = []
@@ -279,7 +280,7 @@ def evaluate_batches(
         The measures, the mean of the model's loss, and the KL divergence of a clip in bits (None for a plain code).
 
     Raises:
-        ValueError: if there is no clip.
+        NothingUsableError: if there is no clip, or all are silent.
     """
     training = model.training
     model.eval()
@@ -290,7 +291,7 @@ def evaluate_batches(
     for batch, kinds in batches:
         begun = time.perf_counter()
         latent = model.encode(batch)
-        cleaned = model.predict(latent.mean, batch)
+        cleaned = model.predict(latent.mean, batch).cpu()  # a GPU has worked it out by then
         computing += time.perf_counter() - begun
         seconds += batch.x.numel() / rate
         losses.append(model.nll(latent.mean, batch))

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from musicvae_lite.errors import NothingUsableError
 from musicvae_lite.evaluation.sound import log_spectral_distance_db
 from musicvae_lite.latent import active_units
 from musicvae_lite.models import Autoencoder, Batch
@@ -20,7 +21,7 @@ from musicvae_lite.objective import NATS_PER_BIT
 
 @dataclass(frozen=True)
 class TimbreMeasures:
-    """What is measured of a model of timbre; figures of a clip are means over the clips.
+    """What is measured of a model of timbre; figures of a clip are means over the clips, distances over those with sound.
 
     Attributes:
         n: clips measured.
@@ -50,26 +51,29 @@ def evaluate_timbre(model: Autoencoder, batches: Iterable[Batch], seed: int) -> 
     """Measure a model on clips, in evaluation mode and on its device.
 
     Raises:
-        ValueError: if there is no clip.
+        NothingUsableError: if there is no clip, or all are silent.
     """
     training = model.training
     model.eval()
     means: list[torch.Tensor] = []
     sums = torch.zeros(2, dtype=torch.float64)
     distance = silent = 0.0
+    sounding = 0
     for number, batch in enumerate(batches):
         latent = model.encode(batch)
         z = latent.sample(Noise(seed, number, device=batch.x.device))
-        sums += torch.stack([model.nll(z, batch).double().sum(), latent.kl().double().sum()]).cpu()
+        sums += torch.stack([part.cpu().double().sum() for part in (model.nll(z, batch), latent.kl())])
         means.append(latent.mean)
         made, wanted = model.predict(latent.mean, batch).cpu().numpy(), batch.target.cpu().numpy()
         for one, other in zip(made, wanted, strict=True):
-            distance += log_spectral_distance_db(one, other)
-            silent += log_spectral_distance_db(0 * one, other)
+            if other.any():  # a distance to silence is infinite
+                sounding += 1
+                distance += log_spectral_distance_db(one, other)
+                silent += log_spectral_distance_db(0 * one, other)
     model.train(training)
-    if not means:
-        raise ValueError("there is no clip to measure")
+    if not sounding:
+        raise NothingUsableError("there is no clip to measure: all that were drawn are silent")
     codes = torch.cat(means)
     count = len(codes)
     nll, kl = (sums / count).tolist()
-    return TimbreMeasures(count, distance / count, silent / count, nll, kl / NATS_PER_BIT, -(nll + kl), active_units(codes))
+    return TimbreMeasures(count, distance / sounding, silent / sounding, nll, kl / NATS_PER_BIT, -(nll + kl), active_units(codes))

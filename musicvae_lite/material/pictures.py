@@ -38,6 +38,7 @@ class PictureMaterial(Material):
         self.valid = test.take(np.arange(min(len(test), config.training.valid_windows)))
         self.fingerprints = [corpus.fingerprint]
         self.sources = [{"name": corpus.name, "windows": len(corpus.train), "rights": corpus.rights}]
+        PictureBatches(self.valid, torch.device("cpu"), self.corrupt, self.classes)  # raises now, not after hours
         if corpus.resized:
             self.notice = f"{corpus.name}: the pictures are resized to {codec.width} x {codec.height}"
         self._on_device: dict[tuple[Split, torch.device], PictureBatches] = {}

@@ -116,7 +116,7 @@ class TimbreMaterial(Material):
         batch = next(self.held_out_batches(next(model.parameters()).device, 0, _SHOWN))
         decoded = model.decode(model.encode(batch).mean, model.frames).mT
         rows = (model.levels(batch.x), decoded)
-        return tile([row.flip(1).unsqueeze(-1).double().cpu().numpy() for row in rows])
+        return tile([row.flip(1).unsqueeze(-1).cpu().double().numpy() for row in rows])
 
 
 def _codec(config: RunConfig) -> SoundCodec:

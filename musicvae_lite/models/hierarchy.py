@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from musicvae_lite.models import FORCED, Teacher
 from musicvae_lite.models.inputs import EventInput
-from musicvae_lite.models.likelihood import Categorical, Joint
+from musicvae_lite.models.likelihood import Categorical, Joint, StepLikelihood
 from musicvae_lite.models.lstm import (
     LstmDecoder,
     LstmEncoder,
@@ -200,7 +200,11 @@ class HierarchicalDecoder(nn.Module):
         self.conductor = LstmStack(plan_size or 1, conductor, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(conductor))
         self.core = core
-        self.likelihood = core.likelihood
+
+    @property
+    def likelihood(self) -> StepLikelihood:
+        """Of the decoder of a segment, which alone owns its weights."""
+        return self.core.likelihood
 
     def conduct(self, z: Tensor) -> Tensor:
         """Return a vector for each segment, [B, S, H], from z [B, Z]."""

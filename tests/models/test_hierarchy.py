@@ -3,12 +3,15 @@
 import pytest
 import torch
 
+from musicvae_lite.bundle import load_bundle
+from musicvae_lite.config import load_config
 from musicvae_lite.models.hierarchy import _MANY, HierarchicalDecoder, HierarchicalEncoder, SplitDecoder, SplitEncoder
 from musicvae_lite.models.inputs import JointInput, RollInput, TokenInput
 from musicvae_lite.models.likelihood import Categorical, Joint, Nade
 from musicvae_lite.models.lstm import LstmDecoder
 from musicvae_lite.models.stepping import Stepper
 from musicvae_lite.noise import Noise
+from tests.tiny import save_random
 
 SEGMENTS, STEPS, CONTROL = 5, 4, 2
 
@@ -105,3 +108,11 @@ def test_a_split_encoder_is_an_encoder_of_each_voice():
     changed = encoder(torch.stack([events[..., 0], 6 - events[..., 1]], -1))
     assert torch.equal(changed[:, :18], vectors[:, :18])
     assert not torch.equal(changed[:, 18:], vectors[:, 18:])
+
+
+def test_a_decoder_of_segments_can_be_saved_whatever_its_likelihood(tmp_path):
+    changes = ["model.encoder.sizes=[4]", "model.decoder={kind: hierarchical, levels: [2, 16], sizes: [4], conductor: [4]}"]
+    config = load_config("nade-drums_2bar_reduced", [*changes, "model.latent_size=3"])
+    folder = save_random(tmp_path / "bits", config)
+    names = load_bundle(folder).model.state_dict()
+    assert any("likelihood" in name for name in names)
