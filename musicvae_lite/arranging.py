@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
+from musicvae_lite.codecs.grid import Grid
 from musicvae_lite.media.midi import NOTE, Score, Track
 from musicvae_lite.passages import Passage, in_ticks
 
@@ -70,12 +71,17 @@ def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
 
 
 def _covered(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
-    """Say which notes of the piece start in a window and belong to a track that the windows are made of."""
-    piece = passage.score
-    length = codec.grid_steps * piece.ticks_per_quarter // codec.steps_per_quarter
-    ends = np.array([segment.end for segment in piece.metre_segments()], np.int64)
-    # The last bar of a metre may be cut short; what follows is of another one.
-    until = np.minimum(passage.ticks + length, ends[np.searchsorted(ends, passage.ticks, side="right")])
-    window = np.searchsorted(passage.ticks, piece.notes["start"], side="right") - 1
-    inside = (window >= 0) & (piece.notes["start"] < until[np.maximum(window, 0)])
-    return inside & np.isin(piece.notes["track"], passage.read)
+    """Say which notes of the piece the windows are made of: those of their tracks that start in one, as the codec hears them."""
+    piece, grid = passage.score, Grid.of(passage.score, codec)
+    # In parts of a tick of which half a step is a whole number: a note is of the step that it is nearest to.
+    begin = passage.ticks * 2 * codec.steps_per_quarter
+    length = codec.grid_steps * 2 * piece.ticks_per_quarter
+    place = piece.notes["start"] * 2 * codec.steps_per_quarter + piece.ticks_per_quarter
+    metre = np.searchsorted(grid.start, passage.ticks, side="right") - 1
+    window = np.searchsorted(begin, place, side="right") - 1
+    # The last bar of a metre may be cut short: a note that is nearest to the first step of the next metre is still of this one.
+    window -= metre[np.maximum(window, 0)] > grid.segment
+    inside = (window >= 0) & (metre[np.maximum(window, 0)] == grid.segment)
+    inside &= place < begin[np.maximum(window, 0)] + length
+    covered: NDArray[np.bool_] = inside & np.isin(piece.notes["track"], passage.read)
+    return covered

@@ -71,7 +71,7 @@ def taps_of(item: Item | Passage, codec: ScoreCodec, model: str, track: int | No
     """
     if isinstance(item, Passage):
         return item
-    score = item if isinstance(item, Score) else read_midi(item)
+    score = item if isinstance(item, Score) else read_midi(item, texts=True)
     assert isinstance(codec, GrooveCodec)
     notes = score.notes.copy()
     notes["pitch"][np.isin(notes["track"], drum_tracks(score, track))] = KITS[codec.kit][DRUMS[TAPPED]][0]

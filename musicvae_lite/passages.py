@@ -386,10 +386,20 @@ def with_other_tracks(made: Score, piece: Score, replaced: Collection[int]) -> S
     place[kept] = np.arange(len(kept)) + len(made.tracks)
     notes = piece.notes[np.isin(piece.notes["track"], kept)].copy()
     notes["track"] = place[notes["track"]]
-    for column in ("start", "end"):
-        notes[column] = in_ticks(notes[column], piece.ticks_per_quarter, made.ticks_per_quarter)
-    tracks = (*made.tracks, *(piece.tracks[index] for index in kept))
-    return replace(made, notes=np.concatenate([made.notes, notes]), tracks=tracks)
+    pedals = piece.pedals[np.isin(piece.pedals["track"], kept)].copy()
+    pedals["track"] = place[pedals["track"]]
+    for table in (notes, pedals):
+        for column in ("start", "end"):
+            table[column] = in_ticks(table[column], piece.ticks_per_quarter, made.ticks_per_quarter)
+    at = in_ticks(np.array([text.tick for text in piece.texts], np.int64), piece.ticks_per_quarter, made.ticks_per_quarter)
+    texts = [text._replace(tick=tick) for text, tick in zip(piece.texts, at.tolist(), strict=True)]
+    return replace(
+        made,
+        notes=np.concatenate([made.notes, notes]),
+        tracks=(*made.tracks, *(piece.tracks[index] for index in kept)),
+        pedals=np.concatenate([made.pedals, pedals]),
+        texts=(*made.texts, *texts),
+    )
 
 
 def in_sequence(

@@ -5,7 +5,6 @@ Letters in shapes: C channels, F frequency bins, T frames, H W picture.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.files import atomic_output
 from musicvae_lite.media.spectrum import Grid
-from musicvae_lite.view import check_picture
+from musicvae_lite.view import check_picture, figure_bytes
 
 Floats = NDArray[np.float64]
 
@@ -101,16 +100,10 @@ def denoised_picture(recorder: SpectrogramRecorder, path: Path, title: str = "")
         UsageError: see :func:`musicvae_lite.view.check_picture`.
     """
     check_picture(path)
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-    buffer = io.BytesIO()
-    _figure(recorder, title).savefig(buffer, format=path.suffix[1:].lower(), dpi=120, metadata=metadata)
-    return buffer.getvalue()
+    return figure_bytes(_figure(recorder, title), path.suffix)
 
 
 def _figure(recorder: SpectrogramRecorder, title: str) -> Any:
-    import matplotlib
-
-    matplotlib.rcParams["svg.hashsalt"] = "musae"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

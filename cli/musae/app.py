@@ -5,7 +5,9 @@ Imports nothing heavy: a verb's module is imported when its verb is named, and w
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -85,6 +87,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; errors are one or two lines on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _leave_tidily()
     try:
         # click wants its own exit handling off to let errors through; what comes back is a verb's exit code or None.
         result = cli.main(given, prog_name="musae", standalone_mode=False)
@@ -97,6 +100,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except Exception as error:
         return _failed(error, traceback="-v" in given or "--verbose" in given)
+
+
+def _leave_tidily() -> None:
+    """Let what asks the process to end unwind the stack, so that files that are half written go."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, leave)
 
 
 def _failed(error: Exception, traceback: bool) -> int:

@@ -232,20 +232,32 @@ def for_each(values: tuple[int, ...] | None, option: str, inputs: int) -> tuple[
 
 def role_option(function: F) -> F:
     """Add ``--role ROLE=N`` (``ROLE=N,M`` for two inputs); the verb gets ``roles``, one mapping for each of four inputs."""
+    return _role_option(MAX_INPUTS)(function)
 
-    def parse(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[dict[str, int], ...]:
-        roles: tuple[dict[str, int], ...] = tuple({} for _ in range(MAX_INPUTS))
+
+def one_role_option(function: F) -> F:
+    """Add ``--role ROLE=N`` for verbs of one input; the verb gets ``roles``, a mapping."""
+    return _role_option(1)(function)
+
+
+def _role_option(inputs: int) -> Callable[[F], F]:
+    """Add ``--role``; the verb gets a mapping for each of ``inputs``, or the mapping of the one."""
+
+    def parse(
+        ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+    ) -> tuple[dict[str, int], ...] | dict[str, int]:
+        roles: tuple[dict[str, int], ...] = tuple({} for _ in range(inputs))
         for value in values:
             role, sign, numbers = value.partition("=")
             found = numbers_each(ctx, parameter, numbers) if sign and role.strip() else None
-            if found is None:
+            if found is None or len(found) > inputs:
                 raise click.BadParameter(f"{value!r} is not ROLE=N, such as bass=3", ctx, parameter)
-            for own, number in zip(roles, found + found[-1:] * MAX_INPUTS, strict=False):
+            for own, number in zip(roles, found + found[-1:] * inputs, strict=False):
                 own[role.strip()] = number
-        return roles
+        return roles if inputs > 1 else roles[0]
 
     text = "Track of a voice (melody, bass, drums), whatever its program; may be repeated."
-    return click.option("--role", "roles", multiple=True, callback=parse, metavar="ROLE=N", help=text)(function)
+    return click.option("--role", "roles", multiple=True, callback=parse, metavar="ROLE=N", help=text)
 
 
 def examples(*lines: str) -> str:

@@ -149,14 +149,10 @@ def _joined(parts: Sequence[Audio]) -> Audio:
 
 def _write(job: Job, made: Sequence[Audio], paths: Sequence[Path]) -> None:
     """Write sounds, all or none."""
-    from contextlib import ExitStack
-
-    from musicvae_lite.media.audio import create_audio
+    from musicvae_lite.media.audio import write_sounds
 
     make_folder(paths[0].parent)
-    with ExitStack() as stack:  # each moves into place when all are written
-        for audio, path in zip(made, paths, strict=True):
-            stack.enter_context(create_audio(path, audio.header, job.overwrite)).write(audio.samples)
+    write_sounds(dict(zip(paths, made, strict=True)), job.overwrite)
 
 
 def _shown(paths: Sequence[Path]) -> str:

@@ -118,6 +118,7 @@ class ScoreCodec(Codec):
         track_name: name of the track that is written.
         seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         whole: whether a window holds all tracks of a piece; then no track is chosen.
+        nearest: whether a note belongs to the metre of the step that it is nearest to, which may begin after the note.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre.
@@ -129,6 +130,7 @@ class ScoreCodec(Codec):
     track_name: ClassVar[str]
     seamless: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    nearest: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int
     numerator: int

@@ -37,7 +37,7 @@ _NONE = {"N", "NC", "N.C.", "N.C"}
 #: What may follow a root, in any order, and what it says of the triad.
 _PARTS = re.compile(
     r"(?P<half>hdim7?|ø7?|Ø7?)"
-    r"|(?P<major>major|maj|Maj|ma|M|Δ|△|\^)"
+    r"|(?P<major>major|maj|Maj|ma(?!dd|ug|lt)|M|Δ|△|\^)"
     r"|(?P<minor>minor|min|mi|m)"
     r"|(?P<dim>dim|°|º|o)"
     r"|(?P<aug>augmented|aug)"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
 from musicvae_lite.codecs.attributes import percussive
-from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
+from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS, MAX_SCORE_BARS, silent_drops, track_report
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -166,7 +166,7 @@ class DrumsCodec(ScoreCodec):
         A track that is named is taken for drums, whatever its channel.
         """
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
+        grid = Grid.of(score, self)
         refused = Refused(score, grid)
         used, hits, notes = self._hits(score, grid, refused, tracks)
         bar, bars = self._spans(hits)

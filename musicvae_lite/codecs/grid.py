@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs import Drop
+from musicvae_lite.codecs import Drop, ScoreCodec
 from musicvae_lite.media.midi import Score
 
 Ints = NDArray[np.int64]
@@ -45,6 +45,11 @@ class Grid:
             self.segment = np.searchsorted(self.start * double, starts * double + late, side="right") - 1
         else:
             self.segment = np.zeros(len(starts), np.int64)
+
+    @classmethod
+    def of(cls, score: Score, codec: ScoreCodec) -> Grid:
+        """Return the grid of a score for a codec."""
+        return cls(score, codec.steps_per_quarter, codec.steps_per_bar, is_compound(codec.numerator), codec.nearest)
 
     def steps(self, start: NDArray[Any], end: NDArray[Any], segment: Ints) -> tuple[Ints, Ints]:
         """Round ticks to the nearest step of their segment, halves up; notes end with it, and last at least a step."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from musicvae_lite.codecs import ORIGIN, Encoded, ScoreCodec, TrackReport, chosen_tracks
 from musicvae_lite.codecs.attributes import mean_where, percussive
 from musicvae_lite.codecs.drums import GROUPS, drum_advice, drum_reports, measured_kinds
-from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
+from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.codecs.melody import MAX_MELODY_BARS
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
@@ -85,6 +85,7 @@ class GrooveCodec(ScoreCodec):
     roles = (NAME,)
     item = "groove"
     track_name = NAME
+    nearest = True
 
     def __init__(
         self,
@@ -136,7 +137,7 @@ class GrooveCodec(ScoreCodec):
         A track that is named is taken for drums, whatever its channel.
         """
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator), nearest=True)
+        grid = Grid.of(score, self)
         refused = Refused(score, grid)
         hits = self._hits(score, grid, refused, tracks)
         used = int(score.notes["track"][hits.note].min()) if len(hits.note) else 0
@@ -284,7 +285,7 @@ class GrooveCodec(ScoreCodec):
 
     def _places(self, score: Score, tracks: Sequence[int] | None) -> tuple[Ints, Ints]:
         """Return a number for metre segment, step and drum of every note that is used, and its index."""
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator), nearest=True)
+        grid = Grid.of(score, self)
         hits = self._hits(score, grid, Refused(score, grid), tracks)
         return (hits.segment << 48) + hits.step * CLASSES + hits.drum, hits.note
 

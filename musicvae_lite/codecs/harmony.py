@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,7 @@ _ACCOMPANIED = 0.1  # share of the notes that start while another sounds, from w
 _OUTSIDE = 0.05  # share of the pitches of a chord that lie outside the key
 _CHORD_CHANGE, _KEY_CHANGE = 0.5, 0.001  # probability from one frame to the next
 _WRITTEN = 1000.0  # nats of a chord that the file names: the key then follows from the chords
+_SECTION_BARS, _IN_CHORD = 2, 0.5  # letters that last longer and have fewer of the notes in their chords are names of sections
 _SHARE = 0.8  # of the texts of a kind that must be chord symbols for the others to be ignored
 
 #: How well the notes of a major and a minor key fit its degrees (Krumhansl & Kessler 1982).
@@ -96,8 +97,8 @@ def harmony(score: Score) -> Harmony:
     edges = _frames(score)
     profiles, bass = _profiles(score, edges)
     ticks, explained, written = edges[:-1], _explained(profiles, bass), _written(score)
-    if written is not None:
-        at, classes = written
+    if written is not None and not _are_sections(score, written, profiles, edges):
+        at, classes = written.at, written.classes
         explained += _WRITTEN * (_states()[1] == _in_force(at, classes, (ticks + edges[1:]) // 2)[:, None])
         keys, chords = _viterbi(explained)
         mode = _mode(chord_pitches()[chords].sum(0, dtype=np.float64), keys)
@@ -119,15 +120,37 @@ def key_of_chords(chords: NDArray[Any]) -> int:
     return int((table @ counts[1:]).argmax())
 
 
-def _written(score: Score) -> tuple[Ints, NDArray[np.int64]] | None:
-    """Return ticks and classes of the chord symbols among the texts of a file; None where there are none."""
+class _Written(NamedTuple):
+    """Chord symbols of a file: ticks, classes, and whether all are single letters."""
+
+    at: Ints
+    classes: Ints
+    letters: bool
+
+
+def _written(score: Score) -> _Written | None:
+    """Return the chord symbols among the texts of a file; None where there are none."""
     for kind in ("marker", "text", "lyrics", "cue_marker"):
         texts = [text for text in score.texts if text.kind == kind]
         rows = [(text.tick, chord) for text in texts if (chord := chord_class(text.text)) is not None]
         if rows and len(rows) >= _SHARE * len(texts):
             table = dict(rows)  # of several at one tick the last counts
-            return np.array(list(table), np.int64), np.array(list(table.values()), np.int64)
+            letters = all(len(text.text.strip()) == 1 for text in texts)
+            return _Written(np.array(list(table), np.int64), np.array(list(table.values()), np.int64), letters)
     return None
+
+
+def _are_sections(score: Score, written: _Written, profiles: Floats, edges: Ints) -> bool:
+    """Say whether symbols are names of sections: letters alone, far apart, that the notes do not bear out as chords."""
+    segment = score.metre_segments()[0]
+    bar = 4 * score.ticks_per_quarter * segment.numerator / segment.denominator
+    apart = float(np.median(np.diff(np.append(written.at, max(edges[-1], written.at[-1])))))
+    if not written.letters or apart <= _SECTION_BARS * bar:
+        return False
+    chords = _in_force(written.at, written.classes, (edges[:-1] + edges[1:]) // 2)
+    sounding = profiles[chords != NO_CHORD]
+    inside = sounding[chord_pitches()[chords[chords != NO_CHORD]]].sum()
+    return bool(inside < _IN_CHORD * sounding.sum())
 
 
 def _in_force(at: Ints, classes: Ints, ticks: Ints) -> Ints:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, chosen_tracks
 from musicvae_lite.codecs.attributes import density, melodic, syncopations
-from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
+from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
 
@@ -154,7 +154,7 @@ class MelodyCodec(ScoreCodec):
     def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
         """Cut the melodies of a score into windows, uint8 [N, T]; see :meth:`ScoreCodec.encode`."""
         tracks = chosen_tracks(tracks, roles, self.roles, score)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
+        grid = Grid.of(score, self)
         refused = Refused(score, grid)
         lines = self._lines(score, grid, refused, tracks)
         spans = self._spans(lines)

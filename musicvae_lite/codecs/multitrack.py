@@ -153,7 +153,7 @@ class MultitrackCodec(ScoreCodec):
 
     def _cut(self, score: Score, tracks: Sequence[int] | None = None) -> tuple[Bars, Events, Refused]:
         """Put the notes of a score into bars and write them as events; tell of those that are left out."""
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar)
+        grid = Grid.of(score, self)
         refused = Refused(score, grid)
         refused.mark_metres(self.numerator, self.denominator)
         refused.mark(score.notes["velocity"] == 0, "velocity 0")

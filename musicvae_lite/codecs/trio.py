@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, check_roles
 from musicvae_lite.codecs.drums import DrumsCodec, class_of_pitch
-from musicvae_lite.codecs.grid import Grid, Ints, Refused, is_compound
+from musicvae_lite.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.codecs.melody import FIRST_NOTE, NO_EVENT, NOTE_OFF, MelodyCodec, guess_role
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import NOTE, Score
@@ -141,7 +141,7 @@ class TrioCodec(ScoreCodec):
         """
         check_roles(roles, ROLES, score)
         players = self._players(score, tracks, roles)
-        grid = Grid(score, self.steps_per_quarter, self.steps_per_bar, is_compound(self.numerator))
+        grid = Grid.of(score, self)
         refused = Refused(score, grid)
         self._refuse(score, grid, refused, players)
         found = list(self._combinations(score, grid, refused, players))

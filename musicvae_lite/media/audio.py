@@ -8,9 +8,10 @@ Letters in shapes: C channels, N samples.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ Samples = NDArray[np.float32]
 MAX_CHANNELS = 32
 LOWEST_HZ, HIGHEST_HZ = 1000, 768000
 BLOCK_SAMPLES = 2**16
-FULL_SCALE = 0.9999  # the largest 16-bit sample is 0.99997; a converter that is overdriven stays there
+_MANY_PHASES = 10**6  # of a resampling; ordinary rates have up to 141,120
 
 # What is written where a file's own name ends so; a file that comes from another one keeps that one's subtype if it can.
 FORMATS = {
@@ -213,15 +214,6 @@ def check_finite(samples: Samples, rate: int, source: str, first: int = 0) -> No
         raise AudioError(f"{source}: channel {channel} holds NaN or infinity at {seconds:.3f} s; repair or cut the file there")
 
 
-def clipped_share(samples: Samples) -> float:
-    """Return the share of samples [C, N] at full scale for at least three in a row: what an overdriven converter leaves."""
-    full = np.abs(samples) >= FULL_SCALE
-    if full.shape[-1] < 3 or not full.any():
-        return 0.0
-    runs = full[:, 2:] & full[:, 1:-1] & full[:, :-2]
-    return float(runs.sum() / samples.size)
-
-
 class Writer:
     """A sound file that is being written in blocks; see :func:`create_audio`."""
 
@@ -253,21 +245,41 @@ def create_audio(path: str | os.PathLike[str], like: Header, overwrite: bool = F
         UsageError: if the file exists and ``overwrite`` is false, or its name ends in no known format.
         MusaeError: if the file system refuses.
     """
+    path = Path(path)
+    encoding(path, like)
+    with atomic_output(path, overwrite) as temporary, _opened(temporary, path, like) as writer:
+        yield writer
+
+
+def write_sounds(files: Mapping[Path, Audio], overwrite: bool = False) -> None:
+    """Write sounds, all or none: each moves into place when all are written.
+
+    Raises:
+        UsageError, MusaeError: see :func:`create_audio`.
+    """
+    with ExitStack() as stack:
+        for path, audio in files.items():
+            temporary = stack.enter_context(atomic_output(path, overwrite))
+            with _opened(temporary, path, audio.header) as writer:
+                writer.write(audio.samples)
+
+
+@contextmanager
+def _opened(temporary: Path, path: Path, like: Header) -> Iterator[Writer]:
+    """Write a sound file at ``temporary`` that will be ``path``."""
     import soundfile
 
-    path = Path(path)
     container, subtype = encoding(path, like)
-    with atomic_output(path, overwrite) as temporary:
-        try:
-            file = soundfile.SoundFile(temporary, "w", like.rate, like.channels, subtype, format=container)
-        except (soundfile.LibsndfileError, ValueError) as error:
-            what = f"{like.channels} channels at {like.rate} Hz as {container} {subtype}"
-            raise MusaeError(f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav") from error
-        writer = Writer(file, path)
-        try:
-            yield writer
-        finally:
-            _close(file, path)
+    try:
+        file = soundfile.SoundFile(temporary, "w", like.rate, like.channels, subtype, format=container)
+    except (soundfile.LibsndfileError, ValueError) as error:
+        what = f"{like.channels} channels at {like.rate} Hz as {container} {subtype}"
+        raise MusaeError(f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav") from error
+    writer = Writer(file, path)
+    try:
+        yield writer
+    finally:
+        _close(file, path)
 
 
 def _close(file: Any, path: Path) -> None:
@@ -301,7 +313,8 @@ def encoding(path: Path, like: Header) -> tuple[str, str]:
     if container in ("WAV", "WAVEX") and like.samples * like.channels * 4 > _WAV_BYTES:
         container = "RF64"
     known = soundfile.available_subtypes(container)
-    subtype = like.subtype if like.subtype in known else DEFAULT_SUBTYPES.get(container, "PCM_16")
+    kept = like.subtype in known and not like.subtype.startswith("MPEG")  # listed for WAV, but not written
+    subtype = like.subtype if kept else DEFAULT_SUBTYPES.get(container, "PCM_16")
     if like.subtype in ("FLOAT", "DOUBLE", "PCM_32") and container == "FLAC":
         subtype = "PCM_24"  # the finest that FLAC holds here
     return container, subtype
@@ -323,21 +336,34 @@ def write_audio(audio: Audio, path: str | os.PathLike[str], overwrite: bool = Fa
 
 
 def resample(samples: Samples, rate: int, new_rate: int) -> Samples:
-    """Return samples [C, N] at another rate, [C, ceil(N * new_rate / rate)], by a windowed sinc (torchaudio's, or its like).
+    """Return samples [C, N] at another rate, [C, ceil(N * new_rate / rate)], by a windowed sinc (torchaudio's, or soxr's).
 
     Raises:
         UsageError: for an impossible rate.
     """
-    import torch
-
-    from musicvae_lite.media.torchaudio import load_torchaudio
-
     check_rate(rate, "resample")
     check_rate(new_rate, "resample")
     if rate == new_rate:
         return samples
+    common = math.gcd(rate, new_rate)
+    if rate // common * (new_rate // common) > _MANY_PHASES:
+        return _resample_odd(samples, rate, new_rate)
+    import torch
+
+    from musicvae_lite.media.torchaudio import load_torchaudio
+
     functional = load_torchaudio().functional
     result: Samples = functional.resample(
         torch.from_numpy(samples), rate, new_rate, lowpass_filter_width=32, rolloff=0.96
     ).numpy()
     return result
+
+
+def _resample_odd(samples: Samples, rate: int, new_rate: int) -> Samples:
+    """Do the same for rates with hardly a common divisor, for which torchaudio needs a table of gigabytes."""
+    import soxr
+
+    result: Samples = soxr.resample(samples.T, rate, new_rate, "VHQ").T
+    wanted = -(-samples.shape[1] * new_rate // rate)
+    padded = np.pad(result[:, :wanted], ((0, 0), (0, max(wanted - result.shape[1], 0))))
+    return np.ascontiguousarray(padded, dtype=np.float32)

@@ -75,7 +75,7 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
     except IndexError:
         raise MidiError(before.source, "malformed", "damaged MIDI data (an event is cut short)") from None
     places = _places(chunks, before)
-    gone, new = np.setdiff1d(before.notes, after.notes), np.setdiff1d(after.notes, before.notes)
+    gone, new = _more(before.notes, after.notes), _more(after.notes, before.notes)
     parts, done = [], 0
     for chunk, (start, end) in enumerate(ranges):
         own = {place: index for index, place in enumerate(places) if place.chunk == chunk}
@@ -86,6 +86,12 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
             parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
             done = end
     return b"".join([*parts, data[done:]])
+
+
+def _more(notes: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the notes that the others do not have, or not so often."""
+    counts = Counter(notes.tolist()) - Counter(others.tolist())
+    return np.array(list(counts.elements()), notes.dtype)
 
 
 def _read(body: bytes) -> Iterator[_Event]:

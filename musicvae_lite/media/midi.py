@@ -305,15 +305,16 @@ def _metas(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, byt
         while position < end:
             delta, position = _number(data, position)
             tick += delta
-            if data[position] & 0x80:
-                status = data[position]
-                position += 1
-            if status < 0xF0:  # a message of a channel; program change and pressure have one byte, others two
+            first = data[position]
+            if first < 0xF0:  # a message of a channel; program change and pressure have one byte, others two
+                if first & 0x80:  # else the first byte of the message before counts again, also past a meta event
+                    status, position = first, position + 1
                 position += 1 if status >> 4 in (0xC, 0xD) else 2
                 continue
-            kind = data[position] if status == 0xFF else 0
-            size, position = _number(data, position + (status == 0xFF))
-            if status == 0xFF and position + size <= end:
+            is_meta = first == 0xFF
+            kind = data[position + 1] if is_meta else 0
+            size, position = _number(data, position + 1 + is_meta)
+            if is_meta and position + size <= end:
                 yield tick, kind, data[position : position + size]
             position += size
     except IndexError:

@@ -4,7 +4,10 @@ import errno
 import json
 import os
 import shutil
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -280,3 +283,26 @@ def test_nan_is_no_number(musae, folder, tiny, option):
     run = musae("sample", "-m", tiny, option, "nan", "-o", "new/")
     assert run.code == 2 and "no number" in run.err
     assert not (folder / "new").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal on Windows")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_process_that_is_asked_to_end_leaves_nothing_half_written(tmp_path, name):
+    code = f"""
+import os, signal, sys, time
+from pathlib import Path
+from musae import app
+from musicvae_lite.files import atomic_output
+
+def work(*arguments, **options):
+    with atomic_output(Path("x.wav")):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(30)
+
+signal.signal(signal.{name}, signal.SIG_DFL)
+app.cli.main = work
+sys.exit(app.main(["denoise", "x"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + getattr(signal, name), "", "")
+    assert list(tmp_path.iterdir()) == []

@@ -149,3 +149,11 @@ def test_reconstruct_and_encode_know_sound(musae, denoiser, sounds):
         assert arrays["source"].tolist() == ["a.wav"] * 4 and arrays["clip"].tolist() == [0, 1, 2, 3]
     refused = musae("decode", "z.npz", "-m", denoiser)
     assert refused.code == 2 and "makes no sound" in refused.err
+
+
+def test_inspect_knows_sound(musae, denoiser, sounds):
+    run = musae("inspect", "a.wav", "-m", denoiser)
+    assert run.code == 0 and "8,000 Hz, mono, WAV PCM_24; level -" in run.out and "takes it as it is" in run.out
+    (report,) = musae("inspect", "a.wav", "-m", denoiser, "--json").json["files"]
+    assert report["seconds"] == 2 and report["rate"] == RATE and 0 < report["peak"] < 1
+    assert musae("inspect", "none.wav", "-m", denoiser).err.count("\n") == 1

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from musicvae_lite.codecs.groove import GrooveCodec
-from musicvae_lite.media.midi import read_midi
+from musicvae_lite.media.midi import PEDAL, Text, read_midi
 from tests.grooves import beat, save_groove_model, windows
 from tests.tiny import save
 
@@ -37,6 +40,19 @@ def test_every_verb_writes_a_file_and_says_so(musae, here, model, arguments, out
     assert musae("groove", *arguments, "--model", model).code == 2  # it is there already
     assert musae("groove", *arguments, "--model", model, "--overwrite", "--keep-tracks").code == 0
     assert [track.name for track in read_midi(output).tracks][1:] == ["Bass"]
+
+
+def test_pedals_and_texts_of_the_other_tracks_are_kept(musae, here, model):
+    piece = beat()
+    bass = next(index for index, track in enumerate(piece.tracks) if not track.is_drum)
+    words = (Text(480, "lyrics", "la"), Text(960, "marker", "Verse"))
+    save(replace(piece, pedals=np.array([(100, 1800, bass)], PEDAL), texts=words), here / "pedal.mid")
+    assert musae("groove", "humanize", "pedal.mid", "-m", model, "--keep-tracks", "-o", "x.mid").code == 0
+    before, after = (read_midi(name, texts=True) for name in ("pedal.mid", "x.mid"))
+    assert [(text.kind, text.text) for text in after.texts] == [("lyrics", "la"), ("marker", "Verse")]
+    ticks = [(score.pedals["end"] - score.pedals["start"]) / score.ticks_per_quarter for score in (before, after)]
+    assert len(after.pedals) == 1 and ticks[0] == pytest.approx(ticks[1], abs=0.01)
+    assert after.tracks[after.pedals["track"][0]].name == "Bass"
 
 
 def test_several_files(musae, here, model):

@@ -77,3 +77,19 @@ def test_bars_of_a_melody_that_is_too_short_are_refused_before_work(musae, folde
     (folder / "bad.mid").write_bytes(b"no")
     run = musae("interpolate", "c.mid", "bad.mid", "-m", tiny, "--whole")
     assert run.code == 1 and "bad.mid: not a MIDI file" in run.err and not (folder / "c__bad.whole.mid").exists()
+
+
+def test_a_note_that_is_played_a_little_early_is_replaced(musae, folder, tiny):
+    early = score(
+        [(8 - 10 / 480, 9, 60, 0), *((q, q + 1, 62, 0) for q in range(9, 16)), *CHORDS], (Track("Lead", 5), Track("Chords"))
+    )
+    save(early, folder / "early.mid")
+    assert musae("reconstruct", "early.mid", "-m", tiny, "--keep-tracks", "-o", "x.mid").code == 0
+    lead = read_midi("x.mid").notes[read_midi("x.mid").notes["track"] == 0]
+    assert (lead["start"] % 120 == 0).all() and len(lead)  # what the model made lies on the grid
+
+
+def test_one_input_has_one_track_of_a_role(musae, folder, tiny):
+    for verb in (["reconstruct"], ["encode"], ["sample", "--like"], ["attribute"]):
+        run = musae(*verb, "a.mid", "--role", "melody=1,2", "-m", tiny)
+        assert run.code == 2 and "'melody=1,2' is not ROLE=N" in run.err

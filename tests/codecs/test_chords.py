@@ -17,9 +17,9 @@ from musicvae_lite.errors import UsageError
 @pytest.mark.parametrize(
     ("symbols", "triad"),
     [
-        ("C CM7 Cmaj7 C7 C6 C6/9 C69 Cadd9 C9 C13 C/E C:maj/3 C7(b9,#11) C7b5 C7alt Dbb", "C"),
+        ("C CM7 Cmaj7 C7 C6 C6/9 C69 Cadd9 C9 C13 Cma7 Cma9 C/E C:maj/3 C7(b9,#11) C7b5 C7alt Dbb", "C"),
         ("Csus4 Csus2 C5 C7sus4 C:sus4(b7)", "C"),
-        ("Am Am7 Ami Amin A- A-7 Am6 Am9 AmM7 Am(maj7) A:min7/b3 Am/G Am7sus4 A:minmaj7", "Am"),
+        ("Am Am7 Ami Amin A- A-7 Am6 Am9 AmM7 Am(maj7) A:min7/b3 Am/G Amadd9 Amadd11 Am(add9) Am7sus4 A:minmaj7", "Am"),
         ("F#aug F#+ F#7#5 F#+7 F#7+5 F#maj7#5 Gbaug F♯+", "F#aug"),
         ("Bdim B° Bo7 Bm7b5 Bø Bø7 B:hdim7 Bdim7 Bm7-5 Cbdim", "Bdim"),
         ("N NC N.C. n.c.", "N.C."),

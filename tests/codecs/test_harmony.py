@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,19 @@ def test_written_chords_are_taken(kind: str) -> None:
 def test_words_are_no_chords() -> None:
     words = tuple(Text(tick * TPQ, "lyrics", word) for tick, word in enumerate("A love that goes on Do E".split()))
     assert harmony(block_chords("C Am F G", texts=words)).origin == "notes"
+
+
+def test_letters_of_sections_are_no_chords_unless_the_notes_say_so() -> None:
+    def lettered(letters: str, bars: int) -> Score:
+        texts = tuple(Text(4 * TPQ * bars * place, "marker", letter) for place, letter in enumerate(letters.split()))
+        return block_chords("C F G C", texts=texts, repeats=4)
+
+    found = harmony(lettered("A B A C", 4))
+    assert (found.origin, found.key, found.symbols()[1]) == ("notes", "C major", (4 * TPQ, "F"))
+    assert harmony(lettered("D", 16)).origin == "notes"
+    assert harmony(lettered("A B A C", 1)).origin == "texts"  # as often as chords change
+    held = replace(block_chords("C C C C C C C C"), texts=(Text(0, "marker", "C"),))
+    assert harmony(held).origin == "texts"
 
 
 def test_what_is_at_a_tick() -> None:

@@ -241,3 +241,10 @@ def test_config_rebuilds_the_codec_and_wrong_settings_are_refused() -> None:
         load_config("multitrack-1bar", ["codec.events=32"])
     with pytest.raises(UsageError, match="more than the 1 tracks"):
         load_config("multitrack-1bar", ["codec.tracks=1"])
+
+
+def test_a_compound_metre_is_its_own() -> None:
+    codec = MultitrackCodec(numerator=6, denominator=8)
+    for metre, windows in (((6, 8), 1), ((3, 4), 0)):
+        piece = score([(0, 480, 60, 80, 0), (480, 960, 64, 80, 1)], metres=np.array([(0, *metre)], METRE))
+        assert len(codec.encode(piece).windows) == windows

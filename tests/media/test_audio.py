@@ -12,12 +12,12 @@ from musicvae_lite.media.audio import (
     Audio,
     AudioError,
     Header,
-    clipped_share,
     create_audio,
     open_audio,
     read_audio,
     resample,
     write_audio,
+    write_sounds,
 )
 from musicvae_lite.media.spectrum import Chunks, Grid, change_spectrum, grid_of, istft, stft
 
@@ -121,13 +121,6 @@ def test_one_sample_and_silence_are_sound(tmp_path: Path) -> None:
         assert read_audio(path).samples.shape == (1, count)
 
 
-def test_clipping_is_found_and_loud_sound_is_not() -> None:
-    wave = np.sin(np.arange(10000) * 0.05, dtype=np.float32)[None]
-    assert clipped_share(0.99 * wave) == 0
-    assert clipped_share((3 * wave).clip(-1, 1)) > 0.5
-    assert clipped_share(np.ones((1, 2), np.float32)) == 0
-
-
 def test_an_array_the_wrong_way_round_is_told_so() -> None:
     with pytest.raises(UsageError, match="44100 channels; at most 32 can be used; transpose"):
         Audio(np.zeros((44100, 2), np.float32), 44100)
@@ -162,6 +155,26 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         writer = audio.Writer(file, tmp_path / "a.wav")
         with pytest.raises(MusaeError, match="a.wav: cannot be written"):
             writer.write(sound(1, 10))
+
+
+def test_sounds_are_written_all_or_none(tmp_path: Path) -> None:
+    made = Audio(sound(1, 10), 44100)
+    write_sounds({tmp_path / f"{number}.wav": made for number in range(2)})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.wav", "1.wav"]
+    with pytest.raises(UsageError, match="1.wav: exists already"):
+        write_sounds({tmp_path / f"{number}.wav": made for number in (2, 1)})
+    assert not (tmp_path / "2.wav").exists()
+
+
+def test_mp3_becomes_wav(tmp_path: Path) -> None:
+    if "MP3" not in soundfile.available_formats():
+        pytest.skip("this libsndfile writes no MP3")
+    soundfile.write(tmp_path / "a.mp3", sound(2, 44100).T, 44100)
+    heard = read_audio(tmp_path / "a.mp3")
+    for name in ("a.wav", "a.flac", "a.ogg"):
+        write_audio(heard, tmp_path / name)
+        assert read_audio(tmp_path / name).samples.shape == heard.samples.shape
+    assert read_audio(tmp_path / "a.wav").subtype == "PCM_16"
 
 
 def test_blocks_join_to_the_whole(tmp_path: Path) -> None:
@@ -236,7 +249,9 @@ def test_chunks_that_do_not_fit_are_refused() -> None:
         Chunks(6, align=4)
 
 
-@pytest.mark.parametrize(("rate", "new_rate"), [(44100, 16000), (16000, 44100), (48000, 44100), (8000, 8000)])
+@pytest.mark.parametrize(
+    ("rate", "new_rate"), [(44100, 16000), (16000, 44100), (48000, 44100), (8000, 8000), (44101, 44100), (22255, 44100)]
+)
 def test_resampling_keeps_a_tone(rate: int, new_rate: int) -> None:
     tone = np.sin(2 * np.pi * 1000 * np.arange(rate) / rate, dtype=np.float64)[None].astype(np.float32)
     result = resample(tone, rate, new_rate)

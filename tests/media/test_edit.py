@@ -77,6 +77,15 @@ def test_a_note_that_is_struck_again_without_an_end_goes_with_the_first():
     assert read_midi(with_notes(data, before, after)) == after
 
 
+def test_of_notes_that_are_there_twice_both_go():
+    twice = [(0, on(60)), (0, on(60)), (480, off(60)), (0, off(60)), (0, on(62)), (480, off(62))]
+    before = read_midi(smf(twice))
+    assert before.notes["pitch"].tolist() == [60, 60, 62]
+    for rows in ([(0, 480, 61, 80, 0)], [(0, 480, 60, 80, 0), (480, 960, 62, 80, 0)]):
+        after = changed(before, rows)
+        assert read_midi(with_notes(smf(twice), before, after)) == after
+
+
 def test_a_file_that_is_another_or_damaged_is_an_error():
     before = read_midi(smf([(0, on(60)), (480, off(60))]))
     with pytest.raises(MidiError, match="track 1 is not found"):

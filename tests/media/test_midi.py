@@ -244,3 +244,12 @@ def test_empty_texts_and_a_cut_one_are_left_out() -> None:
     data = smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE, (0, b"\xff\x01")])
     assert read_midi(smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE]), texts=True).texts == ()
     assert [kind for _, kind, _ in midi._metas(data, 22, len(data) - 4)] == [1, 6]
+
+
+def test_running_status_goes_on_after_a_text() -> None:
+    data = smf(
+        [(0, on(60)), (480, meta(6, b"C")), (0, bytes([60, 0])), (480, meta(6, b"Am")), (0, bytes([62, 80])), (9, off(62))]
+    )
+    score = read_midi(data, texts=True)
+    assert score.notes["pitch"].tolist() == [60, 62]
+    assert [(text.tick, text.text) for text in score.texts] == [(480, "C"), (960, "Am")]

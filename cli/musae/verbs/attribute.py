@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, output_option, role_option
+from musae.options import FILE, Console, console_options, examples, model_options, one_role_option, output_option
 
 if TYPE_CHECKING:
     from musicvae_lite.changing import Changed
@@ -44,7 +44,7 @@ def _moves(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @output_option("The file, or a folder (DIR/) for FILE.mid in it. [default: FILE.changed.mid here]")
 @click.option("--bar", type=click.IntRange(1), metavar="N", help="Only the window that starts there. [default: the whole melody]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
-@role_option
+@one_role_option
 @click.option("--learn", is_flag=True, help="Learn the vectors of --model from --data, and keep them in its folder.")
 @click.option("--data", multiple=True, type=FILE, metavar="CORPUS", help="With --learn: prepared corpora.")
 @click.option("--limit", type=click.IntRange(8), metavar="N", help="With --learn: windows to learn from. [default: 10000]")
@@ -57,7 +57,7 @@ def attribute(
     overwrite: bool,
     bar: int | None,
     track: int | None,
-    roles: tuple[dict[str, int], ...],
+    roles: dict[str, int],
     learn: bool,
     data: tuple[str, ...],
     limit: int | None,
@@ -101,7 +101,7 @@ def attribute(
             f"say what to change, such as {vectors.names[0]}+1; {model} has {', '.join(vectors.names)}", context
         )
     vectors.direction(moves)  # a name without a vector is told of now
-    _change(file, moves, vectors, output, overwrite, bar, track, roles[0], model, device, seed, console)
+    _change(file, moves, vectors, output, overwrite, bar, track, roles, model, device, seed, console)
 
 
 def _vectors(model: str) -> AttributeVectors:

@@ -18,6 +18,7 @@ _EPILOG = examples(
     "musae inspect song.mid",
     "musae inspect songs/*.mid --json",
     "musae inspect 3.png t10k-images-idx3-ubyte.gz -m mnist-vae",
+    "musae inspect noisy.wav -m denoise",
 )
 
 
@@ -33,13 +34,21 @@ def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
     those that the file has as markers or texts, or else inferred from its notes, two a bar.
 
     Of pictures (with a model of pictures): how many, their sizes and labels, and whether the model would resize them.
+
+    Of sound (with a model of sound): length, rate, channels, encoding, level and peak, whether it is clipped, and whether the
+    model would change its rate.
     """
     from musae.kinds import choose_kind
 
-    if choose_kind(model, files) == "pictures":
+    kind = choose_kind(model, files)
+    if kind == "pictures":
         from musae import picture_verbs
 
         return picture_verbs.inspect(files, model, console)
+    if kind == "sound":
+        from musae import sound_inspect
+
+        return sound_inspect.inspect(files, model, console)
     from musae.outputs import each
     from musae.reading import codec_of
 

@@ -15,8 +15,8 @@ from musae.options import (
     examples,
     label_option,
     model_options,
+    one_role_option,
     output_option,
-    role_option,
     temperature_option,
 )
 
@@ -41,7 +41,7 @@ _DECODE = examples(
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("The arrays (NumPy .npz).", required=True)
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
-@role_option
+@one_role_option
 @click.option("--every-window", is_flag=True, help="Also windows that overlap: one from every bar on that the model can use.")
 @label_option
 @model_options()
@@ -51,7 +51,7 @@ def encode(
     output: str,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], ...],
+    roles: dict[str, int],
     every_window: bool,
     label: int | None,
     model: str,
@@ -93,7 +93,7 @@ def encode(
         from musae import denoising
 
         return denoising.encode(files, Path(output), overwrite, model, device, console)
-    return _encode_music(files, Path(output), overwrite, track, roles[0], every_window, model, device, seed, console)
+    return _encode_music(files, Path(output), overwrite, track, roles, every_window, model, device, seed, console)
 
 
 def _encode_music(

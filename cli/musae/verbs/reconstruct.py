@@ -16,8 +16,8 @@ from musae.options import (
     examples,
     label_option,
     model_options,
+    one_role_option,
     output_option,
-    role_option,
 )
 
 _EPILOG = examples(
@@ -33,7 +33,7 @@ _EPILOG = examples(
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
-@role_option
+@one_role_option
 @click.option("--keep-tracks", is_flag=True, help="Write the whole file: only notes of the track are replaced, in their bars.")
 @chords_options("play the piece over these, a bar each and repeated, in place of its own.")
 @click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
@@ -46,7 +46,7 @@ def reconstruct(
     output: str | None,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], ...],
+    roles: dict[str, int],
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
@@ -96,7 +96,7 @@ def _melodies(
     output: str | None,
     overwrite: bool,
     track: int | None,
-    roles: tuple[dict[str, int], ...],
+    roles: dict[str, int],
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
@@ -117,7 +117,7 @@ def _melodies(
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
-        usable[name] = whole_melody(name, codec, model, track, roles=roles[0], overlapping=True)
+        usable[name] = whole_melody(name, codec, model, track, roles=roles, overlapping=True)
 
     code = each(files, read, console.error)
     from musicvae_lite.session import Session, load_as

@@ -16,8 +16,8 @@ from musae.options import (
     console_options,
     examples,
     model_options,
+    one_role_option,
     output_option,
-    role_option,
     temperature_option,
 )
 
@@ -56,7 +56,7 @@ _EPILOG = examples(
               help="With --like: 0 has nothing to do with it, 1 is what the model makes of it.")  # fmt: skip
 @click.option("--bar", type=click.IntRange(1), metavar="N", help="With --like: bar where its window starts.")
 @click.option("--track", type=click.IntRange(1), metavar="N", help="With --like: its track. [default: first usable]")
-@role_option
+@one_role_option
 @model_options()
 @console_options
 def sample(
@@ -75,7 +75,7 @@ def sample(
     similarity: float,
     bar: int | None,
     track: int | None,
-    roles: tuple[dict[str, int], ...],
+    roles: dict[str, int],
     model: str,
     device: str,
     seed: int,
@@ -120,7 +120,7 @@ def sample(
     else:
         from musae.similar import Wish, similar_melodies
 
-        wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles[0], chords or None, key)
+        wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles, chords or None, key)
         paths = _outputs(output, wish.count, overwrite, [like])
         similar_melodies(wish, paths, overwrite, model, device, seed, console)
 
