@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, pairwise
@@ -21,6 +22,7 @@ from musicvae_lite.devices import multiplies_bfloat16
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media import hum
 from musicvae_lite.media.audio import Samples
+from musicvae_lite.media.gaps import AROUND, LONG, breaks, stretches
 from musicvae_lite.media.spectrum import BLOCK, Chunks, Grid, change_spectrum, grid_of, stft
 from musicvae_lite.models.spectrogram import (
     BANDS,
@@ -118,16 +120,27 @@ class Cleaner:
     ) -> Iterator[Samples]:
         """Yield cleaned samples [C, n], as many in all as ``blocks`` [C, n] hold; the same however they are cut.
 
-        ``watch`` is called with every stretch of the spectrum.
+        What a silence parts is heard apart (:func:`musicvae_lite.media.gaps.stretches`). ``watch`` is called with every stretch
+        of the spectrum; where a new part begins the last frame of the one before it is its first, too.
         """
+        hop, done = grid_of(rate).hop, 0
+        for stretch in stretches(blocks, hop):
+            for cleaned in self._stream(stretch, rate, wish, watch, done // hop):
+                done += cleaned.shape[1]
+                yield cleaned
+
+    def _stream(
+        self, blocks: Iterable[Samples], rate: int, wish: Wish, watch: Callable[[View], None] | None, done: int
+    ) -> Iterator[Samples]:
+        """Clean one part of a sound, whose first frame is the one numbered ``done`` of the whole."""
         grid = grid_of(rate)
         ear = _Ear(self.network, self.device, self.bfloat16, wish.profile)
         source = _Counted(blocks)
-        done = 0
+        first = done
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
             nonlocal done
-            begin = grid.window // 2 - (done - place.start) * grid.hop  # frame 0 is centred on the first sample
+            begin = grid.window // 2 - (done - first - place.start) * grid.hop  # frame 0 is centred on the first sample
             tones = _subtract_hum(spectrum, grid, rate, (begin, begin + source.total))
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
@@ -185,6 +198,76 @@ class _Heard(NamedTuple):
     inside: slice
 
 
+class _Voice:
+    """What is heard of a channel, or of several that were equal so far: by one stream from its last break on.
+
+    Args:
+        network: of :func:`musicvae_lite.models.spectrogram.folded`.
+        bfloat16: see :class:`musicvae_lite.models.streaming.MaskStream`.
+
+    Attributes:
+        known: [K, n] gains that have not been used yet.
+    """
+
+    def __init__(self, network: MaskNetwork, bfloat16: bool, device: torch.device) -> None:
+        self._new = partial(MaskStream, network, bfloat16)
+        self._stride = network.time_stride
+        self._stream: MaskStream | None = None  # of silence there is none
+        self._begin, self._heard = 0, 0  # frames of the sound: where the stretch begins, up to where it has been heard
+        self.known = torch.zeros(BANDS, 0, device=device)
+
+    def copy(self) -> _Voice:
+        """Return another one that has heard the same."""
+        other = copy(self)
+        other._stream = None if self._stream is None else self._stream.copy()
+        return other
+
+    def hear(self, spectrum: Tensor, power: Tensor, first: int, stop: int, last: bool, profile: Tensor | None) -> None:
+        """Hear on up to frame ``stop`` of the sound.
+
+        Args:
+            spectrum: [1, F, T] of the channel, from frame ``first`` of the sound on.
+            power: [1, K, T] of its bands.
+            first: a multiple of BLOCK.
+            stop: not included.
+            last: whether the sound ends there.
+            profile: [1, K] of the noise, or None.
+        """
+        end = first + spectrum.shape[-1]
+        levels = (power[0] * widths(power.device)).sum(0).sqrt().cpu().numpy()
+        edges = [place + first for place in breaks(levels, first == 0)]
+        for edge in [*(edge for edge in edges if edge > self._heard), end]:
+            ends = edge <= stop and (edge < end or last)
+            until = edge if ends else stop
+            # Nothing beyond a break is looked at; statistics are of blocks counted from the one before.
+            begin = self._begin + BLOCK * max(-(-(first - self._begin) // BLOCK), 0)
+            part = slice(begin - first, edge - first)
+            self._feed(spectrum[..., part], power[..., part], begin, until, ends, profile)
+            if not ends:
+                return
+            self._begin, self._stream = edge, None
+
+    def _feed(self, spectrum: Tensor, power: Tensor, first: int, stop: int, last: bool, profile: Tensor | None) -> None:
+        """Hear on up to frame ``stop``, or nearly, in one stretch; arguments as of :meth:`hear`."""
+        if self._stream is None:
+            if not power[..., self._heard - first : stop - first].any():
+                self._pass(stop)
+                return
+            self._stream = self._new()
+        stop = stop if last else self._heard + (stop - self._heard) // self._stride * self._stride
+        if stop > self._heard:
+            frames = slice(self._heard - first, stop - first)
+            gains = self._stream.feed(features_at(spectrum, power, frames, profile), last)[0]
+            self.known = torch.cat([self.known, gains], 1)
+            self._heard = stop
+
+    def _pass(self, stop: int) -> None:
+        """Leave silence as it is, which is no part of what follows."""
+        silence = self.known.new_ones(BANDS, stop - self._heard)
+        self.known = torch.cat([self.known, silence], 1)
+        self._begin = self._heard = stop
+
+
 class _Ear:
     """A mask network that hears the channels of a sound chunk by chunk, to its end.
 
@@ -203,14 +286,12 @@ class _Ear:
         self.device = device
         self.profile = None if profile is None else profile[None].to(device)
         self.ahead = _AROUND + BLOCK * -(-network.reach // BLOCK)  # frames that are heard before a chunk can be judged
-        self.before = hum.REACH + max(_AROUND, REACH + BLOCK - self.ahead)
-        self.after = self.ahead + REACH + BLOCK + hum.REACH
-        self._new = partial(MaskStream, network, bfloat16)
-        self._reach = network.reach
-        # Of each channel: channels that were equal so far share one, those that were silent so far have none and no say.
-        self._streams: list[MaskStream | None] = []
+        past = max(REACH + BLOCK, 2 * AROUND + LONG) - self.ahead  # for statistics and breaks
+        self.before = hum.REACH + max(_AROUND, BLOCK * -(-past // BLOCK))
+        self.after = self.ahead + max(REACH + BLOCK, AROUND + LONG) + hum.REACH
+        self._voices = [_Voice(network, bfloat16, device)]  # of each channel; channels that were equal so far share one
         # Frames of the sound: the chunk that is next begins at the first, gains are known up to the second (they are kept from
-        # _AROUND frames before the chunk on), the network has heard all before the third.
+        # _AROUND frames before the chunk on), the network has heard all before the third, or nearly.
         self._next, self._given, self._heard = 0, 0, 0
         self._known = torch.zeros(BANDS, 0)
 
@@ -229,7 +310,7 @@ class _Ear:
         self._separate(spectrum)
         parts = [self._known]
         for piece in _pieces(self._heard - first, until):
-            parts.append(self._common_gain(spectrum, power, piece, first, ended and piece.stop == until))
+            parts.append(self._common_gain(spectrum, power, first, piece.stop, ended and piece.stop == until))
         self._heard = first + until
         gain = torch.cat(parts, 1)
         wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, frames))
@@ -239,44 +320,27 @@ class _Ear:
         return _Heard(gain[:, : wide.stop - wide.start], power[..., wide].mean(0).cpu(), inside)
 
     def _separate(self, spectrum: Tensor) -> None:
-        """Give channels that are no longer equal, or no longer silent, streams of their own."""
-        former = self._streams or [None] * len(spectrum)
-        sounding = [channel for channel, stream in enumerate(former) if stream is not None or spectrum[channel].any()] or [0]
-        streams: list[MaskStream | None] = [None] * len(spectrum)
-        for number, channel in enumerate(sounding):
-            own = former[channel]
-            kin = [other for other in sounding[:number] if former[other] is own]
-            same = next((other for other in kin if torch.equal(spectrum[other], spectrum[channel])), None)
-            if same is not None:
-                streams[channel] = streams[same]
-            elif own is None:
-                streams[channel] = self._after_silence(spectrum.shape[1])
-            else:
-                streams[channel] = own.copy() if kin else own
-        self._streams = streams
+        """Give channels that are no longer equal voices of their own."""
+        if len(self._voices) < len(spectrum):
+            self._voices *= len(spectrum)
+        before = list(self._voices)
+        for channel in range(1, len(spectrum)):
+            if before[channel] is before[channel - 1]:
+                equal = torch.equal(spectrum[channel], spectrum[channel - 1])
+                self._voices[channel] = self._voices[channel - 1] if equal else before[channel].copy()
 
-    def _after_silence(self, bins: int) -> MaskStream:
-        """Return a stream that has heard as many frames of silence as the others have heard, or as can matter."""
-        stream = self._new()
-        frames = min(self._heard, BLOCK * -(-2 * self._reach // BLOCK))
-        silence = torch.zeros(1, bins, frames, dtype=torch.complex64, device=self.device)
-        for piece in _pieces(0, frames):
-            stream.feed(features_at(silence, band_powers(silence), piece, self.profile))
-        return stream
-
-    def _common_gain(self, spectrum: Tensor, power: Tensor, piece: slice, first: int, last: bool) -> Tensor:
-        """Hear a piece of a spectrum whose first frame is ``first`` of the sound and return the gains known by it, [K, n]."""
-        gains: dict[MaskStream, Tensor] = {}
-        heard = [(channel, stream) for channel, stream in enumerate(self._streams) if stream is not None]
-        for channel, stream in heard:
-            if stream not in gains:
+    def _common_gain(self, spectrum: Tensor, power: Tensor, first: int, stop: int, last: bool) -> Tensor:
+        """Hear on up to frame ``stop`` of a spectrum that begins at frame ``first`` and return the gains known by it, [K, n]."""
+        for channel, voice in enumerate(self._voices):
+            if voice not in self._voices[:channel]:
                 one, its_power = (part[channel : channel + 1] for part in (spectrum, power))
-                gains[stream] = stream.feed(features_at(one, its_power, piece, self.profile), last)[0]
-        each = torch.stack([gains[stream] for _, stream in heard])
-        begin = self._given - first
-        self._given += each.shape[-1]
-        weights = power[[channel for channel, _ in heard], :, begin : begin + each.shape[-1]]
-        gain = (each * weights).sum(0) / (weights.sum(0) + _TINY)
+                voice.hear(one, its_power, first, first + stop, last, self.profile)
+        count = min(voice.known.shape[1] for voice in self._voices)
+        weights = power[..., self._given - first : self._given - first + count]
+        gain = (torch.stack([voice.known[:, :count] for voice in self._voices]) * weights).sum(0) / (weights.sum(0) + _TINY)
+        self._given += count
+        for voice in set(self._voices):
+            voice.known = voice.known[:, count:]
         whole = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
         gain[whole:] = gain[whole - 1].clone()
         return gain.cpu()

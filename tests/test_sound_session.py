@@ -154,6 +154,37 @@ def test_a_side_that_is_silent_at_first_sounds_as_in_one_piece(tmp_path, monkeyp
     assert (sum(frames) < 1.1 * wave.shape[1] / grid_of(RATE).hop) == (onset == 1)
 
 
+HOP = grid_of(RATE).hop
+
+
+@pytest.mark.parametrize("quiet", [0.0, 1e-6])
+def test_what_silence_parts_is_heard_apart(session, monkeypatch, quiet):
+    first, second = noise(3, seed=4), np.tile(NOISY, 2)
+    first, second = first[:, : 80 * HOP], second[:, : 110 * HOP]
+    silence = quiet * noise(3, seed=5)[:, : 20 * HOP]
+    whole = np.concatenate([silence, first, silence, second, silence], 1)
+    cleaned = session.denoise(audio(whole)).samples
+    for part, place in ((first, 20 * HOP), (second, 120 * HOP)):
+        alone = session.denoise(audio(part)).samples
+        np.testing.assert_allclose(cleaned[:, place : place + part.shape[1]], alone, atol=2e-5)
+    monkeypatch.setattr(cleaning, "_MONO_CHUNK", 32)
+    np.testing.assert_allclose(session.denoise(audio(whole)).samples, cleaned, atol=2e-5)
+
+
+def test_a_side_that_falls_silent_is_heard_apart_before_and_after(session, monkeypatch):
+    first, second, gap = noise(3, seed=4)[:, : 80 * HOP], noise(12, seed=6)[:, : 330 * HOP], np.zeros((1, 30 * HOP), np.float32)
+    gated = np.concatenate([first, gap, second], 1)
+    other = np.zeros_like(gated)
+    other[:, 60 * HOP : 140 * HOP] = 1e-4 * noise(3, seed=7)[:, : 80 * HOP]  # has hardly a say; no silence in both
+    monkeypatch.setattr(cleaning, "_CHUNK", 32)
+    cleaned = session.denoise(audio(np.concatenate([gated, other]))).samples
+    for part, place in ((first, 0), (second, 110 * HOP)):
+        alone = session.denoise(audio(part)).samples
+        np.testing.assert_allclose(cleaned[:1, place : place + part.shape[1]], alone, atol=1e-4)
+    monkeypatch.undo()
+    np.testing.assert_allclose(session.denoise(audio(np.concatenate([gated, other]))).samples, cleaned, atol=2e-5)
+
+
 def test_a_place_that_is_hardly_noisy_passes():
     stays = torch.ones(500)
     quiet, loud, between = (cleaning._care(stays, stays * 10 ** (-db / 10)) for db in (25, 10, 19))
