@@ -253,7 +253,13 @@ def _evaluate_sound(
 
     if not folders:
         raise UsageError(f"{description.config.name} is measured on sound; name clean recordings, or noisy and clean ones")
-    pairs = find_pairs(folders[0])
+    each = [find_pairs(folder) for folder in folders]
+    if any(each) and not all(each):
+        without = next(folder for folder, found in zip(folders, each, strict=True) if not found)
+        raise UsageError(
+            f"{without}: holds no pairs of noisy and clean recordings, as the other folders do; measure it by itself"
+        )
+    pairs = [pair for found in each for pair in found]
     examples = pair_examples(pairs, limit) if pairs else mixture_examples(description, folders, limit, seed)
     model = load_bundle(description.folder, device).model
     assert isinstance(model, SpectrogramAutoencoder)

@@ -198,7 +198,12 @@ class SoundSession:
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / reader.header.rate)
-        return tally.result()
+            loudest = tally.after.peak if writer.clips else 0.0
+        result = tally.result()
+        if loudest > 1.001:  # what rounding and a mask add to sound at full scale is not heard
+            clipped = f"{output}: goes up to {loudest:.2f} times full scale and is clipped there; a .wav of floats would hold it"
+            result = replace(result, warning="; ".join(filter(None, (result.warning, clipped))))
+        return result
 
     def _profile(self, blocks: Any, header: Header, source: str, profile: str | Stretch | Audio) -> Tensor:
         """Measure the noise that a profile marks."""

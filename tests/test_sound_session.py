@@ -210,3 +210,9 @@ def test_codes_and_reconstructions(session, tmp_path):
 
         load_as(Session, session.bundle.description.folder)
     assert issubclass(NothingUsableError, MusaeError)
+
+
+def test_what_a_file_cannot_hold_is_told(session, tmp_path):
+    loud = save(3 * NOISY, tmp_path / "loud.wav", subtype="FLOAT")
+    assert "times full scale and is clipped there" in session.denoise_file(loud, tmp_path / "a.flac", strength=0).warning
+    assert session.denoise_file(loud, tmp_path / "a.wav", strength=0).warning == ""

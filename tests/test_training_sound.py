@@ -1,5 +1,6 @@
 """The loop on sound: it learns, and resumes exactly with the running means of its normalisation."""
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -128,3 +129,15 @@ def test_the_layout_in_memory_of_training_changes_no_result():
             part.eval()
     learning = network(seen)
     assert torch.allclose(learning, network.eval()(seen), atol=1e-5)
+
+
+def test_files_that_cannot_be_used_are_named_and_never_held_out(clean):
+    for number in range(12):  # so that some would be among those that are held out
+        (clean / f"bad{number}.wav").write_bytes(b"RIFF")
+    save(np.zeros(16000, np.float32), clean / "silent.wav")
+    config = load_config("denoise", [*SETTINGS, *SHORT, "data.mixture.held_out=0.3"])
+    material = SoundMaterial.open(config, [clean])
+    assert material.held_out and "bad0.wav" in material.notice and "and 8 more" in material.notice
+    for file in clean.glob("bad*"):
+        file.unlink()
+    assert "silent.wav: is silent or too short" in SoundMaterial.open(config, [clean]).notice

@@ -19,13 +19,13 @@ from musicvae_lite.errors import MusaeError, suggest
 
 #: Verb to module and the line that ``musae --help`` shows.
 VERBS = {
-    "interpolate": ("interpolate", "Turn one melody or picture into another in a few steps."),
+    "interpolate": ("interpolate", "Turn one melody, picture or sound into another in a few steps."),
     "reconstruct": ("reconstruct", "Write what a model makes of MIDI files, pictures or sound."),
     "groove": ("groove", "Humanize drums, make a beat of taps, add a drum, transfer a groove."),
     "denoise": ("denoise", "Clean noisy recordings or pictures."),
-    "sample": ("sample", "Make up new melodies or pictures."),
-    "encode": ("latents", "Write the latent vectors of MIDI files or pictures as arrays."),
-    "decode": ("latents", "Turn latent vectors back into MIDI files or pictures."),
+    "sample": ("sample", "Make up new melodies, pictures or sounds."),
+    "encode": ("latents", "Write the latent vectors of MIDI files, pictures or sounds as arrays."),
+    "decode": ("latents", "Turn latent vectors back into MIDI files, pictures or sounds."),
     "attribute": ("attribute", "Give a melody more or less of something: notes, syncopation ..."),
     "inspect": ("inspect", "Show what a model can use of files, and why not the rest."),
     "plot": ("plot", "Draw what a model of pictures has learned."),
@@ -78,7 +78,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, epilog=_EPILOG, subcommand_metavar="VERB ...", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="musae", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Autoencoders for music and pictures: melodies, or digits, that turn into one another.
+    """Autoencoders for music, pictures and sound: melodies, digits or tones that turn into one another.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to write.
     """

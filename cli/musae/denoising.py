@@ -51,7 +51,7 @@ def denoise(
         with open_audio(name) as reader:
             headers[name] = reader.header
 
-    code = each(files, look, console.error)
+    code = each(files, look, console.error, more=True)
     from musicvae_lite.session import load_as
     from musicvae_lite.sound_session import SoundSession
 
@@ -61,7 +61,7 @@ def denoise(
     def clean(name: str) -> None:
         results.append(_clean(name, headers[name], places[name], overwrite, wishes, session, console))
 
-    code = max(code, each(list(headers), clean, console.error))
+    code = max(code, each(list(headers), clean, console.error, of=len(files)))
     console.document({"model": model, "files": results})
     return code
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musae.options import echo
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.files import check_output, reason, write_files
 
@@ -175,28 +176,44 @@ def write_pieces(scores: Sequence[Score], paths: Sequence[Path], overwrite: bool
 
 
 def each(
-    inputs: Sequence[str], work: Callable[[str], None], report: Callable[[str], None], nothing: str = "nothing was written"
+    inputs: Sequence[str],
+    work: Callable[[str], None],
+    report: Callable[[str], None],
+    nothing: str = "nothing was written",
+    of: int | None = None,
+    more: bool = False,
 ) -> int:
     """Do ``work`` for every input, reporting those that fail, and return the exit code.
 
     0: all worked; 1: some. Where there is but one input its error is raised; where all of several fail, one with the exit code
     that the failures have in common, or with 1.
+
+    Args:
+        inputs: what is worked on.
+        work: raises a MusaeError for an input that fails.
+        report: is told of each failure.
+        nothing: what to say where all failed.
+        of: how many inputs there were before some of them failed in an earlier pass.
+        more: whether another pass follows, which will say how many failed.
     """
     failures: list[MusaeError] = []
+    count = len(inputs) if of is None else of
     for name in inputs:
         try:
             work(name)
         except MusaeError as error:
-            if len(inputs) == 1:
+            if count == 1:
                 raise
             failures.append(error)
             report(str(error))
-    if not failures:
+    failed = len(failures) + count - len(inputs)
+    if not failed:
         return 0
     if len(failures) < len(inputs):
-        report(f"{len(failures)} of {len(inputs)} files failed")
+        if not more:
+            echo(f"musae: {failed} of {count} files failed", err=True)
         return 1
     codes = {error.exit_code for error in failures}
     kinds = (NothingUsableError, UsageError) if len(codes) == 1 else ()
     kind = next((kind for kind in kinds if kind.exit_code in codes), MusaeError)
-    raise kind(f"none of the {len(inputs)} files could be used; {nothing}")
+    raise kind(f"none of the {count} files could be used; {nothing}")

@@ -116,7 +116,7 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
     paths = dict(zip(files, one_each(job.output, files, kind, job.overwrite), strict=True))
     joined = job.output is not None and job.output.lower().endswith(".npz") and Path(job.output) in paths[files[0]]
     inputs: dict[str, Input] = {}
-    code = each(files, lambda name: inputs.update({name: read_fitting(job, name, model)}), job.console.error)
+    code = each(files, lambda name: inputs.update({name: read_fitting(job, name, model)}), job.console.error, more=True)
     session = job.session()
     results: list[dict[str, Any]] = []
     tables: list[dict[str, NDArray[Any]]] = []
@@ -135,7 +135,7 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
         said = "" if joined else f"{Target('each', paths[name]).shown}: "
         job.console.show(f"{said or f'{name}: '}{counted(len(found), 'picture')}{_quality(facts)}")
 
-    code = max(code, each(list(inputs), write, job.console.error))
+    code = max(code, each(list(inputs), write, job.console.error, of=len(files)))
     if joined:
         arrays = _join(tables, files)
         with atomic_output(Path(str(job.output)), job.overwrite) as part:

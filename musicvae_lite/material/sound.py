@@ -31,6 +31,7 @@ from musicvae_lite.view import tile
 _SHOWN = 3
 MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no clip is both learned from and measured on
 _BATCH = 4
+_TOLD_FILES = 5  # files left out that are named
 _TOLD = 1  # mixed into the seed of the draw of clips for which the noise is told
 _RANGE_DB = 80.0
 
@@ -253,7 +254,10 @@ class Shelf:
     @property
     def notice(self) -> str:
         """What the user should know of files that cannot be used, or ""."""
-        return f"{len(self.told)} files cannot be used, the first: {self.told[0]}" if self.told else ""
+        if not self.told:
+            return ""
+        more = f" and {len(self.told) - _TOLD_FILES} more" if len(self.told) > _TOLD_FILES else ""
+        return f"left out: {'; '.join(self.told[:_TOLD_FILES])}{more}"
 
     def clean(self, paths: Sequence[Path]) -> tuple[Segments, Segments]:
         """Return the segments of folders of recordings and of MIDI files, those to learn from and those held out."""
@@ -291,11 +295,21 @@ class Shelf:
         return sides
 
     def _recordings(self, path: Path) -> tuple[list[Any], list[Any]]:
-        files = list_recordings([path])
-        unseen = self._unseen([file.name for file in files])
-        learned = record([file for file in files if file.name not in unseen], self.cache, self.rate, self.told.append)
-        others = [file for file in files if file.name in unseen]
-        return learned, (record(others, self.cache, self.rate, self.told.append) if others else [])
+        usable: dict[Path, list[Any]] = {}
+        for file in list_recordings([path]):
+            told = len(self.told)
+            try:
+                usable[file] = record([file], self.cache, self.rate, self.told.append)
+            except NothingUsableError:
+                if told == len(self.told):
+                    self.told.append(f"{file}: is silent or too short")
+        if not usable:
+            raise NothingUsableError(f"{path}: no sound file can be used (silent, too short or damaged)")
+        unseen = self._unseen([file.name for file in usable])
+        sides: tuple[list[Any], list[Any]] = ([], [])
+        for file, waves in usable.items():
+            sides[file.name in unseen].extend(waves)
+        return sides
 
     def _played(self, path: Path) -> tuple[list[Any], list[Any]]:
         unseen = self._unseen([_song(file) for source in list_sources([path]) for file in source.files])

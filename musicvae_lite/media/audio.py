@@ -27,6 +27,8 @@ Samples = NDArray[np.float32]
 MAX_CHANNELS = 32
 LOWEST_HZ, HIGHEST_HZ = 1000, 768000
 BLOCK_SAMPLES = 2**16
+_PCM_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_LOUDEST = 1e12  # times full scale; the square of more is soon no number
 _MANY_PHASES = 10**6  # of a resampling; ordinary rates have up to 141,120
 
 # What is written where a file's own name ends so; a file that comes from another one keeps that one's subtype if it can.
@@ -152,7 +154,7 @@ def open_audio(path: str | os.PathLike[str]) -> Iterator[Reader]:
     path = Path(path)
     _check_file(path)
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(_name(path))
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: not a sound file, or a damaged one ({_told(error)}); WAV, FLAC and Ogg can be read") from error
     with file:
@@ -179,6 +181,11 @@ def _check_file(path: Path) -> None:
         raise AudioError(f"{path}: cannot be read: {reason(error)}") from error
 
 
+def _name(path: Path) -> str | bytes:
+    """Return a path as soundfile takes it: on POSIX names may be no text."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
 def _told(error: Exception) -> str:
     """Return what libsndfile says of an error, without the path and in one line."""
     text = str(getattr(error, "error_string", error)).strip().rstrip(".")
@@ -201,17 +208,19 @@ def read_audio(path: str | os.PathLike[str]) -> Audio:
 
 
 def check_finite(samples: Samples, rate: int, source: str, first: int = 0) -> None:
-    """Refuse samples [C, N] that are no numbers; ``first`` counts the samples before these.
+    """Refuse samples [C, N] that are no numbers, or beyond all measure; ``first`` counts the samples before these.
 
     Raises:
         AudioError: naming the first such place.
     """
-    bad = ~np.isfinite(samples)
+    bad = ~(np.abs(samples) < _LOUDEST)
     if bad.any():
         place = int(bad.any(0).argmax())
         channel = int(bad[:, place].argmax()) + 1
         seconds = (first + place) / rate
-        raise AudioError(f"{source}: channel {channel} holds NaN or infinity at {seconds:.3f} s; repair or cut the file there")
+        value = float(samples[channel - 1, place])
+        what = f"{value:.0e} times full scale" if math.isfinite(value) else "NaN or infinity"
+        raise AudioError(f"{source}: channel {channel} holds {what} at {seconds:.3f} s; repair or cut the file there")
 
 
 class Writer:
@@ -219,6 +228,12 @@ class Writer:
 
     def __init__(self, file: Any, path: Path) -> None:
         self._file, self._path = file, path
+        self._bits = _PCM_BITS.get(file.subtype)
+
+    @property
+    def clips(self) -> bool:
+        """Whether what lies beyond full scale cannot be written."""
+        return self._file.subtype not in ("FLOAT", "DOUBLE")
 
     def write(self, samples: Samples) -> None:
         """Append samples [C, N]; what lies beyond full scale is clipped in formats that cannot hold it.
@@ -228,10 +243,18 @@ class Writer:
         """
         import soundfile
 
+        rows = np.ascontiguousarray(samples.T)
         try:
-            self._file.write(np.ascontiguousarray(samples.T))
+            self._file.write(rows if self._bits is None else _as_integers(rows, self._bits))
         except (soundfile.LibsndfileError, OSError, AssertionError) as error:  # a short write is an AssertionError there
             raise _refused(self._path, error) from error
+
+
+def _as_integers(samples: Samples, bits: int) -> NDArray[np.int32]:
+    """Round samples to so many bits, at the top of 32: libsndfile itself cuts them off below, half a step too low on average."""
+    whole = np.rint(samples.astype(np.float64) * 2 ** (bits - 1))
+    inside: NDArray[np.int32] = np.clip(whole, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int32)
+    return np.left_shift(inside, 32 - bits)
 
 
 @contextmanager
@@ -271,7 +294,7 @@ def _opened(temporary: Path, path: Path, like: Header) -> Iterator[Writer]:
 
     container, subtype = encoding(path, like)
     try:
-        file = soundfile.SoundFile(temporary, "w", like.rate, like.channels, subtype, format=container)
+        file = soundfile.SoundFile(_name(temporary), "w", like.rate, like.channels, subtype, format=container)
     except (soundfile.LibsndfileError, ValueError) as error:
         what = f"{like.channels} channels at {like.rate} Hz as {container} {subtype}"
         raise MusaeError(f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav") from error
@@ -292,7 +315,8 @@ def _close(file: Any, path: Path) -> None:
 
 
 def _refused(path: Path, error: Exception) -> MusaeError:
-    why = reason(error) if isinstance(error, OSError) else _told(error) or "the disk may be full"
+    told = "" if isinstance(error, OSError) else _told(error)
+    why = reason(error) if isinstance(error, OSError) else "the disk may be full" if told in ("", "system error") else told
     return MusaeError(f"{path}: cannot be written: {why}; free some space or choose another output with -o")
 
 

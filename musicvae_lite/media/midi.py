@@ -1,8 +1,8 @@
 """Scores: reading and writing Standard MIDI Files, with time in integer ticks.
 
-This is the only module that imports symusic or pretty_midi (and mido, which comes with it). symusic reads, a hundred times
-faster; pretty_midi is the reference it is tested against. symusic is C++ and has crashed on malformed files, so a structural
-check in Python looks at the bytes first, and corpora are read in worker processes.
+This is the only module that imports symusic or pretty_midi; mido, which comes with it, is in midi_messages.py, too. symusic
+reads, a hundred times faster; pretty_midi is the reference it is tested against. symusic is C++ and has crashed on malformed
+files, so a structural check in Python looks at the bytes first, and corpora are read in worker processes.
 
 What a *track* is: an instrument as pretty_midi and Magenta count them, the notes of one (chunk of the file, channel, program).
 Tracks stand in the order of their chunks; inside a chunk the one whose first note ends first comes first. Users count from 1.
@@ -533,68 +533,12 @@ def midi_bytes(score: Score) -> bytes:
 
     import mido
 
+    from musicvae_lite.media.midi_messages import chunks_of
+
     if not 0 < score.ticks_per_quarter < 2**15:
         raise MusaeError(f"{score.ticks_per_quarter} ticks per quarter note; MIDI files hold 1 to 32767")
     file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_quarter, charset="utf-8")
-    file.tracks.append(_as_track(_conductor_events(score)))
-    melodic = [channel for channel in range(16) if channel != DRUM_CHANNEL]
-    for index, track in enumerate(score.tracks):
-        # More than 15 instruments share channels; each has a chunk of its own, so that reading keeps them apart.
-        channel = DRUM_CHANNEL if track.is_drum else melodic[index % len(melodic)]
-        notes, pedals = (table[table["track"] == index] for table in (score.notes, score.pedals))
-        events = _note_events(notes, pedals, track, channel)
-        file.tracks.append(_as_track(events))
+    file.tracks += chunks_of(score)
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
-
-
-def _conductor_events(score: Score) -> list[tuple[int, Any]]:
-    """Tempo, metre and text messages with their ticks."""
-    from mido import MetaMessage
-
-    events: list[tuple[int, Any]] = []
-    for tick, numerator, denominator in score.metres.tolist():
-        events.append((tick, MetaMessage("time_signature", numerator=numerator, denominator=denominator)))
-    for tick, qpm in score.tempos.tolist():
-        mspq = min(max(round(6e7 / qpm), 1), 2**24 - 1)
-        events.append((tick, MetaMessage("set_tempo", tempo=mspq)))
-    for tick, kind, text in score.texts:
-        events.append((tick, MetaMessage(kind, text=text)))
-    return sorted(events, key=lambda event: event[0])
-
-
-def _note_events(notes: NDArray[np.void], pedals: NDArray[np.void], track: Track, channel: int) -> list[tuple[int, Any]]:
-    """Name, program, note and pedal messages of one track; at one tick a note ends before the next one starts."""
-    from mido import Message, MetaMessage
-
-    events: list[tuple[int, Any]] = []
-    if track.name:
-        events.append((0, MetaMessage("track_name", name=track.name)))
-    events.append((0, Message("program_change", program=track.program, channel=channel)))
-    timed = []
-    for start, end, pitch, velocity, _ in notes.tolist():
-        on = Message("note_on", note=pitch, velocity=velocity, channel=channel)
-        off = Message("note_off", note=pitch, velocity=0, channel=channel)
-        timed += [(start, 1, on), (end, 0 if end > start else 2, off)]
-    for start, end, _ in pedals.tolist():  # a pedal acts before the notes of its tick, and is lifted before it is pressed again
-        for tick, order, value in ((start, -1, 127), (end, -2, 0)):
-            timed.append((tick, order, Message("control_change", control=SUSTAIN, value=value, channel=channel)))
-    timed.sort(key=lambda event: event[:2])
-    return events + [(tick, message) for tick, _, message in timed]
-
-
-def _as_track(events: list[tuple[int, Any]]) -> Any:
-    """Turn ticks into the times between messages, with empty texts where a pause is too long for one number."""
-    from mido import MetaMessage, MidiTrack
-
-    track = MidiTrack()
-    now = 0
-    for tick, message in events:
-        while tick - now > MAX_DELTA:
-            track.append(MetaMessage("text", text="", time=MAX_DELTA))
-            now += MAX_DELTA
-        track.append(message.copy(time=tick - now))
-        now = tick
-    track.append(MetaMessage("end_of_track", time=0))
-    return track

@@ -91,7 +91,8 @@ def test_bad_input_is_one_line(musae, denoiser, sounds, arguments, code, word):
 def test_one_bad_file_of_several_does_not_stop_the_others(musae, denoiser, sounds):
     bad_files(sounds)
     run = musae("denoise", "text.wav", "a.wav", "nan.wav", "-m", denoiser, "-o", "out/", "--json")
-    assert run.code == 1 and len(run.json["files"]) == 1 and len(run.json["failures"]) >= 2
+    assert run.code == 1 and len(run.json["files"]) == 1 and len(run.json["failures"]) == 2
+    assert run.err.splitlines()[-1] == "musae: 2 of 3 files failed" and run.err.count("files failed") == 1
     assert [path.name for path in (sounds / "out").iterdir()] == ["a.wav"]
 
 
@@ -135,6 +136,9 @@ def test_evaluate_on_mixtures_and_on_pairs(musae, denoiser, sounds, monkeypatch)
         save(tone(440) + index * noise(), sounds / "pairs" / side / "a.wav")
     table = musae("evaluate", denoiser, "--data", "pairs")
     assert table.code == 0 and "by_snr: 5" in table.out and "by_noise: recorded" in table.out
+    assert musae("evaluate", denoiser, "--data", "pairs", "--data", "pairs", "--json").json["n"] == 2
+    mixed = musae("evaluate", denoiser, "--data", "pairs", "--data", clean)
+    assert mixed.code == 2 and "holds no pairs of noisy and clean recordings" in mixed.err
     assert musae("evaluate", denoiser).code == 2
 
 

@@ -1,3 +1,4 @@
+import os
 import struct
 from pathlib import Path
 
@@ -164,6 +165,40 @@ def test_sounds_are_written_all_or_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="1.wav: exists already"):
         write_sounds({tmp_path / f"{number}.wav": made for number in (2, 1)})
     assert not (tmp_path / "2.wav").exists()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_samples_are_rounded_and_come_back(subtype: str, name: str, tmp_path: Path) -> None:
+    container = name[2:].upper()
+    if subtype not in soundfile.available_subtypes(container):
+        pytest.skip(f"{container} does not hold it")
+    bits = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}[subtype]
+    whole = np.random.default_rng(0).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (1, 5000))
+    exact = (whole / 2 ** (bits - 1)).astype(np.float32)
+    between = (exact + np.float32(0.4 / 2 ** (bits - 1))).astype(np.float32)
+    for number, samples in enumerate((exact, between) if bits < 24 else (exact,)):
+        write_audio(Audio(samples, 44100, container, subtype), tmp_path / f"{number}{name}")
+        read = read_audio(tmp_path / f"{number}{name}").samples
+        if bits < 32:  # float32 holds 24 bits
+            np.testing.assert_array_equal(read, exact)
+        np.testing.assert_allclose(read, samples, atol=0.5 / 2 ** (min(bits, 24) - 1))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are text there")
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.wav"))
+    try:
+        write_audio(Audio(sound(1, 10), 44100), path)
+    except OSError:
+        pytest.skip("the file system takes text alone")
+    assert read_audio(path).samples.shape == (1, 10)
+
+
+def test_sound_beyond_all_measure_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full((10, 1), 1e17), 44100, "DOUBLE")
+    with pytest.raises(AudioError, match=r"channel 1 holds 1e\+17 times full scale at 0.000 s"):
+        read_audio(tmp_path / "a.wav")
 
 
 def test_mp3_becomes_wav(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
+import io
 import struct
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
@@ -253,3 +255,15 @@ def test_running_status_goes_on_after_a_text() -> None:
     score = read_midi(data, texts=True)
     assert score.notes["pitch"].tolist() == [60, 62]
     assert [(text.tick, text.text) for text in score.texts] == [(480, "C"), (960, "Am")]
+
+
+def test_many_tracks_share_the_channels_of_their_programs() -> None:
+    def channels(tracks: list[Track]) -> list[int]:
+        rows = [(0, 480, 60, 80, index) for index in range(len(tracks))]
+        file = mido.MidiFile(file=io.BytesIO(midi.midi_bytes(Score(480, np.array(rows, midi.NOTE), tuple(tracks)))))
+        return [message.channel for track in file.tracks for message in track if message.type == "program_change"]
+
+    drums = Track("Drums", 0, True)
+    assert channels([Track("", 5), drums, Track("", 5)]) == [0, 9, 2]
+    many = channels([Track("", number % 3) for number in range(20)] + [drums])
+    assert many == [number % 3 for number in range(20)] + [9]

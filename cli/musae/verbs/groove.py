@@ -200,7 +200,7 @@ def _each(
             console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
         usable[name] = passage
 
-    code = each(files, read, console.error)
+    code = each(files, read, console.error, more=True)
     from musicvae_lite.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
@@ -216,6 +216,6 @@ def _each(
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
 
-    code = max(code, each(list(usable), write, console.error))
+    code = max(code, each(list(usable), write, console.error, of=len(files)))
     console.document({"model": model, "temperature": temperature, "seed": seed, "files": results})
     return code

@@ -90,7 +90,9 @@ def _quality(model: dict[str, Any]) -> str:
             parts.append(text.format(value))
     gain = metrics.get("si_sdr_improvement_db")
     if isinstance(gain, int | float):
-        return f"; {metrics.get('n', 0):,} noisy clips of what it did not learn from: {gain:+.1f} dB SI-SDR"
+        seen = not model["provenance"].get("held_out", True)
+        which = "what it learned from (none was held out)" if seen else "what it did not learn from"
+        return f"; {metrics.get('n', 0):,} noisy clips of {which}: {gain:+.1f} dB SI-SDR"
     unit = {"music": "songs", "pictures": "pictures", "sound": "clips"}[model["kind"]]
     which = f"held-out {unit}" if model["provenance"].get("held_out", True) else f"training {unit} (none was held out)"
     return f"; {which}: " + ", ".join(parts) if parts else ""

@@ -119,7 +119,7 @@ def _melodies(
     def read(name: str) -> None:
         usable[name] = whole_melody(name, codec, model, track, roles=roles, overlapping=True)
 
-    code = each(files, read, console.error)
+    code = each(files, read, console.error, more=True)
     from musicvae_lite.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
@@ -139,6 +139,6 @@ def _melodies(
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
 
-    code = max(code, each(list(usable), write, console.error))
+    code = max(code, each(list(usable), write, console.error, of=len(files)))
     console.document({"model": model, "files": results})
     return code
