@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,13 +51,17 @@ class AudioError(MusaeError):
 
 
 class Header(NamedTuple):
-    """What a sound file says of itself: its rate in Hz, channels, samples of each channel, and how it stores them."""
+    """What a sound file says of itself: its rate in Hz, channels, samples of each channel, how it stores them, and its tags.
+
+    ``tags`` are names and values as libsndfile knows them: title, artist, album, date, comment ...
+    """
 
     rate: int
     channels: int
     samples: int
     format: str = "WAV"
     subtype: str = "PCM_16"
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -158,7 +162,9 @@ def open_audio(path: str | os.PathLike[str]) -> Iterator[Reader]:
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: not a sound file, or a damaged one ({_told(error)}); WAV, FLAC and Ogg can be read") from error
     with file:
-        header = Header(file.samplerate, file.channels, file.frames, file.format, file.subtype)
+        header = Header(
+            file.samplerate, file.channels, file.frames, file.format, file.subtype, tuple(file.copy_metadata().items())
+        )
         if header.channels > MAX_CHANNELS:
             raise UsageError(f"{path}: {header.channels} channels; at most {MAX_CHANNELS} can be used")
         check_rate(header.rate, str(path))
@@ -259,7 +265,7 @@ def _as_integers(samples: Samples, bits: int) -> NDArray[np.int32]:
 
 @contextmanager
 def create_audio(path: str | os.PathLike[str], like: Header, overwrite: bool = False) -> Iterator[Writer]:
-    """Write a sound file with the rate, channels and, where the format of its name allows, the encoding of ``like``.
+    """Write a sound file with the rate, channels, tags and, where the format of its name allows, the encoding of ``like``.
 
     It appears under its name when the block succeeds. ``like.samples`` may be an estimate: it decides whether a WAV file
     needs 64-bit lengths.
@@ -298,6 +304,9 @@ def _opened(temporary: Path, path: Path, like: Header) -> Iterator[Writer]:
     except (soundfile.LibsndfileError, ValueError) as error:
         what = f"{like.channels} channels at {like.rate} Hz as {container} {subtype}"
         raise MusaeError(f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav") from error
+    for name, value in like.tags:
+        with suppress(soundfile.LibsndfileError):  # a format may have no place for it
+            setattr(file, name, value)
     writer = Writer(file, path)
     try:
         yield writer

@@ -161,3 +161,14 @@ def test_inspect_knows_sound(musae, denoiser, sounds):
     (report,) = musae("inspect", "a.wav", "-m", denoiser, "--json").json["files"]
     assert report["seconds"] == 2 and report["rate"] == RATE and 0 < report["peak"] < 1
     assert musae("inspect", "none.wav", "-m", denoiser).err.count("\n") == 1
+
+
+def test_tags_stay(musae, denoiser, sounds):
+    for name in ("t.flac", "t.wav", "t.ogg"):
+        with soundfile.SoundFile(name, "w", RATE, 1) as file:
+            file.title, file.artist = "Süß", "me"
+            file.write(tone(440))
+    assert musae("denoise", "t.flac", "t.wav", "t.ogg", "-m", denoiser, "-o", "out/").code == 0
+    for path in (sounds / "out").iterdir():
+        with soundfile.SoundFile(path) as file:
+            assert (file.title, file.artist) == ("Süß", "me")
