@@ -268,8 +268,10 @@ class _Run:
     def _not_a_number(self, step: int) -> str:
         saved = self.output / STATE
         kept = f"{saved.parent} keeps what was saved before" if saved.exists() else "nothing had been saved yet"
+        rate = self.config.optimiser.learning_rate
+        highest = "" if rate.shape == "constant" else ".start" if rate.start > rate.end else ".end"
         return (
-            f"the loss is not a number at step {step}; {kept}. Lower the rate (--set optimiser.learning_rate.start=...) "
+            f"the loss is not a number at step {step}; {kept}. Lower the rate (--set optimiser.learning_rate{highest}=...) "
             "or train in float32 (--set training.precision=32)"
         )
 

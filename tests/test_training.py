@@ -256,8 +256,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_saved(corpus,
     original = SequenceAutoencoder.nll
     try:
         SequenceAutoencoder.nll = lambda self, z, *rest: original(self, z, *rest) * float("nan")
-        with pytest.raises(MusaeError, match=r"not a number at step 4.*learning_rate"):
+        with pytest.raises(MusaeError, match=r"not a number at step 4.*learning_rate.start="):
             train(broken, corpus, run, resume=True, on_event=poison)
+        with pytest.raises(MusaeError, match=r"not a number at step 0; nothing had been saved yet.*learning_rate="):
+            train(settings(optimiser__learning_rate=1e-3), corpus, run.parent / "constant", on_event=poison)
     finally:
         SequenceAutoencoder.nll = original
     assert (run / STATE).read_bytes() == before

@@ -29,7 +29,10 @@ def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
     tree = _read_tree(find_preset(name), ())
     for change in changes:
         _apply(tree, change)
-    return parse_config(tree, where=str(name))
+    config = parse_config(tree, where=str(name))
+    for change in changes:
+        _refuse_idle_start(config, change)
+    return config
 
 
 def parse_config(tree: Mapping[str, Any], where: str) -> RunConfig:
@@ -112,6 +115,8 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     group: type[Settings] | None = RunConfig
     for number, name in enumerate(names, 1):
         child = node.get(name)
+        if name not in node:  # one setting changes; the others are those of the default, not of its class
+            child = _written(_default(group, name))
         if isinstance(child, int | float) and number == len(names) and last in ScheduleSettings.model_fields:
             child = {"end": float(child)}  # a constant schedule of which one argument changes
         if not isinstance(child, dict):
@@ -126,10 +131,33 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     node[last] = value
 
 
+def _refuse_idle_start(config: RunConfig, change: str) -> None:
+    """Refuse the start of a schedule that has no way from there to its end; such a setting would say nothing."""
+    *names, last = change.partition("=")[0].strip().split(".")
+    group: Any = config
+    for name in names:
+        group = getattr(group, name, None)
+    if last == "start" and isinstance(group, ScheduleSettings) and group.shape == "constant" and group.start != group.end:
+        key = ".".join(names)
+        raise UsageError(
+            f"--set {change}: {key} is constant ({group.end:g}) and has no start; set {key}= a number, or {key}.shape= too"
+        )
+
+
+def _default(group: type[Settings] | None, key: str) -> Any:
+    """Return what the setting ``key`` of a group is where nothing is written; None where that is not known."""
+    field = _fields(group).get(key)
+    return None if field is None else field.default
+
+
+def _written(settings: Any) -> dict[str, Any]:
+    """Return settings as they would stand in a file: what they were made with; nothing for anything else."""
+    return settings.model_dump(mode="json", exclude_unset=True) if isinstance(settings, Settings) else {}
+
+
 def _usual_kind(group: type[Settings] | None, key: str) -> str | None:
     """Return the kind of the settings ``key`` of a group where they name none."""
-    field = _fields(group).get(key)
-    return getattr(field.default, "kind", None) if field is not None else None
+    return getattr(_default(group, key), "kind", None)
 
 
 def _group(group: type[Settings] | None, key: str, tree: Mapping[str, Any]) -> type[Settings] | None:
