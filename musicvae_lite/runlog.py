@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from musicvae_lite.errors import MusaeError
 from musicvae_lite.files import atomic_output, reason
 
-METRICS = "metrics.jsonl"
+METRICS, BOARD = "metrics.jsonl", "tensorboard"
 
 
 class RunLog:
@@ -27,7 +27,7 @@ class RunLog:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._forget_after(step)
-            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+            self.board = SummaryWriter(str(folder / BOARD), purge_step=step or None)
         except OSError as error:
             raise MusaeError(f"{folder}: cannot be written: {reason(error)}") from error
 

@@ -180,5 +180,9 @@ def test_presets_are_named_after_their_files():
         assert load_config(name).name == name
 
 
+def test_the_preset_to_train_a_model_further_says_which():
+    assert load_config("mel-2bar-finetune").training.starts_from == "mel-2bar"
+
+
 def test_the_precision_that_messages_advise_can_be_set():
     assert load_config("mel-2bar", ["training.precision=32"]).training.precision == "32"

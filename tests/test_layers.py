@@ -21,6 +21,7 @@ LAYERS = [
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
+    {"runs"},
     {"training"},
     {"blocks", "groove_passages", "magenta", "passages", "results"},
     {"arranging", "conditions"},

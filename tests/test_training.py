@@ -350,3 +350,87 @@ def test_teachers_differ_only_where_they_say():
     assert not torch.equal(model.nll(z, batch, Teacher(dropout=0.9), Noise(1)), forced)
     with pytest.raises(ValueError, match="noise"):
         model.nll(z, batch, free)
+
+
+def notices(events):
+    return " | ".join(event.message for event in events if isinstance(event, Notice))
+
+
+def test_resuming_by_name_keeps_the_length_of_the_run(corpus, tmp_path):
+    whole, parts, file, events = tmp_path / "whole", tmp_path / "parts", tmp_path / "tiny.yaml", []
+    file.write_text(settings(training__steps=5000).model_dump_json())
+    train(settings(), corpus, whole)
+    train(file, corpus, parts, changes=["training.steps=12"], on_event=lambda e: at(e, 6) and signal.raise_signal(signal.SIGINT))
+    outcome = train(file, corpus, parts, resume=True, on_event=events.append)
+    assert outcome.finished and outcome.step == 12
+    assert_same(weights(whole / "last"), weights(parts / "last"))
+    assert f"training.steps is 12, not 5,000 as in {file} (--set changes it)" in notices(events)
+    assert "6 steps, from 6 to 12" in notices(events)
+    outcome = train(file, corpus, parts, changes=["training.steps=14"], resume=True, on_event=events.append)
+    assert outcome.step == 14
+    train(settings(training__steps=15), corpus, parts, resume=True, on_event=events.append)  # settings are taken whole
+    assert "goes on with other settings: training.steps is 15, not 14 as before" in notices(events)
+
+
+def test_what_is_no_run_is_refused(corpus, tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'mel-2bar'"):
+        train("mel-2bra", corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="the name of a preset, a YAML file or a RunConfig .*, not dict"):
+        train({"name": "x"}, corpus, tmp_path / "run")
+
+
+def test_a_run_that_died_before_its_first_save_is_no_hindrance(corpus, tmp_path, monkeypatch):
+    run, events = tmp_path / "run", []
+    monkeypatch.setattr("musicvae_lite.training.clip_gradients", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        train(settings(), corpus, run)
+    monkeypatch.undo()
+    assert {path.name for path in run.iterdir()} == {"metrics.jsonl", "tensorboard"}
+    (run / "notes.txt").write_text("mine")
+    with pytest.raises(MusaeError, match="leave out --resume"):
+        train(settings(), corpus, run, resume=True)
+    assert train(settings(), corpus, run, on_event=events.append).finished
+    assert "replaces the log of a run that ended before its first save" in notices(events)
+    assert len(list((run / "tensorboard").iterdir())) == 1 and (run / "notes.txt").read_text() == "mine"
+    for name in ("metrics.jsonl", "tensorboard/own"):
+        other = tmp_path / name.replace("/", "-")
+        (other / "tensorboard").mkdir(parents=True)
+        (other / "metrics.jsonl").write_text('{"event": "notice", "step": 0}\n')
+        (other / name).write_text("mine\nmine\n")
+        with pytest.raises(UsageError, match="metrics.jsonl: would be overwritten"):
+            train(settings(), corpus, other)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_the_vectors_of_the_end_can_be_left_out(corpus, tmp_path, monkeypatch, early):
+    run, events = tmp_path / "run", []
+
+    def learn(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it should have ended")
+
+    monkeypatch.setattr("musicvae_lite.material.music.learn_vectors", learn)
+    asked = isinstance if early else lambda *_: False  # also when it is asked for just before
+
+    def hear(event):
+        events.append(event)
+        if asked(event, Notice) and event.message.startswith("learning"):
+            signal.raise_signal(signal.SIGINT)
+
+    outcome = train(settings(), corpus, run, on_event=hear)
+    assert outcome.finished and load_bundle(run) and not (run / "attributes.json").exists()
+    assert "learning attribute vectors ...; the model is saved, Ctrl-C leaves this out" in notices(events)
+    assert "'musae attribute --learn'" in notices(events)
+
+
+def test_a_run_that_is_meant_to_go_on_from_a_model_says_so(corpus, tmp_path):
+    config, events = settings(training__steps=2, training__starts_from="mel-2bar"), []
+    train(config, corpus, tmp_path / "first", on_event=events.append)
+    assert "starts from random weights (--init-from mel-2bar)" in notices(events)
+    events.clear()
+    train(config, corpus, tmp_path / "run", init_from=tmp_path / "first", on_event=events.append)
+    more = settings(training__steps=4, training__starts_from="mel-2bar")
+    with pytest.raises(UsageError, match=r"was started from .*first, not .*run; leave out --init-from"):
+        train(more, corpus, tmp_path / "run", init_from=tmp_path / "run", resume=True)
+    train(more, corpus, tmp_path / "run", init_from=tmp_path / "first", resume=True, on_event=events.append)
+    assert "random weights" not in notices(events)

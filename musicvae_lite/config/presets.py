@@ -35,6 +35,23 @@ def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
     return config
 
 
+def change_config(config: RunConfig, changes: Sequence[str]) -> RunConfig:
+    """Apply ``a.b=c`` changes to settings.
+
+    Raises:
+        UsageError: a change that cannot be made.
+    """
+    tree = config.model_dump(mode="json")
+    for change in changes:
+        _apply(tree, change)
+    return parse_config(tree, where=config.name)
+
+
+def is_changed(change: str, group: str) -> bool:
+    """Say whether a change ``a.b=c`` is one of a group of settings."""
+    return change.partition("=")[0].strip().split(".")[0] == group
+
+
 def parse_config(tree: Mapping[str, Any], where: str) -> RunConfig:
     """Check a tree of settings.
 

@@ -71,6 +71,8 @@ class MusicMaterial(Material):
     """The windows of one or several prepared corpora; whole songs are held out."""
 
     unit = "windows"
+    finishing = "learning attribute vectors"
+    later = "'musae attribute --learn' learns attribute vectors later"
 
     def __init__(self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
