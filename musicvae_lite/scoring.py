@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.arguments import seed_of, whole
 from musicvae_lite.bundle import Description, describe, load_bundle
 from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.config import MixtureSettings
@@ -94,7 +95,8 @@ def evaluate(
         NothingUsableError: the split holds no window.
         MusaeError: a damaged model or corpus.
     """
-    where = resolve_device(device)
+    where, seed = resolve_device(device), seed_of(seed)
+    limit = None if limit is None else whole(limit, 1, f"limit is {limit}; at least 1 example is measured")
     folders = [] if data is None else [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data]
     description = describe(model)
     if description.config.codec.kind == "image":
@@ -153,7 +155,8 @@ def evaluate_paths(
         NothingUsableError: fewer than two windows.
         MusaeError: a damaged model or corpus.
     """
-    where, description = resolve_device(device), describe(model)
+    where, description, seed = resolve_device(device), describe(model), seed_of(seed)
+    pairs = whole(pairs, 1, f"pairs is {pairs}; at least 1 pair is measured")
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; paths are measured between windows of music")
     if description.config.model.control_size:
@@ -182,7 +185,7 @@ def learn_attributes(
         NothingUsableError: too few windows.
         MusaeError: a damaged model or corpus, or the folder cannot be written.
     """
-    where, description = resolve_device(device), describe(model)
+    where, description, seed = resolve_device(device), describe(model), seed_of(seed)
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; attributes are those of windows of music")
     corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
