@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import atomic_output, reason
+from musicvae_lite.files import atomic_output, json_text, reason
 
 METRICS, BOARD = "metrics.jsonl", "tensorboard"
 
@@ -47,7 +47,7 @@ class RunLog:
         """
         with self._told():
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"event": kind, **values}) + "\n")
+                file.write(json_text({"event": kind, **values}) + "\n")
             for name, value in _scalars(values):
                 self.board.add_scalar(f"{kind}/{name}", value, values["step"])
 

@@ -49,7 +49,7 @@ class Evaluation:
     Attributes:
         split: the part of the corpus.
         measures: of the model on it.
-        codes: how good the codes are as embeddings, beside principal components; of pictures.
+        codes: how good the codes are as embeddings, beside principal components; of pictures, the held-out ones.
         others: measures on pictures of other kinds than the model was trained on, by kind.
         grooves: what a groove model adds to drums, by task, and what it takes to do better; see
             :func:`musicvae_lite.evaluation.grooves.evaluate_grooves`.
@@ -83,7 +83,8 @@ def evaluate(
             synthesised noises, or heard as they are by a model of timbre; None for the one the model names itself.
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
-            pictures always the held-out ones; of sound, for a denoiser everything, for a model of timbre what a run would hold
+            pictures the test part where there is one, or what was held out of the source that the model was trained on, all of
+            another; of sound, for a denoiser everything, for a model of timbre what a run would hold
             out (all, where that is nothing), and nothing else.
         limit: measure on so many windows or pictures, spread evenly over the corpus; None for all.
         device: auto, cpu, cuda or mps.
@@ -227,7 +228,10 @@ def _evaluate_pictures(
     config = description.config
     material = PictureMaterial.open(config, sources)
     corpus = material.corpus
-    chosen: Split = "valid" if split == "auto" else split
+    chosen: Split = split
+    if split == "auto":
+        trained_on = corpus.fingerprint in description.provenance.get("corpora", [])
+        chosen = "valid" if corpus.divided or trained_on else "all"
     if chosen == "all":
         part = corpus.everything()
     else:
@@ -244,7 +248,9 @@ def _evaluate_pictures(
     if not claims:
         return Evaluation(chosen, measures)
     others = {name: measure(kind).as_dict() for name, kind in material.other_kinds(part).items()}
-    return Evaluation(chosen, measures, _codes(model, material, part, device), others)
+    # Among the pictures that codes are compared with a picture would find itself.
+    unseen = part if chosen == "valid" else corpus.test.take(_spread(len(corpus.test), limit))
+    return Evaluation(chosen, measures, _codes(model, material, unseen, device) if len(unseen) else {}, others)
 
 
 def _evaluate_sound(
