@@ -443,6 +443,10 @@ def _processes(devices: int) -> tuple[int, int]:
 def _named(data: str | Path | Sequence[str | Path] | None) -> list[str | Path]:
     if data is None:
         return []
+    if not isinstance(data, str | Path | Sequence):
+        raise UsageError(
+            f"data are the path of a prepared corpus, of pictures or of sounds, or several, not {type(data).__name__}"
+        )
     return [data] if isinstance(data, str | Path) else list(data)
 
 

@@ -377,6 +377,8 @@ def test_what_is_no_run_is_refused(corpus, tmp_path):
         train("mel-2bra", corpus, tmp_path / "run")
     with pytest.raises(UsageError, match="the name of a preset, a YAML file or a RunConfig .*, not dict"):
         train({"name": "x"}, corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="data are the path of a prepared corpus, .*, not int"):
+        train(settings(), 5, tmp_path / "run")
 
 
 def test_a_run_that_died_before_its_first_save_is_no_hindrance(corpus, tmp_path, monkeypatch):
