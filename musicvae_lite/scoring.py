@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from musicvae_lite.arguments import seed_of, whole
 from musicvae_lite.bundle import Description, describe, load_bundle
 from musicvae_lite.codecs.groove import GrooveCodec
-from musicvae_lite.config import MixtureSettings
+from musicvae_lite.config import MixtureSettings, RunConfig, fitting_preset
 from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
@@ -29,7 +29,7 @@ from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, 
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
 from musicvae_lite.evaluation.timbre import TimbreMeasures
-from musicvae_lite.material.music import Examples, condition_of
+from musicvae_lite.material.music import Examples, codec_differences, condition_of
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
 from musicvae_lite.material.timbre import TimbreMaterial
@@ -210,10 +210,17 @@ def _corpus(description: Description, model: str | Path, folders: Sequence[Path]
     config = description.config
     size = config.model.control_size if config.model.kind == "sequence" and config.codec.kind != "groove" else 0
     if corpus.control.config() != config.control.model_dump() or corpus.control.size != size:
-        raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; prepare it with its preset")
-    if corpus.codec.config() != config.codec.model_dump(mode="json"):
-        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
+        raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; {_prepared(config)}")
+    differing = codec_differences(config, corpus)
+    if differing:
+        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has ({differing}); {_prepared(config)}")
     return corpus
+
+
+def _prepared(config: RunConfig) -> str:
+    """Say how to prepare a corpus for a model."""
+    preset = fitting_preset(config)
+    return f"prepare it with --preset {preset}" if preset else "prepare it with the YAML file that the model was trained with"
 
 
 def _evaluate_pictures(

@@ -23,8 +23,10 @@ from musicvae_lite.media.midi import write_midi
 from musicvae_lite.models import FORCED, Batch, Teacher
 from musicvae_lite.models.sequence import build
 from musicvae_lite.noise import Noise
+from musicvae_lite.scoring import evaluate
 from musicvae_lite.training import Notice, Trained, Validated, train
 from musicvae_lite.vectors import load_vectors
+from tests.tiny import save_random
 
 CODEC = {"kind": "melody", "bars": 1}
 
@@ -240,6 +242,11 @@ def test_too_little_data_and_another_codec(corpus, tmp_path):
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="bars is 1, the run needs 2"):
         train(settings(codec={"bars": 2}), corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="than mel-2bar has .*bars is 1, the run needs 2.*; prepare it with --preset mel-2bar$"):
+        evaluate("mel-2bar", corpus)
+    own = save_random(tmp_path / "own", settings(codec={"bars": 3}))
+    with pytest.raises(UsageError, match="prepare it with the YAML file that the model was trained with"):
+        evaluate(own, corpus)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_saved(corpus, tmp_path):

@@ -45,6 +45,7 @@ from musicvae_lite.config.models import (
 from musicvae_lite.config.presets import (
     change_config,
     find_preset,
+    fitting_preset,
     is_changed,
     load_config,
     parse_config,
@@ -114,6 +115,7 @@ __all__ = [
     "TrioCodecSettings",
     "change_config",
     "find_preset",
+    "fitting_preset",
     "is_changed",
     "load_config",
     "parse_config",

@@ -20,6 +20,13 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in resource("configs").glob("*.yaml"))
 
 
+def fitting_preset(config: RunConfig) -> str | None:
+    """Return the name of a preset whose corpora are those of ``config`` (codec, chords and key), its own name where that fits."""
+    wanted = config.codec, config.control
+    fits = [name for name in preset_names() if (found := load_config(name)).codec == wanted[0] and found.control == wanted[1]]
+    return config.name if config.name in fits else next(iter(fits), None)
+
+
 def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
     """Read a preset by name, or a YAML file by path, and apply ``a.b=c`` changes.
 
