@@ -48,6 +48,9 @@ def test_a_schedule_that_is_written_without_shape_and_end_keeps_the_usual_end(tm
     mine = tmp_path / "mine.yaml"
     mine.write_text("name: mine\noptimiser: {learning_rate: {warmup: 2}}\n")
     assert load_config(mine).optimiser.learning_rate == ScheduleSettings(end=1e-3, warmup=2)
+    (tmp_path / "base.yaml").write_text("name: base\nobjective: {beta: 0.3}\n")
+    mine.write_text("extends: base.yaml\nname: mine\nobjective: {beta: {warmup: 5}}\n")
+    assert load_config(mine).objective.beta == ScheduleSettings(end=0.3, warmup=5)
     mine.write_text("name: mine\nteacher: {sampling: {shape: inverse-sigmoid, rate: 100}}\n")
     assert load_config(mine).teacher.sampling.end == 1.0
 

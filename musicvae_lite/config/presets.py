@@ -117,6 +117,8 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], group: type[Settings
         result.pop("epochs", None)  # the other way of giving the length of a run
     for key, value in change.items():
         old = result.get(key)
+        if isinstance(old, int | float) and isinstance(_default(group, key), ScheduleSettings):
+            old = {"end": float(old)}  # a constant schedule
         result[key] = value
         if isinstance(value, dict) and isinstance(old, dict) and "shape" not in value:
             usual = _usual_kind(group, key)
