@@ -18,6 +18,10 @@ class UsageError(MusaeError):
     exit_code = 2
 
 
+class ArgumentError(UsageError, ValueError):
+    """An argument of a function of the library cannot be right; also Python's own kind of error for that."""
+
+
 class NothingUsableError(MusaeError):
     """Nothing could be written: the input holds nothing that the model can use."""
 

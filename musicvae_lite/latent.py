@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.errors import UsageError
+from musicvae_lite.arguments import whole
+from musicvae_lite.errors import ArgumentError, UsageError
 from musicvae_lite.noise import Noise
 
 Path = Literal["slerp", "lerp"]
@@ -80,12 +81,12 @@ def interpolate(
         [steps, Z], of the kind and dtype of ``start``: a tensor for tensors, an array for arrays.
 
     Raises:
-        ValueError: if ``steps`` is below 1 or the ends differ in shape.
+        ArgumentError: if ``steps`` is no whole number from 1 on, or there is no such path.
+        ValueError: if the ends differ in shape.
     """
     if not isinstance(start, Tensor) or not isinstance(end, Tensor):
         return interpolate(torch.as_tensor(start), torch.as_tensor(end), steps, path).numpy()
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; at least 1 is needed")
+    steps = whole(steps, 1, f"steps is {steps}; a whole number, at least 1, is needed")
     return along(start, end, torch.linspace(0, 1, steps, dtype=torch.float64), path)
 
 
@@ -97,8 +98,11 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
     defined, fall back on the straight line, ``lerp``.
 
     Raises:
+        ArgumentError: if there is no such path.
         ValueError: if the ends differ in shape.
     """
+    if path not in get_args(Path):
+        raise ArgumentError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
     if start.shape != end.shape or start.dim() != 1:
         raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
     a, b = start.cpu().double(), end.cpu().double()  # Apple's GPUs have no float64
@@ -150,8 +154,7 @@ def check_similar(similarity: float, count: int) -> None:
     """
     if not 0 <= similarity <= 1:
         raise UsageError(f"similarity is {similarity}; it goes from 0 (unrelated) to 1 (the same)")
-    if count < 1:
-        raise UsageError(f"count is {count}; at least 1 can be drawn")
+    whole(count, 1, f"count is {count}; at least 1 can be drawn")
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

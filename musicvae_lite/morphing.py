@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.arguments import seed_of, whole
 from musicvae_lite.arranging import in_piece, left_bars
-from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import along
 from musicvae_lite.media.midi import Score
 from musicvae_lite.passages import Item, Passage, Roles, is_silent, rebuild, whole_melody
@@ -86,8 +86,8 @@ def morph(
         UsageError: fewer than 2 steps, a negative temperature, no such track.
         NothingUsableError: a song without a usable window.
     """
-    if steps is not None and steps < 2:
-        raise UsageError(f"from A to B are at least 2 steps, not {steps}")
+    if steps is not None:
+        steps = whole(steps, 2, f"from A to B are at least 2 steps, not {steps}")
     codec = session.codec
     ends = [
         whole_melody(item, codec, session.name, track, roles=own, overlapping=True)
@@ -112,11 +112,11 @@ def morph(
         windows[silent[0] & ~near] = start.windows[silent[0] & ~near]
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
         song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
-        whole = in_piece(start, song, codec)
-        kept = tuple(range(len(whole.tracks))) if codec.whole else start.read
-        alone = session.conditions.marked_in(start, only(whole, kept), chords)
-        scores.append(whole if keep_tracks else alone)
-    settings = {"path": path, "temperature": temperature, "seed": session.seed if seed is None else seed}
+        full = in_piece(start, song, codec)
+        kept = tuple(range(len(full.tracks))) if codec.whole else start.read
+        alone = session.conditions.marked_in(start, only(full, kept), chords)
+        scores.append(full if keep_tracks else alone)
+    settings = {"path": path, "temperature": temperature, "seed": seed_of(seed, session.seed)}
     return Morph(start, end, partner, fractions, tuple(scores), tuple(left_bars(start, codec).tolist()), settings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from copy import copy
 
@@ -26,7 +27,7 @@ class Noise:
         mixed = 0
         for number in seed:
             # Constants of Knuth's MMIX generator: distinct tuples get unrelated seeds.
-            mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
+            mixed = (mixed * 6364136223846793005 + operator.index(number) + 1442695040888963407) % 2**63  # also NumPy's
         self.generator = torch.Generator(device).manual_seed(mixed)
         self.rank, self.world = rank, world
         self._of: int | None = None  # this many rows are drawn, and those of the index kept

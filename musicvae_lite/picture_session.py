@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from musicvae_lite.arguments import seed_of, whole
 from musicvae_lite.blocks import Blocks, Floats, Points
 from musicvae_lite.codecs.image import ImageCodec
 from musicvae_lite.config import NoiseSettings
@@ -46,7 +47,7 @@ class PictureSession:
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
         if not isinstance(bundle.codec, ImageCodec) or not isinstance(bundle.model, ImageAutoencoder):
             raise UsageError(f"{name} is no model of pictures")
-        self.bundle, self.name, self.seed = bundle, name, seed
+        self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model
         self.blocks = Blocks(bundle.model, name)
         self.device = self.blocks.device
@@ -118,7 +119,7 @@ class PictureSession:
         """
         if mean is None:
             mean = self.corrupt.mean if self.corrupt is not None and self.corrupt.kind == "noise" else 0.5
-        draws = self.seed if seed is None else seed
+        draws = seed_of(seed, self.seed)
         planes = _to_planes(pictures)
         settings = NoiseSettings(mean=mean, sd=sd)
         rows = [corrupted(row[None], settings, Noise(draws, _CORRUPTION, index)) for index, row in enumerate(planes)]
@@ -155,8 +156,7 @@ class PictureSession:
         Raises:
             UsageError: too few steps.
         """
-        if steps < 2:
-            raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
+        steps = whole(steps, 2, f"an interpolation has at least 2 steps, not {steps}")
         mean = self._means([a, b], condition)
         return self._decoded(interpolate(mean[0], mean[1], steps, path or self.path), condition)
 
@@ -178,8 +178,10 @@ class PictureSession:
         Raises:
             UsageError: not four pictures, or too small a grid.
         """
-        if len(corners) != 4 or size < 2:
-            raise UsageError(f"a grid has 4 corners and at least 2 rows and columns, not {len(corners)} and {size}")
+        told = f"a grid has 4 corners and at least 2 rows and columns, not {len(corners)} and {size}"
+        size = whole(size, 2, told)
+        if len(corners) != 4:
+            raise UsageError(told)
         return self._decoded(grid(self._means(corners, condition), size, size, path or self.path).flatten(0, 1), condition)
 
     def similar(
@@ -194,7 +196,7 @@ class PictureSession:
             UsageError: a similarity or count out of range, or a model whose codes follow no prior.
         """
         check_similar(similarity, count)
-        draws = self._draws(count, self.seed if seed is None else seed)
+        draws = self._draws(count, seed_of(seed, self.seed))
         return self._decoded(towards(draws, self._means([picture], condition)[0], similarity), condition)[1]
 
     def _means(self, pictures: Sequence[NDArray[Any]], condition: int | None) -> Tensor:
@@ -247,9 +249,8 @@ class PictureSession:
         Raises:
             UsageError: a count below 1, or a model whose codes follow no prior.
         """
-        if count < 1:
-            raise UsageError(f"count is {count}; at least 1 picture can be drawn")
-        z = self._draws(count, self.seed if seed is None else seed).numpy()
+        count = whole(count, 1, f"count is {count}; at least 1 picture can be drawn")
+        z = self._draws(count, seed_of(seed, self.seed)).numpy()
         return self.decode_windows(z, condition=condition)
 
     # Arrays in, arrays out

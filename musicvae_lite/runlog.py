@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import atomic_output, reason
+from musicvae_lite.files import atomic_output, json_text, reason
 
-METRICS = "metrics.jsonl"
+METRICS, BOARD = "metrics.jsonl", "tensorboard"
 
 
 class RunLog:
@@ -27,7 +27,7 @@ class RunLog:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._forget_after(step)
-            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+            self.board = SummaryWriter(str(folder / BOARD), purge_step=step or None)
         except OSError as error:
             raise MusaeError(f"{folder}: cannot be written: {reason(error)}") from error
 
@@ -47,7 +47,7 @@ class RunLog:
         """
         with self._told():
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"event": kind, **values}) + "\n")
+                file.write(json_text({"event": kind, **values}) + "\n")
             for name, value in _scalars(values):
                 self.board.add_scalar(f"{kind}/{name}", value, values["step"])
 

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.arguments import seed_of, whole
 from musicvae_lite.bundle import Description, describe, load_bundle
 from musicvae_lite.codecs.groove import GrooveCodec
-from musicvae_lite.config import MixtureSettings
+from musicvae_lite.config import MixtureSettings, RunConfig, fitting_preset
 from musicvae_lite.corpora.pictures import Split as Pictures
 from musicvae_lite.corpora.store import Corpus, read_manifest
 from musicvae_lite.devices import resolve_device
@@ -28,7 +29,7 @@ from musicvae_lite.evaluation.pictures import BATCH, PictureMeasures, codes_of, 
 from musicvae_lite.evaluation.sequences import Measures, evaluate_windows
 from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples, family
 from musicvae_lite.evaluation.timbre import TimbreMeasures
-from musicvae_lite.material.music import Examples, condition_of
+from musicvae_lite.material.music import Examples, codec_differences, condition_of
 from musicvae_lite.material.pictures import PictureMaterial
 from musicvae_lite.material.sound import SoundMaterial
 from musicvae_lite.material.timbre import TimbreMaterial
@@ -48,7 +49,7 @@ class Evaluation:
     Attributes:
         split: the part of the corpus.
         measures: of the model on it.
-        codes: how good the codes are as embeddings, beside principal components; of pictures.
+        codes: how good the codes are as embeddings, beside principal components; of pictures, the held-out ones.
         others: measures on pictures of other kinds than the model was trained on, by kind.
         grooves: what a groove model adds to drums, by task, and what it takes to do better; see
             :func:`musicvae_lite.evaluation.grooves.evaluate_grooves`.
@@ -82,7 +83,8 @@ def evaluate(
             synthesised noises, or heard as they are by a model of timbre; None for the one the model names itself.
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
-            pictures always the held-out ones; of sound, for a denoiser everything, for a model of timbre what a run would hold
+            pictures the test part where there is one, or what was held out of the source that the model was trained on, all of
+            another; of sound, for a denoiser everything, for a model of timbre what a run would hold
             out (all, where that is nothing), and nothing else.
         limit: measure on so many windows or pictures, spread evenly over the corpus; None for all.
         device: auto, cpu, cuda or mps.
@@ -94,7 +96,8 @@ def evaluate(
         NothingUsableError: the split holds no window.
         MusaeError: a damaged model or corpus.
     """
-    where = resolve_device(device)
+    where, seed = resolve_device(device), seed_of(seed)
+    limit = None if limit is None else whole(limit, 1, f"limit is {limit}; at least 1 example is measured")
     folders = [] if data is None else [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data]
     description = describe(model)
     if description.config.codec.kind == "image":
@@ -153,7 +156,8 @@ def evaluate_paths(
         NothingUsableError: fewer than two windows.
         MusaeError: a damaged model or corpus.
     """
-    where, description = resolve_device(device), describe(model)
+    where, description, seed = resolve_device(device), describe(model), seed_of(seed)
+    pairs = whole(pairs, 1, f"pairs is {pairs}; at least 1 pair is measured")
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; paths are measured between windows of music")
     if description.config.model.control_size:
@@ -182,7 +186,7 @@ def learn_attributes(
         NothingUsableError: too few windows.
         MusaeError: a damaged model or corpus, or the folder cannot be written.
     """
-    where, description = resolve_device(device), describe(model)
+    where, description, seed = resolve_device(device), describe(model), seed_of(seed)
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; attributes are those of windows of music")
     corpus = _corpus(description, model, [Path(data)] if isinstance(data, str | Path) else [Path(folder) for folder in data])
@@ -206,10 +210,17 @@ def _corpus(description: Description, model: str | Path, folders: Sequence[Path]
     config = description.config
     size = config.model.control_size if config.model.kind == "sequence" and config.codec.kind != "groove" else 0
     if corpus.control.config() != config.control.model_dump() or corpus.control.size != size:
-        raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; prepare it with its preset")
-    if corpus.codec.config() != config.codec.model_dump(mode="json"):
-        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has; prepare it with the model's preset")
+        raise UsageError(f"{folders[0]}: tells of other things beside the music than {model} needs; {_prepared(config)}")
+    differing = codec_differences(config, corpus)
+    if differing:
+        raise UsageError(f"{folders[0]}: was prepared with another codec than {model} has ({differing}); {_prepared(config)}")
     return corpus
+
+
+def _prepared(config: RunConfig) -> str:
+    """Say how to prepare a corpus for a model."""
+    preset = fitting_preset(config)
+    return f"prepare it with --preset {preset}" if preset else "prepare it with the YAML file that the model was trained with"
 
 
 def _evaluate_pictures(
@@ -224,7 +235,10 @@ def _evaluate_pictures(
     config = description.config
     material = PictureMaterial.open(config, sources)
     corpus = material.corpus
-    chosen: Split = "valid" if split == "auto" else split
+    chosen: Split = split
+    if split == "auto":
+        trained_on = corpus.fingerprint in description.provenance.get("corpora", [])
+        chosen = "valid" if corpus.divided or trained_on else "all"
     if chosen == "all":
         part = corpus.everything()
     else:
@@ -241,7 +255,9 @@ def _evaluate_pictures(
     if not claims:
         return Evaluation(chosen, measures)
     others = {name: measure(kind).as_dict() for name, kind in material.other_kinds(part).items()}
-    return Evaluation(chosen, measures, _codes(model, material, part, device), others)
+    # Among the pictures that codes are compared with a picture would find itself.
+    unseen = part if chosen == "valid" else corpus.test.take(_spread(len(corpus.test), limit))
+    return Evaluation(chosen, measures, _codes(model, material, unseen, device) if len(unseen) else {}, others)
 
 
 def _evaluate_sound(

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musicvae_lite.arguments import check_tempo, seed_of, whole
 from musicvae_lite.arranging import in_piece, left_bars
 from musicvae_lite.blocks import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.bundle import DEFAULT_MODEL, Bundle, load_bundle
@@ -58,7 +59,7 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
         UsageError: no such model or device.
         MusaeError: the folder is foreign, truncated or damaged.
     """
-    place = resolve_device(device)
+    place, seed = resolve_device(device), seed_of(seed)
     with one_thread():
         bundle = load_bundle(model, place)
         kinds: dict[str, type[AnySession]] = {
@@ -96,7 +97,7 @@ class Session:
     unit = "music"
 
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
-        self.bundle, self.name, self.seed = bundle, name, seed
+        self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.model = bundle.model
         if not isinstance(bundle.codec, ScoreCodec):
             raise UsageError(f"{name} is no model of music")
@@ -151,8 +152,7 @@ class Session:
             UsageError: too few steps, a negative temperature, no such track or bar, chords for a model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
-        if steps < 2:
-            raise UsageError(f"an interpolation has at least 2 steps, not {steps}")
+        steps = whole(steps, 2, f"an interpolation has at least 2 steps, not {steps}")
         ends = self._windows((a, b), tracks, bars, roles)
 
         def between(points: Tensor) -> Tensor:
@@ -186,8 +186,7 @@ class Session:
         """
         if len(corners) != 4:
             raise UsageError(f"a grid has 4 corners, not {len(corners)}")
-        if size < 2:
-            raise UsageError(f"a grid has at least 2 rows and columns, not {size}")
+        size = whole(size, 2, f"a grid has at least 2 rows and columns, not {size}")
         inputs = self._windows(corners, tracks, bars, roles)
 
         def between(points: Tensor) -> Tensor:
@@ -248,7 +247,7 @@ class Session:
         joined = self.conditions.played(windows, told, qpm, program=program, name=f"interpolate {title}")
         pairs = [(windows[[step]], passage.windows) for step, passage in zip(corners, inputs, strict=True)]
         accuracy, onsets = zip(*(agreement(self.codec, made, wanted) for made, wanted in pairs), strict=True)
-        settings = {"path": path, "temperature": temperature, "seed": self.seed if seed is None else seed}
+        settings = {"path": path, "temperature": temperature, "seed": seed_of(seed, self.seed)}
         return Interpolation(inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns)
 
     def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False, roles: Roles = None) -> Latent:
@@ -285,6 +284,7 @@ class Session:
         ``chords`` (a chord a bar, repeated) and ``key`` are for a model that is told of them; default: no chord.
         """
         latents = points(z)
+        check_tempo(qpm)
         told = self.conditions.over(self.conditions.progression(chords), len(latents), self.conditions.key(key))
         windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         return self.conditions.played(windows, told, [qpm] * len(windows))
@@ -372,11 +372,12 @@ class Session:
         progressions, told_key = self.conditions.progressions(chords), self.conditions.key(key)
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
-        if count < 1:
-            raise UsageError(f"count is {count}; at least 1 piece can be drawn")
-        if bars < 1 or bars % size:
-            raise UsageError(f"{self.name} makes pieces of {size} bars and multiples of it, not of {bars}")
-        seed = self.seed if seed is None else seed
+        count = whole(count, 1, f"count is {count}; at least 1 piece can be drawn")
+        other = f"{self.name} makes pieces of {size} bars and multiples of it, not of {bars}"
+        if whole(bars, 1, other) % size:
+            raise UsageError(other)
+        check_tempo(qpm)
+        seed = seed_of(seed, self.seed)
         length = bars // size
         z = self._styles(count, length, seed, not progressions if drift is None else drift, style)
         turns = [self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)]
@@ -433,8 +434,9 @@ class Session:
             NothingUsableError: a piece without a usable window.
         """
         check_similar(similarity, count)
+        check_tempo(qpm)
         passage = one_window(item, self.codec, self.name, track, bar, roles)
-        seed = self.seed if seed is None else seed
+        seed = seed_of(seed, self.seed)
         own = self.conditions.of_passage(passage)
         told = self.conditions.changed(own, passage.bars, self.conditions.progression(chords), self.conditions.key(key))
         mean = torch.from_numpy(self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0])
@@ -514,7 +516,7 @@ class Session:
         if not 0 <= temperature < np.inf:
             raise UsageError(f"temperature is {temperature}; it is 0 (the likeliest) or above")
         arrays = {"z": points, "condition": self._condition(condition, points), "given": given}
-        draws = self.seed if seed is None else seed
+        draws = seed_of(seed, self.seed)
 
         def block(start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor) -> tuple[Tensor]:
             noise = Noise(draws, _EVENTS, start, world=BLOCK // len(z))  # a smaller block draws the first numbers of a full one

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from musicvae_lite.arguments import seed_of
 from musicvae_lite.blocks import Floats
 from musicvae_lite.cleaning import Cleaner, View, Wish, noise_mean_square
 from musicvae_lite.codecs.sound import SoundCodec
@@ -105,7 +106,7 @@ class SoundSession:
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
         if not isinstance(bundle.codec, SoundCodec) or not isinstance(bundle.model, SpectrogramAutoencoder):
             raise UsageError(f"{name} is no model of sound")
-        self.bundle, self.name, self.seed = bundle, name, seed
+        self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model
         self.cleaner = Cleaner(self.model.network)
         self.device = self.cleaner.device

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from musicvae_lite.arguments import seed_of, whole
 from musicvae_lite.blocks import Blocks, Points
 from musicvae_lite.codecs.sound import SoundCodec
 from musicvae_lite.devices import keep_freed_memory
@@ -63,7 +64,7 @@ class TimbreSession:
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
         if not isinstance(bundle.codec, SoundCodec) or not isinstance(bundle.model, TimbreAutoencoder):
             raise UsageError(f"{name} is no model of timbre")
-        self.bundle, self.name, self.seed = bundle, name, seed
+        self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model.eval()
         self.rate, self.grid = self.codec.rate, self.model.grid
         self.device = next(self.model.parameters()).device
@@ -148,6 +149,7 @@ class TimbreSession:
 
     def sample(self, count: int) -> list[Audio]:
         """Return new sounds, a window each: codes drawn from the prior, decoded."""
+        count = whole(count, 1, f"count is {count}; at least 1 sound can be drawn")
         z = Noise(self.seed, _PRIOR).normal((count, self.latent_size), self.device)
         return [self.decode(z[number : number + 1], f"sample {number + 1}") for number in range(count)]
 

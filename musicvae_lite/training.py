@@ -22,21 +22,21 @@ import torch
 from torch import Tensor
 
 from musicvae_lite import __version__
-from musicvae_lite.bundle import CARD, CONFIG, WEIGHTS, describe, save_bundle, start_from
+from musicvae_lite.bundle import describe, save_bundle, start_from
 from musicvae_lite.checkpoint import STATE, Progress, averaged_tensors, load_state, read_progress, save_state
 from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.events import Event, Meter, Notice, Trained, Validated
-from musicvae_lite.files import reason
-from musicvae_lite.interrupt import stoppable
+from musicvae_lite.interrupt import Stop, stoppable
 from musicvae_lite.material import Material, Measured, open_material
 from musicvae_lite.models import Batch, build_model
 from musicvae_lite.noise import Noise, seed_layers
 from musicvae_lite.objective import NATS_PER_BIT
 from musicvae_lite.optimisation import TrainStep, adam_step, clip_gradients, make_optimiser, objective, schedule, set_rate
-from musicvae_lite.runlog import METRICS, RunLog
+from musicvae_lite.runlog import RunLog
+from musicvae_lite.runs import LAST, check_folder, check_same_run, clear_leftovers, settings_of
 
 # Fewer bits than this in the latent of a window, after a tenth of the run, is a collapsed posterior: z says nothing.
 _COLLAPSED_BITS = 1.0
@@ -60,10 +60,11 @@ class Outcome:
 
 
 def train(
-    config: RunConfig,
+    config: RunConfig | str | Path,
     data: str | Path | Sequence[str | Path] | None,
     output: str | Path,
     *,
+    changes: Sequence[str] = (),
     resume: bool = False,
     init_from: str | Path | None = None,
     device: str = "auto",
@@ -73,11 +74,13 @@ def train(
     """Train the model of ``config`` and leave it in the folder ``output``.
 
     Args:
-        config: the run.
+        config: the run: the name of a preset, a YAML file, or settings.
         data: for music one prepared corpus or several; for pictures a folder or file; for sound folders of clean recordings or
             MIDI files; None for what the run names itself.
         output: the run folder; new or empty unless ``resume``.
-        resume: go on where the run in ``output`` stopped, exactly.
+        changes: settings that differ, such as ``["training.steps=5000"]``.
+        resume: go on where the run in ``output`` stopped, exactly. With a name or file what ``changes`` do not say under
+            ``training.`` (the length of the run) is as it was; settings are taken whole.
         init_from: a model folder or shipped name whose weights to start from.
         device: auto, cpu, cuda or mps.
         devices: number of devices (or CPU processes) that share each batch; under torchrun its processes share it instead.
@@ -88,7 +91,8 @@ def train(
         MusaeError: too little data, the loss is not a number, or the file system refuses; what was saved stays.
     """
     output = Path(output)
-    _check_folder(output, resume)
+    check_folder(output, resume)
+    config, told = settings_of(config, changes, output, resume)
     local, nodes = _processes(devices)
     if config.training.batch_size % (local * nodes):
         raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {local * nodes} processes")
@@ -97,6 +101,8 @@ def train(
     where, report = resolve_device(device), on_event or (lambda event: None)
     with torch.random.fork_rng([]):  # the caller's random numbers on the CPU stay as they were
         run = _Run(config, material, output, resume, init_from, where, (local, nodes), report)
+        if told:
+            run.told.append(Notice(run.progress.step, told, warning=False))
         with stoppable() as stop:
             return run.fit(stop)
 
@@ -128,6 +134,7 @@ class _Run:
             atexit.register(_leave)
         self.config, self.output, self.rank = config, output, self.fabric.global_rank
         self.told_of_skips = False
+        self.told: list[Notice] = []  # of settings and folder, for when the run begins
         self.material = material
         next(self._epoch(0))  # raises now, before anything is written
         torch.manual_seed(config.seed)
@@ -151,13 +158,19 @@ class _Run:
         )
         if resume:
             self._resume()
+        elif self.rank == 0 and clear_leftovers(output):
+            self.told.append(Notice(0, f"{output}: replaces the log of a run that ended before its first save", warning=False))
+        if self.progress.init_from is None and config.training.starts_from:
+            self.told.append(Notice(self.progress.step, _FROM_NOTHING.format(config.name, config.training.starts_from)))
         self.log = RunLog(output, self.progress.step) if self.rank == 0 else None
         self.updating = False
         self.on_event = on_event if self.rank == 0 else (lambda event: None)
 
-    def fit(self, stop: Callable[[], bool]) -> Outcome:
+    def fit(self, stop: Stop) -> Outcome:
         """Run to the end, or until ``stop()`` says so, and save."""
         settings, progress = self.config.training, self.progress
+        for notice in self.told:
+            self._send(notice)
         self._send(Notice(progress.step, self._plan(), warning=False))
         if self.material.notice:
             self._send(Notice(progress.step, self.material.notice))
@@ -174,21 +187,26 @@ class _Run:
                 raise
             self._save()
             if not stopped:
-                self._finish()
+                self._finish(stop)
             else:
                 self._send(Notice(progress.step, f"stopped and saved at step {progress.step}; --resume goes on from here", False))
         self.fabric.barrier()
         return Outcome(self.output, progress.step, progress.step >= settings.steps, progress.best_metrics, self.rank)
 
-    def _finish(self) -> None:
+    def _finish(self, stop: Stop) -> None:
         """Add what is learned of a trained model; without it the model is whole, too."""
-        if self.rank == 0:
-            try:
+        if self.rank or not self.material.finishing:
+            return
+        step = self.progress.step
+        self._send(Notice(step, f"{self.material.finishing} ...; the model is saved, Ctrl-C leaves this out", warning=False))
+        try:
+            with stop.at_once():
                 said = self.material.finish(self.output, self.fabric.device, self.config.seed)
-                if said:
-                    self._send(Notice(self.progress.step, said, warning=False))
-            except MusaeError as error:
-                self._send(Notice(self.progress.step, str(error)))
+            self._send(Notice(step, said, warning=False))
+        except KeyboardInterrupt:
+            self._send(Notice(step, f"left out; the model is whole. {self.material.later}", warning=False))
+        except MusaeError as error:
+            self._send(Notice(step, str(error)))
 
     def _plan(self) -> str:
         millions = sum(p.numel() for p in self.parameters if p.requires_grad) / 1e6
@@ -196,9 +214,10 @@ class _Run:
         place = f"{self.fabric.world_size} x {self.fabric.device.type}" if self.fabric.world_size > 1 else self.fabric.device.type
         size = f"{millions:.1f} M" if millions >= 0.1 else f"{millions * 1e6:,.0f}"
         examples = f"{len(self.material):,} {self.material.unit}"
-        return f"{self.config.name} ({size} parameters) on {place}: {examples}, {steps:,} steps"
+        way = f", from {self.progress.step:,} to {self.config.training.steps:,}" if self.progress.step else ""
+        return f"{self.config.name} ({size} parameters) on {place}: {examples}, {steps:,} steps{way}"
 
-    def _loop(self, stop: Callable[[], bool]) -> bool:
+    def _loop(self, stop: Stop) -> bool:
         """Make the updates that are left; return whether it was asked to stop before the end."""
         settings, progress = self.config.training, self.progress
         meter = Meter(settings.batch_size)
@@ -268,8 +287,10 @@ class _Run:
     def _not_a_number(self, step: int) -> str:
         saved = self.output / STATE
         kept = f"{saved.parent} keeps what was saved before" if saved.exists() else "nothing had been saved yet"
+        rate = self.config.optimiser.learning_rate
+        highest = "" if rate.shape == "constant" else ".start" if rate.start > rate.end else ".end"
         return (
-            f"the loss is not a number at step {step}; {kept}. Lower the rate (--set optimiser.learning_rate.start=...) "
+            f"the loss is not a number at step {step}; {kept}. Lower the rate (--set optimiser.learning_rate{highest}=...) "
             "or train in float32 (--set training.precision=32)"
         )
 
@@ -339,7 +360,7 @@ class _Run:
             self._catch_up()
             save_state(self.output / STATE, self.model, self.average, self.optimiser.optimizer, self.progress)
             with self._averaged():
-                self._save_model(self.output / "last", {})
+                self._save_model(self.output / LAST, {})
                 if self.progress.best_score is None:
                     self._save_model(self.output, {})
         self.fabric.barrier()
@@ -365,7 +386,12 @@ class _Run:
         path = self.output / STATE
         saved = read_progress(path)
         # Settings that came after the run was started have their defaults.
-        _check_same_run(parse_config(saved.run, str(path)).model_dump(mode="json"), self.progress.run)
+        check_same_run(parse_config(saved.run, str(path)).model_dump(mode="json"), self.progress.run)
+        begun = self.progress.init_from
+        if begun is not None and begun != saved.init_from:
+            raise UsageError(
+                f"{self.output}: was started from {saved.init_from or 'no model'}, not {begun}; leave out --init-from"
+            )
         if saved.corpora != self.progress.corpora:
             raise UsageError(f"{self.output}: was started on another corpus; --resume needs the same --data")
         if saved.step >= self.config.training.steps:
@@ -399,6 +425,7 @@ _SKIPPED = (
     "the gradient's norm is {norm:,.0f}; gradients at {limit:,.0f} or above, or of no number, count as zero "
     "(--set optimiser.skip_norm=...). This is said once"
 )
+_FROM_NOTHING = "{0} is meant for training a model further, and this run starts from random weights (--init-from {1})"
 _COLLAPSE = (
     "the posterior has collapsed: the latent carries {bits:.2f} bits a window and the decoder does without it; "
     "lower objective.beta, raise objective.free_bits or raise teacher.dropout"
@@ -416,6 +443,10 @@ def _processes(devices: int) -> tuple[int, int]:
 def _named(data: str | Path | Sequence[str | Path] | None) -> list[str | Path]:
     if data is None:
         return []
+    if not isinstance(data, str | Path | Sequence):
+        raise UsageError(
+            f"data are the path of a prepared corpus, of pictures or of sounds, or several, not {type(data).__name__}"
+        )
     return [data] if isinstance(data, str | Path) else list(data)
 
 
@@ -432,42 +463,3 @@ def _command() -> str:
     """Return the command line of this process, where it is the command's."""
     name = Path(sys.argv[0]).name
     return shlex.join(["musae", *sys.argv[1:]]) if name in {"musae", "__main__.py"} else "musicvae_lite.train(...)"
-
-
-def _check_folder(output: Path, resume: bool) -> None:
-    if resume:
-        read_progress(output / STATE)
-        return
-    try:
-        output.exists()
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be used: {reason(error)}") from error
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output}: is a file; name a folder with -o")
-    if (output / STATE).exists():
-        raise UsageError(f"{output}: holds a run already; --resume continues it, or choose another folder with -o")
-    for name in (CONFIG, WEIGHTS, CARD, METRICS, "last", "tensorboard"):
-        if (output / name).exists():
-            raise UsageError(f"{output / name}: would be overwritten by the run; choose another folder with -o")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output.parent}: no such folder; create it first or choose another output with -o")
-
-
-def _check_same_run(saved: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Refuse to resume with settings that would make the continuation another run; length and rhythm may change."""
-    before, now = dict(_leaves(saved)), dict(_leaves(wanted))
-    free = ("name", "description", "training.")
-    for key in sorted(before.keys() | now.keys()):
-        if key != "training.batch_size" and key.startswith(free):
-            continue
-        if before.get(key) != now.get(key):
-            was = f"{key} was {before.get(key)}, now it is {now.get(key)}"
-            raise UsageError(f"the run was started with other settings ({was}); --resume needs the same")
-
-
-def _leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value

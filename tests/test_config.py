@@ -28,6 +28,33 @@ def test_set_changes_one_value_and_keeps_the_rest():
     assert config.training.batch_size == 512
 
 
+def test_set_over_a_default_changes_one_value_of_it(tmp_path):
+    rate, beta = ScheduleSettings(end=1e-3, warmup=2), ScheduleSettings(end=1.0, warmup=9)
+    config = load_config("hier-mel_16bar", ["teacher.sampling.warmup=7"])
+    assert config.teacher.sampling == ScheduleSettings(end=0.0, warmup=7)
+    bare = tmp_path / "bare.yaml"
+    bare.write_text("name: bare\n")
+    config = load_config(bare, ["optimiser.learning_rate.warmup=2", "objective.beta.warmup=9"])
+    assert (config.optimiser.learning_rate, config.objective.beta) == (rate, beta)
+    falling = ["optimiser.learning_rate.start=0.005", "optimiser.learning_rate.shape=linear"]
+    assert load_config(bare, falling).optimiser.learning_rate == ScheduleSettings(start=0.005, end=1e-3, shape="linear")
+    with pytest.raises(UsageError, match=r"optimiser.learning_rate is constant \(0.001\) and has no start"):
+        load_config(bare, falling[:1])
+    bare.write_text("name: bare\ncodec: {kind: image}\nmodel: {kind: image}\n")
+    assert load_config(bare, ["model.latent_size=4", "model.decoder.dense=[5]"]).model.decoder.channels == (8, 8, 16)
+
+
+def test_a_schedule_that_is_written_without_shape_and_end_keeps_the_usual_end(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine\noptimiser: {learning_rate: {warmup: 2}}\n")
+    assert load_config(mine).optimiser.learning_rate == ScheduleSettings(end=1e-3, warmup=2)
+    (tmp_path / "base.yaml").write_text("name: base\nobjective: {beta: 0.3}\n")
+    mine.write_text("extends: base.yaml\nname: mine\nobjective: {beta: {warmup: 5}}\n")
+    assert load_config(mine).objective.beta == ScheduleSettings(end=0.3, warmup=5)
+    mine.write_text("name: mine\nteacher: {sampling: {shape: inverse-sigmoid, rate: 100}}\n")
+    assert load_config(mine).teacher.sampling.end == 1.0
+
+
 def test_control_makes_the_size_that_the_model_is_told():
     config = load_config("mel-2bar", ["control.chords=true", "control.key=true"])
     assert config.model.control_size == config.control.size == 61
@@ -70,6 +97,11 @@ def test_extends_lays_one_file_over_another(tmp_path):
         (["model.decoder={kind: hierarchical, levels: [2, 16], skip: true}"], "needs a conductor_plan"),
         (["optimiser.learning_rate=-1"], "learning_rate is 0 or more"),
         (["optimiser.betas=[0.9, 1.5]"], "optimiser.betas.1"),
+        (["optimiser.learning_rate=.nan"], "optimiser.learning_rate.end: Input should be a finite number (it is nan)"),
+        (["objective.beta=nan"], "objective.beta.end: Input should be a finite number"),
+        (["objective.beta.start=.inf"], "objective.beta.start: Input should be a finite number"),
+        (["optimiser.clip_norm=.inf"], "optimiser.clip_norm: Input should be a finite number"),
+        (["teacher.sampling.start=0.5"], "teacher.sampling is constant (0) and has no start; set teacher.sampling= a number"),
         (["data.transpose=[5, -5]"], "the smaller number first"),
         (["steps"], "key=value"),
         (["a=[1"], "not YAML"),
@@ -149,6 +181,10 @@ def test_presets_are_named_after_their_files():
     assert {"mel-2bar", "cat-mel_2bar_small", "cat-mel_2bar_big"} <= set(preset_names())
     for name in preset_names():
         assert load_config(name).name == name
+
+
+def test_the_preset_to_train_a_model_further_says_which():
+    assert load_config("mel-2bar-finetune").training.starts_from == "mel-2bar"
 
 
 def test_the_precision_that_messages_advise_can_be_set():

@@ -10,10 +10,13 @@ from skimage.metrics import structural_similarity
 import musicvae_lite as mv
 from musicvae_lite.bundle import save_bundle
 from musicvae_lite.codecs import build_codec
+from musicvae_lite.codecs.image import ImageCodec
 from musicvae_lite.config import load_config
+from musicvae_lite.corpora.pictures import open_pictures
 from musicvae_lite.evaluation.codes import against_components, neighbour_accuracy
 from musicvae_lite.evaluation.pictures import cross_entropy, decibels, evaluate_pictures, mmd, ssim
 from musicvae_lite.models import Batch, build_model
+from tests.tiny import digits
 
 
 def random_pictures(count=6, channels=1, size=28, seed=0):
@@ -129,6 +132,28 @@ def test_evaluate_measures_codes_and_other_kinds(folder):
     assert result.others["letters"]["n"] == 130
     quick = mv.evaluate(folder, split="train", claims=False)
     assert quick.measures.n == 1437 and not quick.codes and not quick.others
+
+
+def test_other_pictures_are_measured_whole_where_no_part_is_for_testing(folder, tmp_path):
+    images, labels = digits(20)
+    np.savez(tmp_path / "mine.npz", images=images, labels=labels)
+    other = mv.evaluate(folder, tmp_path / "mine.npz")
+    assert other.split == "all" and other.measures.n == 20
+    few = mv.evaluate(folder, tmp_path / "mine.npz", split="valid")
+    assert few.measures.n == 2 and few.codes == other.codes  # no picture is among its own neighbours
+    np.savez(tmp_path / "parts.npz", x_train=images[:15], x_test=images[15:])
+    assert mv.evaluate(folder, tmp_path / "parts.npz", claims=False).measures.n == 5
+    config = load_config("digits-vae")
+    known = open_pictures(tmp_path / "mine.npz", ImageCodec(8, 8)).fingerprint
+    save_bundle(tmp_path / "trained", config, model_of("digits-vae"), {"corpora": [known]}, {})
+    assert mv.evaluate(tmp_path / "trained", tmp_path / "mine.npz", claims=False).measures.n == 2
+
+
+def test_of_one_picture_some_measures_are_not_known(folder, tmp_path):
+    np.savez(tmp_path / "one.npz", images=digits(1)[0])
+    found = mv.evaluate(folder, tmp_path / "one.npz", claims=False).measures
+    assert (found.n, found.active_units, found.prior_mmd) == (1, None, None)
+    assert not {"active_units", "prior_mmd"} & found.as_dict().keys() and np.isfinite(list(found.as_dict().values())).all()
 
 
 def test_few_codes_have_few_neighbours():

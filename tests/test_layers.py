@@ -12,7 +12,7 @@ PACKAGE = ROOT / "musicvae_lite"
 
 # From bottom to top. A module may import those of its own row and of the rows above it in this list.
 LAYERS = [
-    {"errors", "files", "noise"},
+    {"errors", "files", "noise", "arguments"},
     {"config", "latent"},
     {"objective", "devices"},
     {"media", "models", "codecs"},
@@ -21,6 +21,7 @@ LAYERS = [
     {"evaluation"},
     {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
     {"runlog", "scoring"},
+    {"runs"},
     {"training"},
     {"blocks", "groove_passages", "magenta", "passages", "results"},
     {"arranging", "conditions"},

@@ -24,6 +24,11 @@ def test_top_level_names(wheel):
     assert {name for name in names if not name.endswith(".dist-info")} == {"musae", "musicvae_lite"}
 
 
+def test_type_checkers_may_read_the_annotations(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"musicvae_lite/py.typed", "musae/py.typed"} <= set(names)
+
+
 def test_the_unpacked_wheel_works_from_another_folder(wheel, tmp_path):
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)

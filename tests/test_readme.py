@@ -100,6 +100,18 @@ def test_the_python_snippet_works(tmp_path):
     assert (tmp_path / "halfway.mid").is_file()
 
 
+def test_training_in_python_works(folder):
+    """It is cut to two steps."""
+    code = blocks("python")[1]
+    short = '"training.steps=2", "training.batch_size=16", "training.valid_windows=8"'
+    assert code.count('"training.steps=500"') == 1
+    text = "import musicvae_lite as mv\n" + code.replace('"training.steps=500"', short) + "assert session.name == 'tuned'\n"
+    place = folder / "in-python"
+    shutil.copytree(folder / "my-midi", place / "my-midi")
+    subprocess.run([sys.executable, "-c", text], cwd=place, check=True, timeout=300)
+    assert (place / "tuned" / "model.safetensors").is_file()
+
+
 def test_ci_runs_the_commands_of_the_readme():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     setup = blocks("sh")[-1].split("&& ")

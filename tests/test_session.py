@@ -274,3 +274,44 @@ def test_similar_goes_from_the_prior_to_the_mean(session):
     for similarity, count in ((1.1, 1), (-0.1, 1), (float("nan"), 1), (0.5, 0)):
         with pytest.raises(UsageError, match="similarity|count"):
             session.similar(piece, similarity, count)
+
+
+@pytest.mark.parametrize("seed", [2.0, -1, "3", np.float64(1)])
+def test_seeds_are_whole_numbers_of_any_integer_type(session, seed):
+    assert session.sample(1, seed=np.int64(4)) == session.sample(1, seed=4) == session.sample(np.int32(1), seed=np.uint64(4))
+    folder = session.bundle.description.folder
+    loaded = mv.load(folder, "cpu", np.int64(3))
+    assert type(loaded.seed) is int and loaded.sample(1) == session.sample(1, seed=3)
+    z = np.zeros((1, 4), np.float32)
+    for ask in (session.sample, lambda seed: mv.load(folder, "cpu", seed), lambda seed: session.decode_windows(z, seed=seed)):
+        with pytest.raises(UsageError, match="seed is .*; it is a whole number from 0 on"):
+            ask(seed=seed)
+
+
+@pytest.mark.parametrize("qpm", [0, -5, float("nan"), 3, float("inf")])
+def test_tempos_that_no_file_can_have_are_refused(session, qpm):
+    for ask in (session.sample, lambda qpm: session.decode(np.zeros(4, np.float32), qpm=qpm)):
+        with pytest.raises(UsageError, match="qpm is .*; a tempo is 4 to 1000"):
+            ask(qpm=qpm)
+    with pytest.raises(UsageError, match="qpm is"):
+        session.similar(melody(2), 0.5, qpm=qpm)
+
+
+def test_numbers_of_steps_and_pieces_are_whole(session):
+    a, b = melody(2), melody(2, first=70)
+    assert len(session.interpolate(a, b, np.int64(3))) == 3
+    for ask in (
+        lambda: session.interpolate(a, b, 2.5),
+        lambda: session.grid([a, b, a, b], 2.5),
+        lambda: session.sample(1.5),
+        lambda: session.sample(1, bars=4.0),
+        lambda: session.similar(a, 0.5, 1.5),
+        lambda: mv.interpolate(np.zeros(3), np.ones(3), 2.5),
+        lambda: mv.interpolate(np.zeros(3), np.ones(3), 3, path="foo"),
+        lambda: mv.evaluate("mel-2bar", "nowhere", limit=0),
+        lambda: mv.evaluate("mel-2bar", "nowhere", seed=1.5),
+    ):
+        with pytest.raises(UsageError):
+            ask()
+    with pytest.raises(ValueError, match="path 'foo' is not known; valid: slerp, lerp"):
+        mv.interpolate(np.zeros(3), np.ones(3), 3, path="foo")

@@ -23,8 +23,10 @@ from musicvae_lite.media.midi import write_midi
 from musicvae_lite.models import FORCED, Batch, Teacher
 from musicvae_lite.models.sequence import build
 from musicvae_lite.noise import Noise
+from musicvae_lite.scoring import evaluate
 from musicvae_lite.training import Notice, Trained, Validated, train
 from musicvae_lite.vectors import load_vectors
+from tests.tiny import save_random
 
 CODEC = {"kind": "melody", "bars": 1}
 
@@ -240,6 +242,11 @@ def test_too_little_data_and_another_codec(corpus, tmp_path):
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="bars is 1, the run needs 2"):
         train(settings(codec={"bars": 2}), corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="than mel-2bar has .*bars is 1, the run needs 2.*; prepare it with --preset mel-2bar$"):
+        evaluate("mel-2bar", corpus)
+    own = save_random(tmp_path / "own", settings(codec={"bars": 3}))
+    with pytest.raises(UsageError, match="prepare it with the YAML file that the model was trained with"):
+        evaluate(own, corpus)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_saved(corpus, tmp_path):
@@ -256,8 +263,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_saved(corpus,
     original = SequenceAutoencoder.nll
     try:
         SequenceAutoencoder.nll = lambda self, z, *rest: original(self, z, *rest) * float("nan")
-        with pytest.raises(MusaeError, match=r"not a number at step 4.*learning_rate"):
+        with pytest.raises(MusaeError, match=r"not a number at step 4.*learning_rate.start="):
             train(broken, corpus, run, resume=True, on_event=poison)
+        with pytest.raises(MusaeError, match=r"not a number at step 0; nothing had been saved yet.*learning_rate="):
+            train(settings(optimiser__learning_rate=1e-3), corpus, run.parent / "constant", on_event=poison)
     finally:
         SequenceAutoencoder.nll = original
     assert (run / STATE).read_bytes() == before
@@ -348,3 +357,89 @@ def test_teachers_differ_only_where_they_say():
     assert not torch.equal(model.nll(z, batch, Teacher(dropout=0.9), Noise(1)), forced)
     with pytest.raises(ValueError, match="noise"):
         model.nll(z, batch, free)
+
+
+def notices(events):
+    return " | ".join(event.message for event in events if isinstance(event, Notice))
+
+
+def test_resuming_by_name_keeps_the_length_of_the_run(corpus, tmp_path):
+    whole, parts, file, events = tmp_path / "whole", tmp_path / "parts", tmp_path / "tiny.yaml", []
+    file.write_text(settings(training__steps=5000).model_dump_json())
+    train(settings(), corpus, whole)
+    train(file, corpus, parts, changes=["training.steps=12"], on_event=lambda e: at(e, 6) and signal.raise_signal(signal.SIGINT))
+    outcome = train(file, corpus, parts, resume=True, on_event=events.append)
+    assert outcome.finished and outcome.step == 12
+    assert_same(weights(whole / "last"), weights(parts / "last"))
+    assert f"training.steps is 12, not 5,000 as in {file} (--set changes it)" in notices(events)
+    assert "6 steps, from 6 to 12" in notices(events)
+    outcome = train(file, corpus, parts, changes=["training.steps=14"], resume=True, on_event=events.append)
+    assert outcome.step == 14
+    train(settings(training__steps=15), corpus, parts, resume=True, on_event=events.append)  # settings are taken whole
+    assert "goes on with other settings: training.steps is 15, not 14 as before" in notices(events)
+
+
+def test_what_is_no_run_is_refused(corpus, tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'mel-2bar'"):
+        train("mel-2bra", corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="the name of a preset, a YAML file or a RunConfig .*, not dict"):
+        train({"name": "x"}, corpus, tmp_path / "run")
+    with pytest.raises(UsageError, match="data are the path of a prepared corpus, .*, not int"):
+        train(settings(), 5, tmp_path / "run")
+
+
+def test_a_run_that_died_before_its_first_save_is_no_hindrance(corpus, tmp_path, monkeypatch):
+    run, events = tmp_path / "run", []
+    monkeypatch.setattr("musicvae_lite.training.clip_gradients", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        train(settings(), corpus, run)
+    monkeypatch.undo()
+    assert {path.name for path in run.iterdir()} == {"metrics.jsonl", "tensorboard"}
+    (run / "notes.txt").write_text("mine")
+    with pytest.raises(MusaeError, match="leave out --resume"):
+        train(settings(), corpus, run, resume=True)
+    assert train(settings(), corpus, run, on_event=events.append).finished
+    assert "replaces the log of a run that ended before its first save" in notices(events)
+    assert len(list((run / "tensorboard").iterdir())) == 1 and (run / "notes.txt").read_text() == "mine"
+    for name in ("metrics.jsonl", "tensorboard/own"):
+        other = tmp_path / name.replace("/", "-")
+        (other / "tensorboard").mkdir(parents=True)
+        (other / "metrics.jsonl").write_text('{"event": "notice", "step": 0}\n')
+        (other / name).write_text("mine\nmine\n")
+        with pytest.raises(UsageError, match="metrics.jsonl: would be overwritten"):
+            train(settings(), corpus, other)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_the_vectors_of_the_end_can_be_left_out(corpus, tmp_path, monkeypatch, early):
+    run, events = tmp_path / "run", []
+
+    def learn(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it should have ended")
+
+    monkeypatch.setattr("musicvae_lite.material.music.learn_vectors", learn)
+    asked = isinstance if early else lambda *_: False  # also when it is asked for just before
+
+    def hear(event):
+        events.append(event)
+        if asked(event, Notice) and event.message.startswith("learning"):
+            signal.raise_signal(signal.SIGINT)
+
+    outcome = train(settings(), corpus, run, on_event=hear)
+    assert outcome.finished and load_bundle(run) and not (run / "attributes.json").exists()
+    assert "learning attribute vectors ...; the model is saved, Ctrl-C leaves this out" in notices(events)
+    assert "'musae attribute --learn'" in notices(events)
+
+
+def test_a_run_that_is_meant_to_go_on_from_a_model_says_so(corpus, tmp_path):
+    config, events = settings(training__steps=2, training__starts_from="mel-2bar"), []
+    train(config, corpus, tmp_path / "first", on_event=events.append)
+    assert "starts from random weights (--init-from mel-2bar)" in notices(events)
+    events.clear()
+    train(config, corpus, tmp_path / "run", init_from=tmp_path / "first", on_event=events.append)
+    more = settings(training__steps=4, training__starts_from="mel-2bar")
+    with pytest.raises(UsageError, match=r"was started from .*first, not .*run; leave out --init-from"):
+        train(more, corpus, tmp_path / "run", init_from=tmp_path / "run", resume=True)
+    train(more, corpus, tmp_path / "run", init_from=tmp_path / "first", resume=True, on_event=events.append)
+    assert "random weights" not in notices(events)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -85,8 +87,27 @@ def require_timbre(model: str) -> None:
 
 
 def kind_of_files(files: Iterable[str]) -> Kind | None:
-    """Tell the kind of files by the name of the first that says it."""
-    return next((kind for name in files if (kind := _kind_of_file(name)) is not None), None)
+    """Tell the kind of files by the name of the first that says it; of folders by what lies in them.
+
+    Raises:
+        UsageError: a folder of sound.
+    """
+    return next((kind for name in files if (kind := _kind_of_file(name) or _kind_of_folder(name)) is not None), None)
+
+
+def _kind_of_folder(name: str) -> Kind | None:
+    """Tell the kind of a folder: pictures, where there are some in it; None where it is no folder or holds nothing known."""
+    from musicvae_lite.errors import UsageError
+    from musicvae_lite.media.image import picture_paths
+
+    if not os.path.isdir(name):
+        return None
+    sound = sorted(path for path in Path(name).glob("*") if path.suffix.lower() in _SOUND)
+    if sound:
+        raise UsageError(
+            f"{name}: is a folder of sound; name its files, such as {sound[0]} or {Path(name) / '*'}{sound[0].suffix}"
+        )
+    return "pictures" if picture_paths(Path(name)) else None
 
 
 def fitting_models(kind: Kind) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from musicvae_lite.files import shown
+from musicvae_lite.files import json_text, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,10 +61,10 @@ class Console:
             click.echo(shown(text))
 
     def document(self, tree: dict[str, Any]) -> None:
-        """Write the one JSON document to stdout, if that is wanted."""
+        """Write the one JSON document to stdout, if that is wanted; what could not be computed (NaN) is null in it."""
         if self.json:
             failures = {"failures": self.failures} if self.failures else {}
-            echo(json.dumps({**tree, **failures}, indent=2))
+            echo(json_text({**tree, **failures}, indent=2))
 
     def note(self, text: str) -> None:
         """Say something on stderr, unless quiet."""

@@ -20,6 +20,7 @@ from musae.pictures import (
     Job,
     Target,
     decibels_of,
+    form_of,
     labels_for,
     mean_squared_error,
     npz_bytes,
@@ -125,17 +126,19 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
         found = inputs[name]
         labels = labels_for(found, model, job.label)
         result, facts = work(session, found, labels)
+        # Of a folder some pictures may be missing, those that cannot be used.
+        own = [paths[name][place] for place in found.places] if form_of(name) == "folder" and not joined else paths[name]
         arrays = {"images": result.pictures, **({"noisy": result.seen} if result.noisy else {}), **_labels(found)}
         if joined:
             tables.append({**arrays, **origin(found)})
         else:
-            _write_one(paths[name], arrays, job.overwrite)
-        written = [str(path) for path in paths[name]]
+            _write_one(own, arrays, job.overwrite)
+        written = [str(path) for path in own]
         results.append({"file": name, "pictures": len(found), **facts, "outputs": written})
-        said = "" if joined else f"{Target('each', paths[name]).shown}: "
+        said = "" if joined else f"{Target('each', own).shown}: "
         job.console.show(f"{said or f'{name}: '}{counted(len(found), 'picture')}{_quality(facts)}")
 
-    code = max(code, each(list(inputs), write, job.console.error, of=len(files)))
+    code = max(code, each(list(inputs), write, job.console.error, of=len(files)), 1 if job.console.failures else 0)
     if joined:
         arrays = _join(tables, files)
         with atomic_output(Path(str(job.output)), job.overwrite) as part:

@@ -191,7 +191,7 @@ def encode(job: Job, files: tuple[str, ...]) -> int:
     job.console.document(
         {"model": job.model, "files": listed, "pictures": count, "latent_size": session.latent_size, "output": str(path)}
     )
-    return code
+    return max(code, 1 if job.console.failures else 0)
 
 
 def _codes(session: PictureSession, found: Input, labels: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:

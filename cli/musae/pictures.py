@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +21,7 @@ from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, sho
 from musicvae_lite.bundle import describe
 from musicvae_lite.codecs.image import ImageCodec, as_bytes
 from musicvae_lite.config import ImageCodecSettings, ImageModel, RunConfig
-from musicvae_lite.errors import UsageError
+from musicvae_lite.errors import MusaeError, UsageError
 from musicvae_lite.media.image import PICTURES, Pictures, image_bytes, picture_paths, png_bytes, read_pictures
 from musicvae_lite.view import sheet
 
@@ -109,15 +109,19 @@ class Input:
         return np.concatenate(parts)[np.argsort(np.concatenate([group.places for group in self.groups]))]
 
 
-def read_input(name: str) -> Input:
+def read_input(name: str, report: Callable[[MusaeError], None] | None = None) -> Input:
     """Read a file or folder of pictures, or one picture of it (``FILE#INDEX``, counted from 0).
+
+    Args:
+        name: FILE, FOLDER or FILE#INDEX.
+        report: is told of pictures of a FOLDER that are left out because they cannot be used; default the first one is raised.
 
     Raises:
         UsageError: no picture of that index.
         MusaeError: see :func:`musicvae_lite.media.image.read_pictures`.
     """
     path, index = split_index(name)
-    groups = read_pictures(path)
+    groups = read_pictures(path, report if index is None else None)
     if index is not None:
         count = sum(len(group) for group in groups)
         if index >= count:
@@ -373,8 +377,16 @@ class Job:
 
 
 def read_fitting(job: Job, name: str, model: PictureModel) -> Input:
-    """Read an input and say once how it is made to fit."""
-    found = read_input(name)
+    """Read an input and say once how it is made to fit; pictures of a folder that cannot be used are failures."""
+    failed: list[str] = []
+
+    def report(error: MusaeError) -> None:
+        failed.append(str(error))
+        job.console.error(failed[-1])
+
+    found = read_input(name, report)
+    if failed:
+        job.console.error(f"{len(failed):,} of {len(found) + len(failed):,} pictures of {name} failed")
     labels_for(found, model, job.label)
     said = changes(found, model)
     if said:

@@ -43,7 +43,10 @@ from musicvae_lite.config.models import (
     TimbreModel,
 )
 from musicvae_lite.config.presets import (
+    change_config,
     find_preset,
+    fitting_preset,
+    is_changed,
     load_config,
     parse_config,
     preset_names,
@@ -110,7 +113,10 @@ __all__ = [
     "TimbreModel",
     "TrainingSettings",
     "TrioCodecSettings",
+    "change_config",
     "find_preset",
+    "fitting_preset",
+    "is_changed",
     "load_config",
     "parse_config",
     "preset_names",

@@ -8,9 +8,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 
 class Settings(BaseModel):
-    """Base of every group of settings: no unknown keys, no change after checking."""
+    """Base of every group of settings: no unknown keys, no change after checking, no number that is none (NaN, infinity)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _schedules_keep_their_end(cls, tree: Any) -> Any:
+        """Let a schedule that is written without shape and end have the end of the default: ``{warmup: 2}`` is no other rate."""
+        if not isinstance(tree, dict):
+            return tree
+        for key, field in cls.model_fields.items():
+            value = tree.get(key)
+            if isinstance(field.default, ScheduleSettings) and isinstance(value, dict) and not value.keys() & {"shape", "end"}:
+                tree = {**tree, key: {"end": field.default.end, **value}}
+        return tree
 
 
 class ScheduleSettings(Settings):

@@ -20,6 +20,13 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in resource("configs").glob("*.yaml"))
 
 
+def fitting_preset(config: RunConfig) -> str | None:
+    """Return the name of a preset whose corpora are those of ``config`` (codec, chords and key), its own name where that fits."""
+    wanted = config.codec, config.control
+    fits = [name for name in preset_names() if (found := load_config(name)).codec == wanted[0] and found.control == wanted[1]]
+    return config.name if config.name in fits else next(iter(fits), None)
+
+
 def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
     """Read a preset by name, or a YAML file by path, and apply ``a.b=c`` changes.
 
@@ -29,7 +36,27 @@ def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
     tree = _read_tree(find_preset(name), ())
     for change in changes:
         _apply(tree, change)
-    return parse_config(tree, where=str(name))
+    config = parse_config(tree, where=str(name))
+    for change in changes:
+        _refuse_idle_start(config, change)
+    return config
+
+
+def change_config(config: RunConfig, changes: Sequence[str]) -> RunConfig:
+    """Apply ``a.b=c`` changes to settings.
+
+    Raises:
+        UsageError: a change that cannot be made.
+    """
+    tree = config.model_dump(mode="json")
+    for change in changes:
+        _apply(tree, change)
+    return parse_config(tree, where=config.name)
+
+
+def is_changed(change: str, group: str) -> bool:
+    """Say whether a change ``a.b=c`` is one of a group of settings."""
+    return change.partition("=")[0].strip().split(".")[0] == group
 
 
 def parse_config(tree: Mapping[str, Any], where: str) -> RunConfig:
@@ -90,6 +117,8 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], group: type[Settings
         result.pop("epochs", None)  # the other way of giving the length of a run
     for key, value in change.items():
         old = result.get(key)
+        if isinstance(old, int | float) and isinstance(_default(group, key), ScheduleSettings):
+            old = {"end": float(old)}  # a constant schedule
         result[key] = value
         if isinstance(value, dict) and isinstance(old, dict) and "shape" not in value:
             usual = _usual_kind(group, key)
@@ -112,6 +141,8 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     group: type[Settings] | None = RunConfig
     for number, name in enumerate(names, 1):
         child = node.get(name)
+        if name not in node:  # one setting changes; the others are those of the default, not of its class
+            child = _written(_default(group, name))
         if isinstance(child, int | float) and number == len(names) and last in ScheduleSettings.model_fields:
             child = {"end": float(child)}  # a constant schedule of which one argument changes
         if not isinstance(child, dict):
@@ -126,10 +157,33 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     node[last] = value
 
 
+def _refuse_idle_start(config: RunConfig, change: str) -> None:
+    """Refuse the start of a schedule that has no way from there to its end; such a setting would say nothing."""
+    *names, last = change.partition("=")[0].strip().split(".")
+    group: Any = config
+    for name in names:
+        group = getattr(group, name, None)
+    if last == "start" and isinstance(group, ScheduleSettings) and group.shape == "constant" and group.start != group.end:
+        key = ".".join(names)
+        raise UsageError(
+            f"--set {change}: {key} is constant ({group.end:g}) and has no start; set {key}= a number, or {key}.shape= too"
+        )
+
+
+def _default(group: type[Settings] | None, key: str) -> Any:
+    """Return what the setting ``key`` of a group is where nothing is written; None where that is not known."""
+    field = _fields(group).get(key)
+    return None if field is None else field.default
+
+
+def _written(settings: Any) -> dict[str, Any]:
+    """Return settings as they would stand in a file: what they were made with; nothing for anything else."""
+    return settings.model_dump(mode="json", exclude_unset=True) if isinstance(settings, Settings) else {}
+
+
 def _usual_kind(group: type[Settings] | None, key: str) -> str | None:
     """Return the kind of the settings ``key`` of a group where they name none."""
-    field = _fields(group).get(key)
-    return getattr(field.default, "kind", None) if field is not None else None
+    return getattr(_default(group, key), "kind", None)
 
 
 def _group(group: type[Settings] | None, key: str, tree: Mapping[str, Any]) -> type[Settings] | None:

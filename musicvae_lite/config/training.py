@@ -147,7 +147,8 @@ class TrainingSettings(Settings):
     """Length and rhythm of a run. ``batch_size`` is the global one, over all devices.
 
     ``epochs`` gives the length in passes over the data, in place of ``steps``. ``keep``: the model that is left at the end,
-    the best by the held-out score or the last; the last needs no held-out data to choose by.
+    the best by the held-out score or the last; the last needs no held-out data to choose by. ``starts_from``: the model that
+    the run is meant to train further (``--init-from``); a run that starts from none says so.
     """
 
     steps: int = Field(10_000, ge=1)
@@ -160,3 +161,4 @@ class TrainingSettings(Settings):
     save_every: int = Field(1000, ge=1)
     log_every: int = Field(20, ge=1)
     stored: Literal["float32", "float16"] = "float32"  # of the weights in the model folder
+    starts_from: str | None = None

@@ -66,6 +66,7 @@ class PictureCorpus:
         name: where they came from.
         rights: what is known of their licence.
         resized: whether the source had other sizes than the model.
+        divided: whether the source itself says which pictures are for testing.
     """
 
     train: Split
@@ -73,6 +74,7 @@ class PictureCorpus:
     name: str
     rights: str = ""
     resized: bool = False
+    divided: bool = True
 
     def everything(self) -> Split:
         """Return the training pictures followed by the test ones."""
@@ -119,7 +121,7 @@ def open_pictures(source: str | os.PathLike[str], codec: ImageCodec, pieces: boo
     groups = read_pictures(path)
     split, resized = _together(groups, codec, pieces)
     held = np.arange(len(split)) % _TEST_SHARE == _TEST_SHARE - 1
-    return PictureCorpus(split.take(~held), split.take(held), path.name, resized=resized)
+    return PictureCorpus(split.take(~held), split.take(held), path.name, resized=resized, divided=False)
 
 
 def _idx(folder: Path, part: str) -> Path | None:

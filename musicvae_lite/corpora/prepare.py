@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import Drop, ScoreCodec, score_codec
 from musicvae_lite.codecs.control import Control
+from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.corpora.pool import Crash, run_units
 from musicvae_lite.corpora.sources import MidiFile, Source, list_sources
 from musicvae_lite.corpora.store import (
@@ -136,8 +137,8 @@ class _Found:
 
 
 def prepare_corpus(
-    sources: Sequence[str | Path],
-    codec_config: Mapping[str, Any],
+    sources: str | Path | Sequence[str | Path],
+    codec_config: Mapping[str, Any] | RunConfig | str | Path,
     output: str | Path,
     workers: int | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -153,8 +154,9 @@ def prepare_corpus(
     (and takes on new ``rights``).
 
     Args:
-        sources: folders, zip files, single files.
-        codec_config: see :func:`musicvae_lite.codecs.score_codec`.
+        sources: folders, zip files, single files; one or several.
+        codec_config: whose codec cuts the files: the name of a preset, a YAML file, settings of a run, or those of a codec alone
+            (see :func:`musicvae_lite.codecs.score_codec`).
         output: folder to make or go on with; only files named ``part-*``, ``dropped*`` and ``manifest.json`` are touched in it.
         workers: processes; default one per CPU core available.
         shard: (i, n), 1-based: write only every n-th part, starting with the i-th. All n runs must see the same sources.
@@ -162,10 +164,11 @@ def prepare_corpus(
         overwrite: drop an earlier corpus in ``output``.
         rights: licence of the files, in words; model cards repeat it.
         on_event: called with a :class:`Progress` after every few files.
-        control: what is told beside the music, see :meth:`musicvae_lite.codecs.control.Control.of_config`.
+        control: what is told beside the music, see :meth:`musicvae_lite.codecs.control.Control.of_config`; default what the run
+            says, where there is one.
 
     Raises:
-        UsageError: wrong arguments, or ``output`` holds another corpus.
+        UsageError: wrong arguments, an unknown preset, or ``output`` holds another corpus.
         NothingUsableError: if no window was found; ``dropped.csv`` in the output says why.
         MusaeError: if a source cannot be read or the output not be written.
     """
@@ -176,8 +179,9 @@ def prepare_corpus(
     if overwrite and shards > 1:
         raise UsageError("overwrite would delete what other shards wrote; delete the output folder before the first shard starts")
     folder = Path(output)
-    cut = _Cut(score_codec(codec_config), Control.of_config(control))
-    listed = list_sources([Path(source) for source in sources])
+    codec, told = _settings(codec_config)
+    cut = _Cut(score_codec(codec), Control.of_config(told if control is None else control))
+    listed = list_sources([Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)])
     parts = _plan(listed)
     manifest = _open_folder(folder, _manifest(cut, valid_fraction, listed, parts) | {"rights": rights}, overwrite)
     if not manifest["complete"]:
@@ -190,6 +194,18 @@ def prepare_corpus(
         why = max(report.dropped, key=lambda r: (r != _NO_WINDOW, report.dropped[r], r), default="no files")
         raise NothingUsableError(f"no window in {report.files} files; most often: {why}; all reasons are in {folder / DROPPED}")
     return report
+
+
+def _settings(config: Mapping[str, Any] | RunConfig | str | Path) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+    """Return the settings of a codec and of what is told beside the music, where that is known."""
+    if isinstance(config, str | Path):
+        config = load_config(config)
+    if isinstance(config, RunConfig):
+        return config.codec.model_dump(), config.control.model_dump()
+    if not isinstance(config, Mapping):
+        kind = type(config).__name__
+        raise UsageError(f"a codec is the name of a preset, a YAML file, a RunConfig or the settings of a codec, not {kind}")
+    return config, None
 
 
 def _cores() -> int:

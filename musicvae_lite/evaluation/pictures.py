@@ -46,11 +46,12 @@ class PictureMeasures:
         lesson_loss: the lesson's own figure: bce_mean for a deterministic model; for a variational one the mean of
             H W C x MSE - 1/2 sum(1 + s - mean^2 - exp(s)) at one draw, where s is the log of the standard deviation
             that is drawn with (the lesson draws with exp(s) and charges as if s were the log of the variance).
-        active_units: latent dimensions whose mean varies (variance above 0.01).
+        active_units: latent dimensions whose mean varies (variance above 0.01); None for a single picture.
         baselines: the same measures (bce_mean, mse_mean, psnr_db, ssim) of doing without the model: of the noisy ``input``, or of
             a small one enlarged by ``bilinear`` and ``bicubic`` interpolation; none where input and target are one.
         discriminator_accuracy: of telling codes from draws from the prior; 0.5 is chance; None without an adversary.
-        prior_mmd: maximum mean discrepancy between codes and draws from the prior (:func:`mmd`); None for a plain code.
+        prior_mmd: maximum mean discrepancy between codes and draws from the prior (:func:`mmd`); None for a plain code and for a
+            single picture.
     """
 
     n: int
@@ -62,7 +63,7 @@ class PictureMeasures:
     kl_bits: float | None
     elbo_nats: float | None
     lesson_loss: float
-    active_units: int
+    active_units: int | None
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     discriminator_accuracy: float | None = None
     prior_mmd: float | None = None
@@ -106,7 +107,7 @@ def evaluate_pictures(model: Autoencoder, batches: Iterable[Batch], seed: int = 
         kl_bits=means["kl"] / NATS_PER_BIT if variational else None,
         elbo_nats=-(means["nll"] + means["kl"]) if variational else None,
         lesson_loss=means["sampled_squares"] + means["lesson_kl"] if variational else means["bce"] / pixels,
-        active_units=active_units(torch.cat([latent.mean for latent in latents])),
+        active_units=active_units(torch.cat([latent.mean for latent in latents])) if n > 1 else None,
         baselines={name: _errors(means, f"{name}.", pixels) for name in sorted(baselines)},
         **_shaping(model, latents, seed),
     )
@@ -163,7 +164,7 @@ def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, 
     noise = Noise(seed, 1)
     z = torch.cat([latent.sample(noise) if variational else latent.mean for latent in latents]).flatten(1)
     drawn = noise.normal(z.shape, z.device)
-    found = {"prior_mmd": float(mmd(z[:2000], drawn[:2000]))}
+    found = {"prior_mmd": float(mmd(z[:2000], drawn[:2000]))} if len(z) > 1 else {}
     if model.adversary is not None:
         found["discriminator_accuracy"] = float(model.adversary(z, noise).accuracy)
     return found

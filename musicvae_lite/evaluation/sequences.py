@@ -39,7 +39,7 @@ class Measures:
         exact: windows that are right in every step.
         accuracy_sampled: right steps when z is drawn from the posterior and events at temperature 1.
         accuracy_forced: right steps when the true past is given (teacher forcing), z the posterior mean.
-        active_units: latent dimensions whose mean varies over the windows (variance above 0.01; Burda et al. 2016).
+        active_units: latent dimensions whose mean varies over the windows (variance above 0.01; Burda et al. 2016); None for one.
         n: windows measured.
         voices: accuracy and onset accuracy of each voice, where there are several; the figures above are over all of them.
     """
@@ -51,13 +51,13 @@ class Measures:
     exact: float
     accuracy_sampled: float
     accuracy_forced: float
-    active_units: int
+    active_units: int | None
     n: int
     voices: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, float]:
-        """Return the measures by name; those of a voice as ``accuracy_bass`` and ``onset_accuracy_bass``."""
-        values = {key: value for key, value in asdict(self).items() if key != "voices"}
+        """Return the measures that apply, by name; those of a voice as ``accuracy_bass`` and ``onset_accuracy_bass``."""
+        values = {key: value for key, value in asdict(self).items() if key != "voices" and value is not None}
         for voice, (accuracy, onsets) in self.voices.items():
             values |= {f"accuracy_{voice}": accuracy, f"onset_accuracy_{voice}": onsets}
         return values
@@ -116,7 +116,7 @@ def evaluate_windows(
         exact=float(sums["exact"]) / n,
         accuracy_sampled=float(sums["right_sampled"].sum() / total),
         accuracy_forced=float(sums["right_forced"].sum() / total),
-        active_units=active_units(torch.cat(means)),
+        active_units=active_units(torch.cat(means)) if n > 1 else None,
         n=n,
         voices={role: (float(right), float(started)) for role, right, started in each} if len(codec.roles) > 1 else {},
     )

@@ -30,7 +30,7 @@ class TimbreMeasures:
         nll_nats: negative log-likelihood of a clip's levels at one draw from the posterior (a density: below 0 is usual).
         kl_bits: KL(q(z|x) || N(0, I)) of a clip.
         elbo_nats: lower bound on the log-likelihood.
-        active_units: latent dimensions whose mean varies (variance above 0.01).
+        active_units: latent dimensions whose mean varies (variance above 0.01); None for one clip.
     """
 
     n: int
@@ -39,11 +39,11 @@ class TimbreMeasures:
     nll_nats: float
     kl_bits: float
     elbo_nats: float
-    active_units: int
+    active_units: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the measures by name."""
-        return asdict(self)
+        """Return the measures that apply, by name."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @torch.inference_mode()
@@ -76,4 +76,5 @@ def evaluate_timbre(model: Autoencoder, batches: Iterable[Batch], seed: int) -> 
     codes = torch.cat(means)
     count = len(codes)
     nll, kl = (sums / count).tolist()
-    return TimbreMeasures(count, distance / sounding, silent / sounding, nll, kl / NATS_PER_BIT, -(nll + kl), active_units(codes))
+    active = active_units(codes) if count > 1 else None
+    return TimbreMeasures(count, distance / sounding, silent / sounding, nll, kl / NATS_PER_BIT, -(nll + kl), active)

@@ -43,6 +43,8 @@ class Material(ABC):
         fingerprints: checksums of the sources, to tell whether a run goes on with the same.
         held_out: whether the measures are of examples that are not learned from.
         notice: what the user should know of the data before the run, or "".
+        finishing: what :meth:`finish` does, or "" where there is nothing to do.
+        later: how to do it later.
     """
 
     unit: str
@@ -50,6 +52,8 @@ class Material(ABC):
     fingerprints: list[str]
     held_out: bool
     notice: str = ""
+    finishing: str = ""
+    later: str = ""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -71,6 +71,8 @@ class MusicMaterial(Material):
     """The windows of one or several prepared corpora; whole songs are held out."""
 
     unit = "windows"
+    finishing = "learning attribute vectors"
+    later = "'musae attribute --learn' learns attribute vectors later"
 
     def __init__(self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
@@ -105,8 +107,10 @@ class MusicMaterial(Material):
         corpus = Corpus.open(sources)
         if corpus.control.config() != config.control.model_dump():
             raise UsageError(_told_other(config, corpus.control))
-        if corpus.codec.config() != config.codec.model_dump(mode="json"):
-            raise UsageError(_difference(config, corpus))
+        differing = codec_differences(config, corpus)
+        if differing:
+            cure = "run 'musae prepare' with the preset or file of this run"
+            raise UsageError(f"the corpus was prepared for another codec ({differing}); {cure}")
         return cls(corpus, [read_manifest(Path(folder)) for folder in sources], config)
 
     def __len__(self) -> int:
@@ -166,8 +170,8 @@ def _told_other(config: RunConfig, there: Control) -> str:
     )
 
 
-def _difference(config: RunConfig, corpus: Corpus) -> str:
+def codec_differences(config: RunConfig, corpus: Corpus) -> str:
+    """Say in which settings the codec of a corpus is not that of a run, or return ""."""
     wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
-    keys = [key for key in wanted if wanted[key] != there.get(key)]
-    detail = ", ".join(f"{key} is {there.get(key)}, the run needs {wanted[key]}" for key in keys)
-    return f"the corpus was prepared for another codec ({detail}); run 'musae prepare' with the preset or file of this run"
+    keys = [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]
+    return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)

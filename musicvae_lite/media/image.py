@@ -11,6 +11,7 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -51,8 +52,12 @@ class Pictures:
         return len(self.images)
 
 
-def read_pictures(path: str | os.PathLike[str]) -> list[Pictures]:
+def read_pictures(path: str | os.PathLike[str], report: Callable[[MusaeError], None] | None = None) -> list[Pictures]:
     """Read an IDX file (plain or gzipped), a NumPy archive, a picture or a folder of pictures.
+
+    Args:
+        path: of them.
+        report: is told of the pictures of a folder that cannot be used, which are left out; default the first one is raised.
 
     Returns:
         One group for each size of picture, in the order of their first pictures.
@@ -63,7 +68,7 @@ def read_pictures(path: str | os.PathLike[str]) -> list[Pictures]:
     """
     place = Path(path)
     if os.path.isdir(place):
-        return read_folder(place)
+        return read_folder(place, report)
     name = place.name.lower()
     if name.endswith(".npz"):
         return [read_archive(place)]
@@ -211,14 +216,18 @@ def picture_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
 
 
-def read_folder(folder: Path) -> list[Pictures]:
+def read_folder(folder: Path, report: Callable[[MusaeError], None] | None = None) -> list[Pictures]:
     """Read all pictures below a folder; the names of subfolders are classes, numbered in alphabetical order.
+
+    Args:
+        folder: of them.
+        report: see :func:`read_pictures`.
 
     Returns:
         One group for each size (and grey or colour).
 
     Raises:
-        MusaeError: a damaged picture.
+        MusaeError: a damaged picture, where nobody is told of it; all of them are damaged.
         NothingUsableError: no picture.
     """
     paths = picture_paths(folder)
@@ -228,9 +237,18 @@ def read_folder(folder: Path) -> list[Pictures]:
         raise NothingUsableError(f"{folder}: holds no pictures ({', '.join(PICTURES[:3])} ...){cure}")
     inner = [path.parent.relative_to(folder).as_posix() for path in paths]
     classes = {name: index for index, name in enumerate(sorted(set(inner)))} if len(set(inner)) > 1 else {}
-    images = [read_picture(path) for path in paths]
+    images: dict[int, NDArray[np.uint8]] = {}
+    for place, path in enumerate(paths):
+        try:
+            images[place] = read_picture(path)
+        except MusaeError as error:
+            if report is None or len(paths) == 1:
+                raise
+            report(error)
+    if not images:
+        raise MusaeError(f"{folder}: none of its {len(paths):,} pictures can be used")
     groups: dict[tuple[int, ...], list[int]] = {}
-    for place, image in enumerate(images):
+    for place, image in images.items():
         groups.setdefault(image.shape, []).append(place)
     return [
         Pictures(

@@ -136,6 +136,36 @@ def test_denoise(musae, here, models):
     assert musae("denoise", "0.png", "-m", models["denoiser"], "--strength", "1.5", "-o", "n.png").code == 2
 
 
+def test_denoise_looks_into_folders(musae, here):
+    run = musae("denoise", "scans", "-o", "dn/", "--json")
+    assert run.code == 0 and run.json["model"] == "mnist-denoise" and len(list((here / "dn").iterdir())) == 3, run.err
+    (here / "tape").mkdir()
+    (here / "tape" / "a.wav").write_bytes(b"")
+    run = musae("denoise", "tape", "-o", "clean/")
+    assert run.code == 2 and run.err == "musae: tape: is a folder of sound; name its files, such as tape/a.wav or tape/*.wav\n"
+    (here / "nothing").mkdir()
+    assert "is a folder; name a sound file" in musae("denoise", "nothing").err
+
+
+def test_a_bad_picture_of_a_folder_does_not_stop_the_others(musae, here, models):
+    (here / "scans" / "a" / "0.png").write_bytes(b"no picture")
+    run = musae("reconstruct", "scans", "-m", models["ae"], "--json")
+    assert run.code == 1 and "a/0.png: is no picture" in run.err and "1 of 3 pictures of scans failed" in run.err
+    (told,) = run.json["files"]
+    assert told["pictures"] == 2 and run.json["failures"]
+    assert sorted(told["outputs"]) == sorted(str(path.relative_to(here)) for path in (here / "scans.reconstructed").iterdir())
+    one = musae("reconstruct", "scans/a/1.png", "-m", models["ae"], "-o", "one.png")
+    assert one.code == 0 and (here / told["outputs"][0]).read_bytes() == (here / "one.png").read_bytes()
+    assert musae("reconstruct", "scans", "-m", models["ae"], "-o", "all.npz").code == 1
+    assert len(arrays("all.npz")["images"]) == 2
+    assert musae("encode", "scans", "-m", models["vae"], "-o", "z.npz").code == 1
+    assert arrays("z.npz")["index"].tolist() == [1, 2]
+    for name in ("a/1.png", "b/0.png"):
+        (here / "scans" / name).write_bytes(b"no picture")
+    run = musae("encode", "scans", "-m", models["vae"], "-o", "y.npz")
+    assert run.code == 1 and "none of its 3 pictures can be used" in run.err
+
+
 def test_sample(musae, here, models):
     assert musae("sample", "-m", models["vae"]).out == "wrote samples.png: 25 pictures\n"
     assert read_picture(here / "samples.png").shape[0] > 5 * 90

@@ -1,12 +1,14 @@
 """Help, names, exit codes; what holds for every verb."""
 
+import json
 import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
 from musae.app import VERBS, Verbs, cli
-from musae.options import DEFAULT_MODEL
+from musae.options import DEFAULT_MODEL, Console
 
 import musicvae_lite
 from musicvae_lite.bundle import DEFAULT_MODEL as LIBRARY_DEFAULT
@@ -126,3 +128,10 @@ def test_interrupt_ends_quietly(musae, monkeypatch):
     monkeypatch.setattr("musicvae_lite.config.preset_names", stop)
     run = musae("presets")
     assert run.code == 130 and run.out == run.err.strip() == ""  # click ends the line on which ^C stands
+
+
+def test_documents_hold_no_number_that_json_does_not_know(capsys):
+    Console(json=True, quiet=False, verbose=False).document(
+        {"a": float("nan"), "b": [1.5, (float("-inf"),)], "c": {"d": np.float64("inf")}}
+    )
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {"a": None, "b": [1.5, [None]], "c": {"d": None}}

@@ -173,6 +173,9 @@ def test_prepare_train_evaluate(musae, folder):
     run = musae("train", "mel-2bar", "--data", "corpus", "-o", "run", *changes, "--device", "cpu", "--json")
     assert run.code == 0, run.err
     assert run.json["step"] == 2 and run.json["finished"] is True
+    longer = [word for change in [*small[:3], "training.steps=3"] for word in ("--set", change)]
+    run = musae("train", "mel-2bar", "--data", "corpus", "-o", "run", *longer, "--device", "cpu", "--resume", "--json")
+    assert run.json["step"] == 3 and "training.batch_size is 4, not 64, training.valid_every is 2" in run.err
     run = musae("evaluate", "run", "--data", "corpus", "--split", "all", "--limit", "5", "--json", "--device", "cpu")
     assert run.code == 0, run.err
     assert run.json["n"] == 5 and {"nll_nats", "kl_bits", "accuracy", "onset_accuracy", "active_units"} <= run.json.keys()

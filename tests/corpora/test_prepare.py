@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from musicvae_lite.config import load_config
 from musicvae_lite.corpora import pool, prepare
 from musicvae_lite.corpora.pool import Crash, run_units
 from musicvae_lite.corpora.prepare import Progress, is_valid, prepare_corpus
@@ -333,3 +334,17 @@ def test_the_pool_spawns_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_counts_of_public_corpora(corpus: str, windows: int, distinct: int, shared_data: Path, tmp_path: Path) -> None:
     report = prepare_corpus([shared_data / "midi" / corpus / "train.zip"], CONFIG, tmp_path / "out", workers=2)
     assert (report.windows, report.distinct) == (windows, distinct)
+
+
+def test_a_preset_and_one_path_are_enough(songs, tmp_path):
+    settings = load_config("mel-2bar")
+    named = {"name": "mel-2bar", "run": settings, "codec": settings.codec.model_dump()}
+    found = [prepare_corpus(songs, codec, tmp_path / name, workers=1) for name, codec in named.items()]
+    assert len({report.distinct for report in found}) == 1
+    assert len({read_manifest(report.output)["fingerprint"] for report in found}) == 1
+    assert "control" in read_manifest(prepare_corpus(str(songs), "mel-2bar-chords", tmp_path / "chords", workers=1).output)
+    with pytest.raises(UsageError, match="a codec is the name of a preset, a YAML file, .*, not list"):
+        prepare_corpus(songs, ["mel-2bar"], tmp_path / "wrong")
+    with pytest.raises(UsageError, match="did you mean 'mel-2bar'"):
+        prepare_corpus(songs, "mel-2bra", tmp_path / "wrong")
+    assert not (tmp_path / "wrong").exists()

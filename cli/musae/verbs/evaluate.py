@@ -25,7 +25,8 @@ _EPILOG = examples(
 @click.option("--data", multiple=True, type=FILE, metavar="DATA",
               help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the model's own]")  # fmt: skip
 @click.option("--split", type=click.Choice(["auto", "valid", "train", "all"]), default="auto", show_default=True,
-              help="Which part. auto: what is held out of data the model was trained on, all of another corpus.")  # fmt: skip
+              help="Which part. auto: what is held out of data the model was trained on, all of other data (of pictures its test "
+              "part, where it has one).")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Measure on N examples, spread evenly. [default: all]")
 @click.option("--quick", is_flag=True, help="Of pictures: leave out embeddings and pictures of other kinds.")
 @click.option("--paths", is_flag=True, help="Of music: measure ways between held-out pieces, beside blending step by step.")

@@ -77,7 +77,7 @@ def prepare(
     with _progress(console) as on_event:
         report = prepare_corpus(
             sources,
-            config.codec.model_dump(),
+            config,
             output,
             workers,
             shard,
@@ -85,7 +85,6 @@ def prepare(
             overwrite,
             rights,
             on_event,
-            config.control.model_dump(),
         )
     if not console.quiet:
         _table(console, report)

@@ -20,6 +20,7 @@ from musae.options import (
     output_option,
     temperature_option,
 )
+from musicvae_lite.arguments import FASTEST, SLOWEST
 
 _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
@@ -42,7 +43,9 @@ _EPILOG = examples(
     "--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies or sounds, 25 pictures]"
 )
 @click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
-@click.option("--qpm", type=Number(4, 1000), metavar="FLOAT", help="Tempo of melodies. [default: 120; with --like its own]")
+@click.option(
+    "--qpm", type=Number(SLOWEST, FASTEST), metavar="FLOAT", help="Tempo of melodies. [default: 120; with --like its own]"
+)
 @temperature_option(0.5)
 @chords_options("spread over --length; without it, between bar lines (C | Am F) or with bars (C:2 Am) a bar each, repeated. "
                 "Several are taken in turn.", multiple=True)  # fmt: skip

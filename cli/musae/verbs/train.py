@@ -33,7 +33,8 @@ _EPILOG = examples(
               help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the preset's own]")  # fmt: skip
 @click.option("--output", "-o", metavar="RUN", help="Folder of the run; it becomes a model folder. [default: runs/PRESET]")
 @click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change one setting; more than once for several.")
-@click.option("--resume", is_flag=True, help="Go on where the run in RUN stopped.")
+@click.option("--resume", is_flag=True, 
+              help="Go on where the run in RUN stopped; its training.* settings stay where --set names no others.")  # fmt: skip
 @click.option("--init-from", metavar="NAME|FOLDER", help="Model whose weights to start from.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="INTEGER", help="The same as --set seed=INTEGER.")
 @device_option
@@ -51,13 +52,14 @@ def train(
     devices: int,
     console: Console,
 ) -> int:
-    """Train a model. Ctrl-C stops and saves; --resume goes on exactly there.
+    """Train a model. Ctrl-C stops and saves; the same command with --resume goes on exactly there.
 
     RUN holds the best model, last/ the latest, metrics.jsonl and tensorboard/ what happened. Use it with --model RUN.
     """
     from musicvae_lite.config import load_config
 
-    config = load_config(preset, [*changes, *([] if seed is None else [f"seed={seed}"])])
+    wanted = [*changes, *([] if seed is None else [f"seed={seed}"])]
+    config = load_config(preset, wanted)
     if init_from is not None:
         from musicvae_lite.bundle import describe
 
@@ -68,8 +70,9 @@ def train(
     try:
         with _progress(console, config.training.steps) as on_event:
             outcome = run(
-                config, data, folder, resume=resume, init_from=init_from, device=device, devices=devices, on_event=on_event
-            )
+                preset, data, folder, changes=wanted, resume=resume, init_from=init_from, device=device, devices=devices,
+                on_event=on_event,
+            )  # fmt: skip
     except Exception:
         if int(os.environ.get("LOCAL_RANK", "0")):
             return 1  # the first process of those that share the batch tells what is wrong
