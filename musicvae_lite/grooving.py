@@ -30,7 +30,7 @@ from musicvae_lite.errors import NothingUsableError
 from musicvae_lite.groove_passages import check_task, drum_tracks, shown_as_unknown, taps_of, to_the_end
 from musicvae_lite.media.midi import Score
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, rebuild, whole_melody, with_other_tracks
+from musicvae_lite.passages import Item, Passage, ended, rebuild, whole_melody, with_other_tracks
 from musicvae_lite.session import Session
 
 _POINTS, _USUAL = 3, 4  # what a draw is for, mixed into its seed; see session.py
@@ -221,6 +221,7 @@ def _grooved(
     """
     condition = told(passage.windows, session.bundle.config)
     windows = session.decode_windows(z, temperature, condition=condition, given=given)
+    windows = ended(windows, [passage], session.codec)
     tracks = drum_tracks(passage.score, track)
     score = rebuild(passage, windows, session.codec, f"{name} {passage.stem}")
     if given is not None and isinstance(session.codec, GrooveCodec):

@@ -16,7 +16,7 @@ from musicvae_lite.arranging import in_piece, left_bars
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import along
 from musicvae_lite.media.midi import Score
-from musicvae_lite.passages import Item, Passage, Roles, is_silent, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, ended, is_silent, rebuild, whole_melody
 from musicvae_lite.session import Session
 
 Floats = NDArray[np.float64]
@@ -66,8 +66,8 @@ def morph(
 ) -> Morph:
     """Turn the melody of song A into that of song B: the first window of A meets the first of B, and so on to the end of A.
 
-    A shorter B begins again from its first window; of a longer one the end is not used. The songs of a model that is told of
-    chords are played over those of A.
+    A shorter B begins again from its first window; of a longer one the end is not used: the songs end where A does. Those
+    of a model that is told of chords are played over the chords of A.
 
     Args:
         session: the model.
@@ -111,6 +111,7 @@ def morph(
         near = nearer_b[number - 1]
         windows[silent[0] & ~near] = start.windows[silent[0] & ~near]
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
+        windows = ended(windows, [start], codec)
         song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
         whole = in_piece(start, song, codec)
         kept = tuple(range(len(whole.tracks))) if codec.whole else start.read

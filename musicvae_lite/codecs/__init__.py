@@ -258,6 +258,12 @@ class ScoreCodec(Codec):
         """Return a window without its first bars."""
         return window[bars * self.steps_per_bar :]
 
+    def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
+        """Return a window [T, ...] in which each voice is silent from its own of ``steps`` [R] on; not where :attr:`whole`."""
+        result = window.copy()
+        result[steps[0] :] = 0
+        return result
+
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
         return ""

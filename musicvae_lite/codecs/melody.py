@@ -358,6 +358,15 @@ class MelodyCodec(ScoreCodec):
         resumed: NDArray[Any] = np.concatenate([np.where(head < FIRST_NOTE, head, NO_EVENT), window[len(head) :]])
         return resumed.astype(window.dtype)
 
+    def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
+        """Return a window [T] that is silent from a step on; a note that sounds there is told to end."""
+        result: NDArray[Any] = window.copy()
+        events = np.flatnonzero(window[: steps[0]])
+        sounds = not len(events) or window[events[-1]] != NOTE_OFF  # without an event one may, from the window before
+        result[steps[0] :] = NO_EVENT
+        result[steps[0] : steps[0] + 1] = NOTE_OFF if sounds else NO_EVENT
+        return result
+
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T] a note starts, [N, T, 1]."""
         starts: NDArray[np.bool_] = (windows >= FIRST_NOTE)[..., None]

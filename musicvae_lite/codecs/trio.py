@@ -363,6 +363,12 @@ class TrioCodec(ScoreCodec):
         lines = [self.lines.resume(window[:, voice], earlier[:, voice]) for voice in range(2)]
         return np.stack([*lines, window[:, 2]], axis=1)
 
+    def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
+        """Return a window [T, 3] whose voices are silent from their steps on."""
+        players = (self.lines, self.lines, self.drums)
+        voices = [player.cut(window[:, voice], steps[voice : voice + 1]) for voice, player in enumerate(players)]
+        return np.stack(voices, axis=1)
+
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T, 3] each voice starts something, [N, T, 3]."""
         starts: NDArray[np.bool_] = windows >= np.array([FIRST_NOTE, FIRST_NOTE, 1])
