@@ -17,7 +17,7 @@ from tests.tiny import melody, save, score
 def test_interpolate_writes_one_file(musae, folder, tiny):
     run = musae("interpolate", "a.mid", "b.mid", "-m", tiny)
     assert run.code == 0 and run.err == ""
-    assert run.out.splitlines()[0].startswith("from a.mid: track 1 (A), bars 1-2; notes heard right: ")
+    assert run.out.splitlines()[0].startswith("from a.mid: track 1 (A), bars 1-2; notes right: ")
     assert run.out.splitlines()[2] == "wrote a__b.mid"
     piece = read_midi("a__b.mid")
     assert piece.tracks[0].name == "interpolate a to b" and round(piece.qpm) == 90

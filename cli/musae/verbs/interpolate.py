@@ -339,7 +339,7 @@ def _report(request: Request, result: Interpolation, bars: int, outputs: list[Pa
     words = ("from", "to  ") if result.columns is None else [result.labels[step] for step in result.corners]
     for passage, word, right in zip(result.inputs, words, result.onset_accuracy, strict=True):
         # Over other chords or in another key the ends are not to sound as they did.
-        heard = "" if request.chords or request.key else f"; notes heard right: {percent(right)}"
+        heard = "" if request.chords or request.key else f"; notes right: {percent(right)}"
         console.show(f"{word} {passage.source}: {place(passage, bars)}{heard}")
     steps = str(outputs[0]) if len(outputs) == 1 else f"{outputs[0]} ... {outputs[-1]}"
     console.show(f"wrote {', '.join([steps, *map(str, request.extra)])}")
