@@ -113,7 +113,7 @@ def morph(
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
         windows = ended(windows, [start], codec)
         song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
-        whole = in_piece(start, song, codec)
+        whole = in_piece(start, song, codec, unheard=keep_tracks)
         kept = tuple(range(len(whole.tracks))) if codec.whole else start.read
         alone = session.conditions.marked_in(start, only(whole, kept), chords)
         scores.append(whole if keep_tracks else alone)

@@ -222,6 +222,10 @@ class ScoreCodec(Codec):
         """Return where in the piece each step of the grid of windows that start at ``ticks`` [N] is, in ticks [N, G]."""
         return np.asarray(ticks)[:, None] + np.arange(self.grid_steps) * ticks_per_quarter // self.steps_per_quarter
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of the tracks of a voice it reads, of equal ones all [M]; the others it does not hear."""
+        return np.ones(len(notes), bool)
+
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something starts, [N, T, R]."""

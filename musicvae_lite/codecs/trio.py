@@ -157,6 +157,10 @@ class TrioCodec(ScoreCodec):
             dropped[drop.reason] += drop.count
         return Encoded(windows[order], origin[order], dropped, tuple(drops), parts[order])
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of a voice it reads [M]."""
+        return (self.drums if ROLES[voice] == "drums" else self.lines).reads(score, notes)
+
     def _players(
         self, score: Score, tracks: Sequence[int] | None, roles: Mapping[str, int] | None
     ) -> tuple[list[int], list[int], list[int]]:
