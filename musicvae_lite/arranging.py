@@ -18,9 +18,10 @@ Ints = NDArray[np.int64]
 def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = True) -> Score:
     """Return the piece with the notes of ``made`` instead of those that the windows of ``passage`` are made of.
 
-    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept.
-    Notes that the codec does not hear, those under a melody, stay, unless a new note strikes their key while they sound. A new note
-    is as loud as the note of its track that started last before it. A codec that makes all tracks says itself how loud notes are; each track that it makes goes to the first of the piece with its instrument, or is a new one after them.
+    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. Notes
+    that the codec does not hear, those under a melody, stay, unless a new note strikes their key while they sound. A new note is
+    as loud as the note of its track that started last before it. A codec that makes all tracks says itself how loud notes are;
+    each track that it makes goes to the first of the piece with its instrument, or is a new one after them.
 
     Args:
         passage: windows and their piece.

@@ -69,7 +69,8 @@ def reconstruct(
     FILE#7                     picture 7 of a file, counted from 0
 
     With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos, controllers, bends, lyrics; also the
-    bars of the track that no window covers, and notes that the model does not hear (under the highest of a chord). Drums are replaced in all drum tracks, unless one is named.
+    bars of the track that no window covers, and the notes in it that the model does not hear (under the highest of a chord).
+    Drums are replaced in all drum tracks, unless one is named.
 
     "Notes right" counts the notes of the input and those of the result: the part of both that the other has, too. A note that
     was invented counts like one that is missing; lengths do not count.
