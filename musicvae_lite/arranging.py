@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.grid import Grid
+from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import NOTE, Score, Track
 from musicvae_lite.passages import Passage, in_ticks
 
@@ -86,6 +87,19 @@ def _by_instrument(there: tuple[Track, ...], made: tuple[Track, ...]) -> tuple[l
 
 def _instrument(track: Track) -> int:
     return -1 if track.is_drum else track.program
+
+
+def check_way(passage: Passage, steps: int | None, name: str) -> None:
+    """Refuse one song that turns into another where there is but one window, which cannot be both.
+
+    Raises:
+        UsageError: saying what to do.
+    """
+    if steps is None and len(passage.windows) < 2:
+        raise UsageError(
+            f"{passage.source}: has one window of {name}, which cannot begin as one song and end as another; give --steps N for "
+            "songs on the way, or leave out --whole"
+        )
 
 
 def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:

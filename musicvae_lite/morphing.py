@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musicvae_lite.arranging import in_piece, left_bars
+from musicvae_lite.arranging import check_way, in_piece, left_bars
 from musicvae_lite.errors import UsageError
 from musicvae_lite.latent import along
 from musicvae_lite.media.midi import Score
@@ -83,7 +83,7 @@ def morph(
         keep_tracks: give the songs the other tracks of A; without, they have the track of the melody alone.
 
     Raises:
-        UsageError: fewer than 2 steps, a negative temperature, no such track.
+        UsageError: fewer than 2 steps, one window for one song, a negative temperature, no such track.
         NothingUsableError: a song without a usable window.
     """
     if steps is not None and steps < 2:
@@ -94,6 +94,7 @@ def morph(
         for item, track, own in zip((a, b), tracks, roles, strict=True)
     ]
     start, end = ends
+    check_way(start, steps, session.name)
     count = len(start.windows)
     partner = np.arange(count) % len(end.windows)
     fractions = _fractions(steps, count)
@@ -133,7 +134,7 @@ def only(score: Score, tracks: tuple[int, ...]) -> Score:
 def _fractions(steps: int | None, count: int) -> Floats:
     """Return how far each of ``count`` windows of each song is from A [S, count]."""
     if steps is None:
-        return np.linspace(0.0, 1.0, count)[None] if count > 1 else np.full((1, 1), 0.5)
+        return np.linspace(0.0, 1.0, count)[None]
     return np.repeat(np.linspace(0.0, 1.0, steps)[:, None], count, axis=1)
 
 

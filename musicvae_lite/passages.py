@@ -199,7 +199,7 @@ def whole_melody(
 
 def _every_bar(score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], read: tuple[int, ...]) -> Encoded:
     """Encode chosen tracks with a window from every bar on, also those in which nothing starts."""
-    whole = every_bar(_any_instrument(codec))
+    whole = every_bar(any_instrument(codec))
     if len(parts) == 1:
         return whole.encode(score, read)
     return whole.encode(score, None, dict(zip(codec.roles, parts.astype(int).tolist(), strict=True)))
@@ -246,14 +246,14 @@ def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles:
     named = {role: number - 1 for role, number in (roles or {}).items()}
     encoded = codec.encode(score, tracks, named)
     if not len(encoded.windows):
-        wider = _any_instrument(codec).encode(score, tracks, named)
+        wider = any_instrument(codec).encode(score, tracks, named)
         if not len(wider.windows):
             raise NothingUsableError(_why_nothing(score, wider, codec, model, track, named))
         encoded = wider
     return score, encoded
 
 
-def _any_instrument(codec: ScoreCodec) -> ScoreCodec:
+def any_instrument(codec: ScoreCodec) -> ScoreCodec:
     """Return the codec without its rule on programs.
 
     The rule says which tracks of a corpus are likely to be melodies. It is no reason to refuse a user's flute or voice: the

@@ -91,7 +91,9 @@ def test_a_song_for_each_step(session):
 
 
 def test_one_window_is_halfway_and_wrong_input_is_refused(session):
-    assert morph(session, melody(2), melody(2)).fractions.tolist() == [[0.5]]
+    with pytest.raises(UsageError, match="has one window of .*, which cannot begin as one song and end as another; give --steps"):
+        morph(session, melody(2), melody(4))
+    assert morph(session, melody(2), melody(2), steps=2).fractions.tolist() == [[0.0], [1.0]]
     with pytest.raises(UsageError, match="at least 2 steps"):
         morph(session, melody(2), melody(2), steps=1)
     with pytest.raises(NothingUsableError, match="metre 3/4"):

@@ -348,7 +348,7 @@ def chosen_tracks(
 
 
 def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: Score) -> None:
-    """Refuse a role that the codec does not have, or a track that the score does not have.
+    """Refuse a role that the codec does not have, a track that the score does not have, or one that has two roles.
 
     Raises:
         UsageError: naming it.
@@ -358,6 +358,13 @@ def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: 
             raise UsageError(f"there is no role {role!r} here; {suggest(role, known)}")
         if not 0 <= track < len(score.tracks):
             raise UsageError(f"{score.source}: there is no track {track + 1} for {role}; the tracks are 1 to {len(score.tracks)}")
+    named = dict(roles or {})
+    for role, track in named.items():
+        other = next(first for first, taken in named.items() if taken == track)
+        if other != role:
+            raise UsageError(
+                f"{score.source}: track {track + 1} cannot be {other} and {role}; name another track for one of them"
+            )
 
 
 @cache
