@@ -82,7 +82,8 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
         added = [event for place, index in own.items() for event in _notes(new[new["track"] == index], place.channel)]
         leaving = {place: (_keys(gone, index), _keys(before.notes, index)) for place, index in own.items()}
         if added or any(keys for keys, _ in leaving.values()):
-            events = [*_without(chunks[chunk], chunk, leaving), *added]
+            changed = {event.channel for event in added} | {place.channel for place, (keys, _) in leaving.items() if keys}
+            events = [*_without(chunks[chunk], chunk, leaving, changed), *added]
             parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
             done = end
     return b"".join([*parts, data[done:]])
@@ -184,13 +185,16 @@ def _places(chunks: list[list[_Event]], score: Score) -> list[_Place]:
     return places
 
 
-def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]]) -> Iterator[_Event]:
+def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]], changed: set[int]) -> Iterator[_Event]:
     """Yield the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
+
+    A note-off that ends nothing (some files have several for a note) goes, too: it could end a new note.
 
     Args:
         events: those of the chunk.
         chunk: its number.
         notes: the notes that leave each place (used up here), and all that the score has of it.
+        changed: channels with other notes than before.
     """
     sounding: dict[tuple[int, int], list[bool]] = defaultdict(list)  # whether each leaves
     for event in events:
@@ -204,7 +208,7 @@ def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, 
             voice.append(leaves)
         elif event.kind == _OFF:
             ended = sounding.pop((event.channel, event.data[1]), [])
-            leaves = bool(ended) and all(ended)
+            leaves = all(ended) if ended else event.channel in changed
         if not leaves:
             yield event
 

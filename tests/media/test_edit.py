@@ -86,6 +86,17 @@ def test_of_notes_that_are_there_twice_both_go():
         assert read_midi(with_notes(smf(twice), before, after)) == after
 
 
+def test_note_offs_that_end_nothing_do_not_end_new_notes():
+    """Some files have several note-offs for a note, or one at every beat."""
+    stray = [(0, on(60)), (240, off(60)), (0, off(60)), (240, off(60)), (0, off(62)), (480, on(64)), (480, off(64))]
+    data = smf(stray, [(0, on(48, 1)), (480, off(48, 1)), (100, off(48, 1))])
+    before = read_midi(data)
+    after = changed(before, [(0, 960, 60, 80, 0), (240, 960, 62, 81, 0)])
+    made = with_notes(data, before, after)
+    assert read_midi(made) == after
+    assert made.endswith(data[check_structure(data, "x")[1][1][0] :])  # the other track as it was, byte for byte
+
+
 def test_a_file_that_is_another_or_damaged_is_an_error():
     before = read_midi(smf([(0, on(60)), (480, off(60))]))
     with pytest.raises(MidiError, match="track 1 is not found"):
