@@ -404,7 +404,7 @@ def ended(windows: NDArray[Any], passages: Sequence[Passage], codec: ScoreCodec,
     steps = np.broadcast_to(every.max(0), (len(windows), every.shape[2])).copy()
     if alone:
         steps[list(alone)] = every[:, 0]
-    short = (steps < codec.grid_steps).any(1)
+    short = np.logical_or.reduce(steps < codec.grid_steps, axis=1).tolist()
     return np.stack([codec.cut(row, at) if cut else row for row, at, cut in zip(windows, steps.tolist(), short, strict=True)])
 
 
