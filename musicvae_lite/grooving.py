@@ -47,13 +47,13 @@ class Added:
         drum: its name.
         hits: notes of it that were made.
         replaced: notes of it that the piece had in their place.
-        asked: whether the model by itself would play none, so that the likeliest steps were taken.
+        likeliest: whether the model by itself would play none, so that the likeliest steps were taken.
     """
 
     drum: str
     hits: int
     replaced: int
-    asked: bool
+    likeliest: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +142,8 @@ def add(session: Session, item: Item | Passage, drum: int, track: int | None = N
     z = _points(session, without_drum(passage.windows, drum, unknown), temperature)
     title, given = f"add {DRUMS[drum]}", all_but_given(passage.windows, drum)
     result = _grooved(session, passage, track, z, temperature, title, given=given)
-    asked = not (result.windows[..., drum] > 0.5).any()
-    if asked:
+    likeliest = not (result.windows[..., drum] > 0.5).any()
+    if likeliest:
         given = hit_given(given, drum, likeliest_hits(session, passage.windows, z, drum))
         result = _grooved(session, passage, track, z, temperature, title, given=given)
     pitches = KITS[session.codec.config()["kit"]][DRUMS[drum]]
@@ -153,7 +153,7 @@ def add(session: Session, item: Item | Passage, drum: int, track: int | None = N
             f"{passage.source}: {session.name} plays no {DRUMS[drum]} with these drums; nothing was written, name another --drum"
         )
     there = passage.score.notes[np.isin(passage.score.notes["track"], result.tracks)]
-    return replace(result, added=Added(DRUMS[drum], made, int(np.isin(there["pitch"], pitches).sum()), asked))
+    return replace(result, added=Added(DRUMS[drum], made, int(np.isin(there["pitch"], pitches).sum()), likeliest))
 
 
 def likeliest_hits(session: Session, windows: Floats, z: Floats, drum: int) -> NDArray[np.bool_]:

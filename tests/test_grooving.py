@@ -98,7 +98,7 @@ def test_a_drum_that_the_model_would_not_play_is_added_at_the_likeliest_steps():
     hit = result.windows[0, :, 8] > 0.5
     assert hit.sum() == 11 and (result.windows[0, hit, 17] > 0.2).all() and not result.windows[0, ~hit, 17].any()
     usual = grooving.add(session, "data/drums/bossa.mid", drum_named("closed-hi-hat")).added
-    assert usual.replaced == 32 and usual.hits > 20 and not usual.asked
+    assert usual.replaced == 32 and usual.hits > 20 and not usual.likeliest
 
 
 def test_a_drum_that_a_model_never_plays_is_refused(session, monkeypatch):

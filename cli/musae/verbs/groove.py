@@ -169,7 +169,7 @@ def _added(result: Grooved) -> str:
     if added is None:
         return ""
     place = f" in place of {added.replaced:,}" if added.replaced else ""
-    why = " (at the likeliest steps: by itself the model would play none)" if added.asked else ""
+    why = " (at the likeliest steps: by itself the model would play none)" if added.likeliest else ""
     return f"; {added.drum}: {added.hits:,} added{place}{why}"
 
 
