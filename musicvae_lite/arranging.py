@@ -9,26 +9,31 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.codecs.grid import Grid
+from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import NOTE, Score, Track
 from musicvae_lite.passages import Passage, in_ticks
 
 Ints = NDArray[np.int64]
 
 
-def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
+def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = True) -> Score:
     """Return the piece with the notes of ``made`` instead of those that the windows of ``passage`` are made of.
 
-    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. A new
-    note is as loud as the note of its track that started last before it. A codec that makes all tracks says itself how loud notes
-    are; each track that it makes goes to the first of the piece with its instrument, or is a new one after them.
+    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. Notes
+    that the codec does not hear, those under a melody, stay, unless a new note strikes their key while they sound. A new note is
+    as loud as the note of its track that started last before it. A codec that makes all tracks says itself how loud notes are;
+    each track that it makes goes to the first of the piece with its instrument, or is a new one after them.
 
     Args:
         passage: windows and their piece.
         made: what :func:`~musicvae_lite.passages.rebuild` made of them, a track for each voice.
         codec: of the windows.
+        unheard: keep the notes of the tracks that the codec does not hear.
     """
     piece = passage.score
     covered = _covered(passage, codec)
+    silent = covered & ~_read(passage, codec, covered) if unheard else np.zeros_like(covered)
+    covered &= ~silent
     old = piece.notes[covered]
     new = made.notes.copy()
     for column in ("start", "end"):
@@ -38,8 +43,7 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
         places, every = _by_instrument(piece.tracks, made.tracks)
         new["track"] = np.array(places, np.uint16)[new["track"]]
         return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE), tracks=every)
-    voices = [[number - 1] for number in passage.parts.values()] or [list(passage.read)]
-    for voice, tracks in enumerate(voices):
+    for voice, tracks in enumerate(passage.voices):
         own = made.notes["track"] == voice
         before = old[np.isin(old["track"], tracks)]
         before = before[np.argsort(before["start"], kind="stable")]
@@ -47,7 +51,28 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
         if len(before):
             row = np.searchsorted(before["start"], new["start"][own], side="right") - 1
             new["velocity"][own] = before["velocity"][np.maximum(row, 0)]
+    covered[np.flatnonzero(silent)[_struck(piece.notes[silent], new)]] = True
     return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
+
+
+def _read(passage: Passage, codec: ScoreCodec, covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which of the notes that the windows cover the codec hears."""
+    heard = np.zeros_like(covered)
+    for voice, tracks in enumerate(passage.voices):
+        own = np.flatnonzero(covered & np.isin(passage.score.notes["track"], tracks))
+        heard[own] = codec.reads(passage.score, own, voice)
+    return heard
+
+
+def _struck(notes: NDArray[np.void], new: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Say of which notes [M] the key is struck by a new one while they sound: one key cannot sound twice."""
+    found = np.zeros(len(notes), bool)
+    for key in np.unique(notes[["track", "pitch"]]):
+        own, others = (np.flatnonzero(table[["track", "pitch"]] == key) for table in (notes, new))
+        begin, end = new["start"][others], new["end"][others]
+        for row in own.tolist():
+            found[row] = ((begin < notes["end"][row]) & (end > notes["start"][row])).any()
+    return found
 
 
 def _by_instrument(there: tuple[Track, ...], made: tuple[Track, ...]) -> tuple[list[int], tuple[Track, ...]]:
@@ -62,6 +87,19 @@ def _by_instrument(there: tuple[Track, ...], made: tuple[Track, ...]) -> tuple[l
 
 def _instrument(track: Track) -> int:
     return -1 if track.is_drum else track.program
+
+
+def check_way(passage: Passage, steps: int | None, name: str) -> None:
+    """Refuse one song that turns into another where there is but one window, which cannot be both.
+
+    Raises:
+        UsageError: saying what to do.
+    """
+    if steps is None and len(passage.windows) < 2:
+        raise UsageError(
+            f"{passage.source}: has one window of {name}, which cannot begin as one song and end as another; give --steps N for "
+            "songs on the way, or leave out --whole"
+        )
 
 
 def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:

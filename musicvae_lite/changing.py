@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.codecs import ScoreCodec
 from musicvae_lite.media.midi import Score
-from musicvae_lite.passages import Passage, is_silent, rebuild
+from musicvae_lite.passages import Passage, ended, is_silent, rebuild
 from musicvae_lite.session import Session
 from musicvae_lite.vectors import AttributeVectors, load_vectors
 
@@ -78,6 +78,7 @@ def change(session: Session, passage: Passage, strengths: Mapping[str, float], a
     heard, windows = np.split(session.decode_windows(np.concatenate([mean, mean + direction]), condition=twice), 2)
     sounding = ~is_silent(passage.windows, codec)
     windows[~sounding] = passage.windows[~sounding]
+    heard, windows = (ended(rows, [passage], codec) for rows in (heard, windows))
     name = f"{passage.stem} with {', '.join(f'{attribute}{strength:+g}' for attribute, strength in strengths.items())}"
     if alone:
         score = session.conditions.played(windows, told, passage.qpm.tolist(), program=passage.program, name=name)

@@ -83,13 +83,15 @@ def drum_tracks(score: Score, track: int | None) -> list[int]:
     return [index for index, known in enumerate(score.tracks) if known.is_drum] if track is None else [track - 1]
 
 
-def left_out(passage: Passage, codec: ScoreCodec, track: int | None) -> Counter[str]:
-    """Count the drum notes of a piece that are in no window, by reason; softer hits of one step are none.
+def left_out(passage: Passage, codec: ScoreCodec, track: int | None, taps: bool = False) -> Counter[str]:
+    """Count the drum notes of a piece that are in no window, by reason.
 
-    ``track`` (1-based) is the one that was named, None for all drum tracks.
+    ``track`` (1-based) is the one that was named, None for all drum tracks. Of ``taps`` that fall on one step, softer ones do not
+    count: they are one tap.
     """
     counts: Counter[str] = Counter()
     for drop in codec.encode(passage.score, drum_tracks(passage.score, track)).drops:
-        if drop.reason != "the same drum at the same step":
-            counts[drop.reason] += drop.count
+        softer = drop.reason == "the same drum at the same step"
+        if not (taps and softer):
+            counts[f"{drop.reason}, where the loudest stays" if softer else drop.reason] += drop.count
     return counts

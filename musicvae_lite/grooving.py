@@ -6,34 +6,54 @@ Pieces in, pieces out, over their whole length. Letters in shapes: N windows, T 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs.groove import DRUMS, OFFSETS, VELOCITIES, GrooveCodec
+from musicvae_lite.codecs.groove import DRUMS, HITS, KITS, OFFSETS, VELOCITIES, GrooveCodec
 from musicvae_lite.corpora.groove_inputs import (
     HUMANIZE,
     TAP,
     WHOLE,
     all_but_given,
+    hit_given,
     hits_given,
     tapped,
     told,
     without,
     without_drum,
 )
+from musicvae_lite.errors import NothingUsableError
 from musicvae_lite.groove_passages import check_task, drum_tracks, shown_as_unknown, taps_of, to_the_end
 from musicvae_lite.media.midi import Score
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, rebuild, whole_melody, with_other_tracks
+from musicvae_lite.passages import Item, Passage, ended, rebuild, whole_melody, with_other_tracks
 from musicvae_lite.session import Session
 
-_POINTS = 3  # what a draw is for, mixed into its seed; see session.py
+_POINTS, _USUAL = 3, 4  # what a draw is for, mixed into its seed; see session.py
+_PRIOR_DRAWS = 256  # windows from the prior that say how often a drum is hit; a second
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a drum that was to be added.
+
+    Attributes:
+        drum: its name.
+        hits: notes of it that were made.
+        replaced: notes of it that the piece had in their place.
+        likeliest: whether the model by itself would play none, so that the likeliest steps were taken.
+    """
+
+    drum: str
+    hits: int
+    replaced: int
+    likeliest: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +65,14 @@ class Grooved:
         windows: what became of them [N, T, 27].
         score: the same where they stand in the piece: one track of drums.
         tracks: indices of the tracks of the piece that it takes the place of.
+        added: where a drum was added, how often.
     """
 
     passage: Passage
     windows: Floats
     score: Score
     tracks: tuple[int, ...]
+    added: Added | None = None
 
     @property
     def whole(self) -> Score:
@@ -65,6 +87,7 @@ class Grooved:
             "track_name": self.passage.track_name,
             "windows": len(self.windows),
             "notes": len(self.score.notes),
+            **({} if self.added is None else asdict(self.added)),
         }
 
 
@@ -106,12 +129,48 @@ def tap(session: Session, item: Item | Passage, track: int | None = None, temper
 def add(session: Session, item: Item | Passage, drum: int, track: int | None = None, temperature: float = 0.0) -> Grooved:
     """Make one drum (index into :data:`~musicvae_lite.codecs.groove.DRUMS`) to go with the others, which stay as they are.
 
-    What the piece has of that drum is not heard and not kept. Arguments and errors are those of :func:`humanize`.
+    What the piece has of that drum is not heard and not kept. A model says what a drummer would have played, and of a drum that
+    is rare, or goes with others than these, it mostly says: none. But who adds a drum wants it played. So where the model by
+    itself would play none in the whole piece, each window has as many hits as those windows that the model draws from its prior
+    and that have the drum, at the likeliest steps (see docs/groove-2bar.md). Arguments and errors are those of :func:`humanize`.
+
+    Raises:
+        NothingUsableError: the model never plays that drum, too.
     """
     unknown = shown_as_unknown(session.bundle.config, session.name, drum)
     passage = whole_melody(item, to_the_end(session.codec), session.name, track)
     z = _points(session, without_drum(passage.windows, drum, unknown), temperature)
-    return _grooved(session, passage, track, z, temperature, f"add {DRUMS[drum]}", given=all_but_given(passage.windows, drum))
+    title, given = f"add {DRUMS[drum]}", all_but_given(passage.windows, drum)
+    result = _grooved(session, passage, track, z, temperature, title, given=given)
+    likeliest = not (result.windows[..., drum] > 0.5).any()
+    if likeliest:
+        given = hit_given(given, drum, likeliest_hits(session, passage.windows, z, drum))
+        result = _grooved(session, passage, track, z, temperature, title, given=given)
+    pitches = KITS[session.codec.config()["kit"]][DRUMS[drum]]
+    made = int(np.isin(result.score.notes["pitch"], pitches).sum())
+    if not made:
+        raise NothingUsableError(
+            f"{passage.source}: {session.name} plays no {DRUMS[drum]} with these drums; nothing was written, name another --drum"
+        )
+    there = passage.score.notes[np.isin(passage.score.notes["track"], result.tracks)]
+    return replace(result, added=Added(DRUMS[drum], made, int(np.isin(there["pitch"], pitches).sum()), likeliest))
+
+
+def likeliest_hits(session: Session, windows: Floats, z: Floats, drum: int) -> NDArray[np.bool_]:
+    """Return the steps [N, T] at which a drum is likeliest hit, as many in each window as the model usually plays of it.
+
+    ``windows`` [N, T, 27] hold the other drums, ``z`` [N, Z] are points for them.
+    """
+    draws = Noise(session.seed, _USUAL).normal((_PRIOR_DRAWS, session.latent_size), torch.device("cpu")).numpy()
+    condition = told(windows, session.bundle.config)
+    of_draws = None if condition is None else condition[np.arange(_PRIOR_DRAWS) % len(condition)]
+    counts = (session.decode_windows(draws, 1.0, condition=of_draws)[..., drum] > 0.5).sum(1)
+    count = round(float(counts[counts > 0].mean())) if counts.any() else 0
+    lacking = without_drum(windows, drum, unknown=False)
+    logits = session.teacher_forced(z, lacking, condition)[..., HITS.start + drum]
+    chosen = np.zeros(logits.shape, bool)
+    np.put_along_axis(chosen, np.argsort(-logits, axis=1, kind="stable")[:, :count], True, axis=1)
+    return chosen
 
 
 def transfer(
@@ -162,6 +221,7 @@ def _grooved(
     """
     condition = told(passage.windows, session.bundle.config)
     windows = session.decode_windows(z, temperature, condition=condition, given=given)
+    windows = ended(windows, [passage], session.codec)
     tracks = drum_tracks(passage.score, track)
     score = rebuild(passage, windows, session.codec, f"{name} {passage.stem}")
     if given is not None and isinstance(session.codec, GrooveCodec):

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.arguments import seed_of, whole
-from musicvae_lite.arranging import in_piece, left_bars
+from musicvae_lite.arranging import check_way, in_piece, left_bars
 from musicvae_lite.latent import along
 from musicvae_lite.media.midi import Score
-from musicvae_lite.passages import Item, Passage, Roles, is_silent, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, ended, is_silent, rebuild, whole_melody
 from musicvae_lite.session import Session
 
 Floats = NDArray[np.float64]
@@ -66,8 +66,8 @@ def morph(
 ) -> Morph:
     """Turn the melody of song A into that of song B: the first window of A meets the first of B, and so on to the end of A.
 
-    A shorter B begins again from its first window; of a longer one the end is not used. The songs of a model that is told of
-    chords are played over those of A.
+    A shorter B begins again from its first window; of a longer one the end is not used: the songs end where A does. Those
+    of a model that is told of chords are played over the chords of A.
 
     Args:
         session: the model.
@@ -83,7 +83,7 @@ def morph(
         keep_tracks: give the songs the other tracks of A; without, they have the track of the melody alone.
 
     Raises:
-        UsageError: fewer than 2 steps, a negative temperature, no such track.
+        UsageError: fewer than 2 steps, one window for one song, a negative temperature, no such track.
         NothingUsableError: a song without a usable window.
     """
     if steps is not None:
@@ -94,6 +94,7 @@ def morph(
         for item, track, own in zip((a, b), tracks, roles, strict=True)
     ]
     start, end = ends
+    check_way(start, steps, session.name)
     count = len(start.windows)
     partner = np.arange(count) % len(end.windows)
     fractions = _fractions(steps, count)
@@ -111,8 +112,9 @@ def morph(
         near = nearer_b[number - 1]
         windows[silent[0] & ~near] = start.windows[silent[0] & ~near]
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
+        windows = ended(windows, [start], codec)
         song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
-        full = in_piece(start, song, codec)
+        full = in_piece(start, song, codec, unheard=keep_tracks)
         kept = tuple(range(len(full.tracks))) if codec.whole else start.read
         alone = session.conditions.marked_in(start, only(full, kept), chords)
         scores.append(full if keep_tracks else alone)
@@ -132,7 +134,7 @@ def only(score: Score, tracks: tuple[int, ...]) -> Score:
 def _fractions(steps: int | None, count: int) -> Floats:
     """Return how far each of ``count`` windows of each song is from A [S, count]."""
     if steps is None:
-        return np.linspace(0.0, 1.0, count)[None] if count > 1 else np.full((1, 1), 0.5)
+        return np.linspace(0.0, 1.0, count)[None]
     return np.repeat(np.linspace(0.0, 1.0, steps)[:, None], count, axis=1)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.bundle import DEFAULT_MODEL
 from musicvae_lite.codecs import Encoded, ScoreCodec, score_codec
+from musicvae_lite.codecs.grid import Grid
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
 from musicvae_lite.weaving import every_bar, half_apart, weave
@@ -83,6 +84,11 @@ class Passage:
         return f"track {self.track}" + (f" ({self.track_name})" if self.track_name else "")
 
     @property
+    def voices(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of the tracks of each voice; none where it is not known what was read."""
+        return tuple((number - 1,) for number in self.parts.values()) or ((self.read,) if self.read else ())
+
+    @property
     def program(self) -> int:
         """General MIDI program of the track, 0-127; 0 for all tracks together."""
         return self.score.tracks[self.track - 1].program if self.track else 0
@@ -144,7 +150,7 @@ def one_window(
         if not len(rows):
             where = "; ".join(_candidates(score, encoded, codec))
             raise UsageError(f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}")
-    return _passage(score, encoded, codec, rows[:1])
+    return _passage(score, encoded, codec, rows[:1], _read(score, codec, encoded.parts[rows[0]], track, roles))
 
 
 def whole_melody(
@@ -179,7 +185,7 @@ def whole_melody(
         return item
     score, encoded = _encode(item, codec, model, track, roles)
     parts = encoded.parts[0]
-    read = tuple(range(len(score.tracks))) if codec.whole else _read(score, parts, track, roles)
+    read = _read(score, codec, parts, track, roles)
     if overlapping and codec.seamless:
         encoded = _every_bar(score, codec, parts, read)
     rows = np.flatnonzero((encoded.parts == parts).all(1))
@@ -193,14 +199,16 @@ def whole_melody(
 
 def _every_bar(score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], read: tuple[int, ...]) -> Encoded:
     """Encode chosen tracks with a window from every bar on, also those in which nothing starts."""
-    whole = every_bar(_any_instrument(codec))
+    whole = every_bar(any_instrument(codec))
     if len(parts) == 1:
         return whole.encode(score, read)
     return whole.encode(score, None, dict(zip(codec.roles, parts.astype(int).tolist(), strict=True)))
 
 
-def _read(score: Score, parts: NDArray[np.uint16], track: int | None, roles: Roles) -> tuple[int, ...]:
+def _read(score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], track: int | None, roles: Roles) -> tuple[int, ...]:
     """Return the tracks whose notes make up windows of ``parts``: drums come from all drum tracks, unless one is named."""
+    if codec.whole:
+        return tuple(range(len(score.tracks)))
     together = len(parts) == 1 and track is None and not roles and score.tracks[parts[0]].is_drum
     return tuple(index for index, own in enumerate(score.tracks) if (together and own.is_drum) or index in parts)
 
@@ -238,14 +246,14 @@ def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles:
     named = {role: number - 1 for role, number in (roles or {}).items()}
     encoded = codec.encode(score, tracks, named)
     if not len(encoded.windows):
-        wider = _any_instrument(codec).encode(score, tracks, named)
+        wider = any_instrument(codec).encode(score, tracks, named)
         if not len(wider.windows):
             raise NothingUsableError(_why_nothing(score, wider, codec, model, track, named))
         encoded = wider
     return score, encoded
 
 
-def _any_instrument(codec: ScoreCodec) -> ScoreCodec:
+def any_instrument(codec: ScoreCodec) -> ScoreCodec:
     """Return the codec without its rule on programs.
 
     The rule says which tracks of a corpus are likely to be melodies. It is no reason to refuse a user's flute or voice: the
@@ -356,6 +364,48 @@ def joined_line(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> NDArray
 def is_silent(windows: NDArray[Any], codec: ScoreCodec) -> NDArray[np.bool_]:
     """Say in which windows [N, T] nothing starts, [N]; models have learned from none such."""
     return np.logical_not(codec.onsets(windows).any(axis=(1, 2)))
+
+
+def ends(passage: Passage, codec: ScoreCodec) -> Ints:
+    """Return the step of each window from which on each voice of the piece is silent, the end of a bar or of the window [N, R].
+
+    A voice is silent after the bar in which the last of its notes in this metre ends, of drums: starts.
+    """
+    score, voices = passage.score, passage.voices
+    full = np.full((len(passage.windows), max(1, len(voices))), codec.grid_steps, np.int64)
+    if codec.whole or not voices:
+        return full
+    grid = Grid.of(score, codec)
+    onset, off = grid.steps(score.notes["start"], score.notes["end"], grid.segment)
+    drums = np.array([track.is_drum for track in score.tracks], bool)[score.notes["track"]]
+    last = np.where(drums, onset + 1, off)
+    segment = np.searchsorted(grid.start, passage.ticks, side="right") - 1
+    begin = (passage.bars - 1 - grid.first_bar[segment]) * codec.steps_per_bar
+    for number, tracks in enumerate(voices):
+        own = np.isin(score.notes["track"], tracks)
+        final = np.zeros(len(grid.segments), np.int64)
+        np.maximum.at(final, grid.segment[own], last[own])
+        full[:, number] = -(-final // codec.steps_per_bar)[segment] * codec.steps_per_bar - begin
+    return np.clip(full, 0, codec.grid_steps)
+
+
+def ended(windows: NDArray[Any], passages: Sequence[Passage], codec: ScoreCodec, alone: Sequence[int] = ()) -> NDArray[Any]:
+    """Return windows [N, T] that are silent where what they were made of is over, see :func:`ends`.
+
+    Of a piece that fills no window a model has heard a note end and then nothing, and is apt to hold it to the end.
+
+    Args:
+        windows: what a model made.
+        passages: of what: a passage of N windows, or several of one window; of these the longest counts.
+        codec: of the windows.
+        alone: the windows that were made of one of several passages each.
+    """
+    every: Ints = np.stack([ends(passage, codec) for passage in passages])
+    steps = np.broadcast_to(every.max(0), (len(windows), every.shape[2])).copy()
+    if alone:
+        steps[list(alone)] = every[:, 0]
+    short = np.logical_or.reduce(steps < codec.grid_steps, axis=1).tolist()
+    return np.stack([codec.cut(row, at) if cut else row for row, at, cut in zip(windows, steps.tolist(), short, strict=True)])
 
 
 def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: str) -> Score:

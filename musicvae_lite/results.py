@@ -18,13 +18,16 @@ from musicvae_lite.passages import Passage
 
 
 def agreement(codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any]) -> tuple[float, float]:
-    """Return which part of the steps of windows agree, and which part of those at which something of ``given`` starts.
+    """Return which part of the steps of windows agree, and which part of the note starts.
 
-    Where a step has several voices, each counts; 1 where there is nothing to compare.
+    Of the note starts of both, ``heard`` and ``given``, the part that the other has, too (the F1 measure): notes that are missing
+    count, and so do those that were invented. Where a step has several voices, each counts; 1 where there is nothing to compare.
     """
     right = codec.right(heard, given)[codec.valid(given)]
-    started = codec.onsets_right(heard, given)[codec.onsets(given)]
-    return float(right.mean()) if right.size else 1.0, float(started.mean()) if started.size else 1.0
+    found = int(codec.onsets_right(heard, given).sum())
+    made, wanted = int(codec.onsets(heard).sum()), int(codec.onsets(given).sum())
+    notes = 2 * min(found, made) / (made + wanted) if made + wanted else 1.0
+    return float(right.mean()) if right.size else 1.0, notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Interpolation:
         scores: the same as one score a step.
         joined: all steps one after another.
         accuracy: fraction of steps of each input that its corner gives back.
-        onset_accuracy: the same over the steps at which a note of the input starts.
+        onset_accuracy: the part of the note starts of both that agree, see :func:`agreement`.
         settings: path, temperature and seed.
         columns: steps in a row of a grid; None for a path.
     """
@@ -124,7 +127,7 @@ class Reconstruction:
         windows: what the model makes of them [N, T].
         score: the same where they stand in the piece; in the midst of the other tracks where they are kept.
         accuracy: fraction of steps that are right.
-        onset_accuracy: the same over the steps of the input at which a note starts.
+        onset_accuracy: the part of the note starts of both that agree, see :func:`agreement`.
         left: bars of the piece that no window covers, 1-based.
     """
 
@@ -163,7 +166,7 @@ class Similar:
         windows: what they decode to [N, T].
         scores: the same as scores.
         accuracy: fraction of steps that they share with the window.
-        onset_accuracy: the same over the steps of the window at which a note starts.
+        onset_accuracy: the part of the note starts of both that agree, see :func:`agreement`.
         qpm: tempo, quarter notes per minute.
     """
 

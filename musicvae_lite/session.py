@@ -2,7 +2,6 @@
 
 Letters in shapes: N windows, T steps of a window, G steps of its time (T, but where steps are events), V classes of a step,
 Z latent size, S steps of a path, C controls.
-
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.models import Batch
 from musicvae_lite.models.sequence import SequenceAutoencoder
 from musicvae_lite.noise import Noise
-from musicvae_lite.passages import Item, Passage, Roles, is_silent, joined_line, one_window, rebuild, whole_melody
+from musicvae_lite.passages import Item, Passage, Roles, ended, is_silent, joined_line, one_window, rebuild, whole_melody
 from musicvae_lite.picture_session import PictureSession
 from musicvae_lite.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
 from musicvae_lite.sound_session import SoundSession
@@ -132,7 +131,8 @@ class Session:
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
-        Step 1 is what the model makes of ``a``, the last step what it makes of ``b``; the tempo moves evenly between theirs.
+        Step 1 is what the model makes of ``a``, the last step what it makes of ``b``; the tempo moves evenly between theirs;
+        the steps between them end where the longer piece does.
 
         Args:
             a: file or score.
@@ -238,6 +238,7 @@ class Session:
         qpm = tempos.squeeze(1).numpy().round(6).tolist()
         told = self.conditions.changed(heard[nearest], np.arange(len(latents)) * self.codec.bars, *given)
         windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
+        windows = ended(windows, inputs, self.codec, corners)
         title, program = title_of(inputs), inputs[0].program
         rows = zip(windows, told, qpm, step_labels(len(windows), columns), strict=True)
         scores = tuple(
@@ -301,7 +302,7 @@ class Session:
         """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
 
         Windows overlap by half, so that a note that is held from one to the next is one note. A model that is told of chords
-        hears the piece with its own, and writes those that it plays over into the score as markers.
+        hears the piece with its own, and writes those that it plays over into the score as markers. It ends where its track does.
 
         Args:
             item: file or score.
@@ -324,6 +325,7 @@ class Session:
         windows = self.decode_windows(mean, condition=self._numbers(told, passage))
         silent = is_silent(passage.windows, self.codec)
         windows[silent] = passage.windows[silent]
+        windows = ended(windows, [passage], self.codec)
         score = rebuild(passage, windows, self.codec, f"reconstruct {passage.stem}")
         if keep_tracks:
             score = in_piece(passage, score, self.codec)

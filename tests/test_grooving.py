@@ -88,6 +88,32 @@ def test_adding_a_drum_leaves_the_others_as_they_are(session):
     assert np.array_equal(np.delete(without_hats.windows, [2, 11, 20], -1), np.delete(given, [2, 11, 20], -1))
 
 
+def test_a_drum_that_the_model_would_not_play_is_added_at_the_likeliest_steps():
+    """Beside a closed hi-hat the model expects no ride: nothing was added, while success was told."""
+    session, ride = mv.load("groove-2bar", device="cpu"), drum_named("ride")
+    result = grooving.add(session, "data/drums/bossa.mid", ride)
+    assert result.added == grooving.Added("ride", 11, 0, True)
+    given = result.passage.windows
+    assert np.array_equal(np.delete(result.windows, [8, 17, 26], -1), np.delete(given, [8, 17, 26], -1))
+    hit = result.windows[0, :, 8] > 0.5
+    assert hit.sum() == 11 and (result.windows[0, hit, 17] > 0.2).all() and not result.windows[0, ~hit, 17].any()
+    usual = grooving.add(session, "data/drums/bossa.mid", drum_named("closed-hi-hat")).added
+    assert usual.replaced == 32 and usual.hits > 20 and not usual.likeliest
+
+
+def test_a_drum_that_a_model_never_plays_is_refused(session, monkeypatch):
+    decode = session.decode_windows
+
+    def never(*arguments, **values):
+        made = decode(*arguments, **values)
+        made[..., 8] = 0
+        return made
+
+    monkeypatch.setattr(session, "decode_windows", never)
+    with pytest.raises(NothingUsableError, match="plays no ride with these drums; nothing was written"):
+        grooving.add(session, beat(), 8)
+
+
 def test_taps_may_be_of_any_pitch_and_track(session):
     piece = beat()
     result = grooving.tap(session, piece, track=2)
@@ -128,6 +154,11 @@ def test_what_is_left_out_is_told(session):
     piece.notes["pitch"][piece.notes["pitch"] == 38] = 20
     passage = grooving.humanize(session, piece).passage
     assert left_out(passage, session.codec, None) == {"pitch of no drum": 10}
+    rolled = beat(1)
+    rolled.notes["start"][rolled.notes["pitch"] == 38] = [480, 500]
+    passage = grooving.humanize(session, rolled).passage
+    assert left_out(passage, session.codec, None) == {"the same drum at the same step, where the loudest stays": 1}
+    assert not left_out(passage, session.codec, None, taps=True)
 
 
 def test_a_session_of_grooves(session, told):

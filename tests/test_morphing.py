@@ -6,6 +6,7 @@ import pytest
 import musicvae_lite as mv
 from musicvae_lite.arranging import in_piece, left_bars
 from musicvae_lite.codecs.drums import DrumsCodec
+from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.media.midi import METRE, TEMPO, Track
 from musicvae_lite.morphing import morph
@@ -90,7 +91,9 @@ def test_a_song_for_each_step(session):
 
 
 def test_one_window_is_halfway_and_wrong_input_is_refused(session):
-    assert morph(session, melody(2), melody(2)).fractions.tolist() == [[0.5]]
+    with pytest.raises(UsageError, match="has one window of .*, which cannot begin as one song and end as another; give --steps"):
+        morph(session, melody(2), melody(4))
+    assert morph(session, melody(2), melody(2), steps=2).fractions.tolist() == [[0.0], [1.0]]
     with pytest.raises(UsageError, match="at least 2 steps"):
         morph(session, melody(2), melody(2), steps=1)
     with pytest.raises(NothingUsableError, match="metre 3/4"):
@@ -103,3 +106,27 @@ def test_where_nothing_starts_the_nearer_end_says_so(session):
     assert np.array_equal(result.scores[0].notes["start"], result.scores[0].notes["start"].clip(0)) and len(result.scores) == 2
     middle = session.reconstruct(held)
     assert (middle.windows[1] == 0).all()
+
+
+def test_notes_under_the_melody_stay():
+    """A model of melodies hears the highest note of a chord: the others are not its to take away."""
+    high = [(quarter, quarter + 1, 72 + quarter % 3, 0) for quarter in range(16)]
+    low = [(quarter, quarter + 2, 48, 0) for quarter in range(0, 16, 4)] + [(2, 3, 60, 0)]
+    piece = score([*high, *low, (0, 1, 15, 0)])
+    piece.notes["velocity"][piece.notes["pitch"] == 48] = 33
+    passage = whole_melody(piece, codec(), "x", overlapping=True)
+    assert in_piece(passage, rebuild(passage, passage.windows, codec(), "x"), codec()) == piece
+    silence = rebuild(passage, np.zeros_like(passage.windows), codec(), "x")
+    assert sorted(in_piece(passage, silence, codec()).notes["pitch"].tolist()) == [15, 48, 48, 48, 48, 60]
+    assert not len(in_piece(passage, silence, codec(), unheard=False).notes)
+    struck = np.where(passage.windows >= 2, np.uint8(60 - 21 + 2), passage.windows)
+    notes = in_piece(passage, rebuild(passage, struck, codec(), "x"), codec()).notes
+    assert (notes["pitch"] == 60).sum() == 16  # the low note there gave way to the new one
+
+
+def test_hits_of_no_drum_stay():
+    drums = score([(quarter, quarter + 1, 36, 0) for quarter in range(8)] + [(1, 2, 20, 0)], tracks=(Track("d", 0, True),))
+    for known in (DrumsCodec(), GrooveCodec(hop_bars=2)):
+        passage = whole_melody(drums, known, "x")
+        made = in_piece(passage, rebuild(passage, np.zeros_like(passage.windows), known, "x"), known)
+        assert made.notes["pitch"].tolist() == [20]

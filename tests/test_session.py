@@ -7,11 +7,13 @@ import torch
 
 import musicvae_lite as mv
 from musicvae_lite.blocks import BLOCK
+from musicvae_lite.codecs.melody import MelodyCodec
 from musicvae_lite.config import load_config
 from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.latent import Latent
 from musicvae_lite.media.midi import Score, Track, read_midi
 from musicvae_lite.passages import cover, overlap, spans, whole_melody
+from musicvae_lite.results import agreement
 from tests.tiny import SETTINGS, codec, melody, save, save_random, save_tiny_model, score
 
 
@@ -315,3 +317,14 @@ def test_numbers_of_steps_and_pieces_are_whole(session):
             ask()
     with pytest.raises(ValueError, match="path 'foo' is not known; valid: slerp, lerp"):
         mv.interpolate(np.zeros(3), np.ones(3), 3, path="foo")
+
+
+def test_notes_that_are_invented_do_not_count_as_right():
+    melody, given = MelodyCodec(), np.zeros((1, 32), np.uint8)
+    given[0, [0, 8, 16, 24]] = 40
+    wrong, more, fewer = given.copy(), given.copy(), given.copy()
+    wrong[0, 8], more[0, [2, 4, 6, 10]], fewer[0, [8, 16]] = 41, 42, 0
+    rows = (given, 1.0), (wrong, 3 / 4), (more, 8 / 12), (fewer, 4 / 6), (np.zeros_like(given), 0.0)
+    for heard, right in rows:
+        assert agreement(melody, heard, given)[1] == pytest.approx(right)
+    assert agreement(melody, given * 0, given * 0) == (1, 1)

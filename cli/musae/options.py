@@ -119,7 +119,7 @@ def console_options(function: F) -> F:
 
     decorate = _together(
         option("--json", text="Print one JSON document on stdout."),
-        option("--quiet", "-q", text="Say nothing but errors."),
+        option("--quiet", "-q", text="Say only what was asked for, and errors."),
         option("--verbose", "-v", text="Say more; show where an error came from."),
     )
     return decorate(invoke)  # type: ignore[arg-type]

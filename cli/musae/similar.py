@@ -51,7 +51,7 @@ def similar_melodies(
     session = load_as(Session, model, device, seed)
     result = session.similar(passage, wish.similarity, wish.count, wish.temperature, wish.qpm, chords=wish.chords, key=wish.key)
     shared = percent(result.onset_accuracy)
-    console.show(f"like {passage.source}: {place(passage, bars)}; of its notes {shared} are in them on average")
+    console.show(f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average")
     write_pieces(result.scores, paths, overwrite, console)
     settings = {"temperature": wish.temperature, "bars": bars, "seed": seed}
     outputs = [str(path) for path in paths]

@@ -49,6 +49,7 @@ def interpolate(request: Songs) -> None:
     """Write one song that begins as A and ends as B, or a song for each step."""
     from musae.outputs import write_together
     from musae.reading import check_keep_tracks, codec_of, counted, edited, left_as_it_is
+    from musicvae_lite.arranging import check_way
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.passages import whole_melody
 
@@ -57,6 +58,7 @@ def interpolate(request: Songs) -> None:
     check_keep_tracks(request.keep_tracks, codec, request.model)
     chosen = zip(request.files, request.tracks, request.roles, strict=False)
     start, end = (whole_melody(item, codec, request.model, track, roles=own, overlapping=True) for item, track, own in chosen)
+    check_way(start, request.steps, request.model)
     from musicvae_lite.morphing import morph
     from musicvae_lite.session import Session, load_as
 

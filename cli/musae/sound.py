@@ -1,4 +1,4 @@
-"""A score as sound: with FluidSynth where it is installed, else as plain tones."""
+"""A score as sound: with FluidSynth where it is installed, else as plain tones and simple drums."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musae.drum_sounds import mix
 from musicvae_lite.errors import UsageError
 from musicvae_lite.media.midi import Score, midi_bytes
 
@@ -54,6 +55,20 @@ def _render(midi: bytes) -> tuple[NDArray[np.float64], str]:
 
         piece: Any = pretty_midi.PrettyMIDI(io.BytesIO(midi))
         try:
-            return piece.fluidsynth(fs=RATE_HZ), "FluidSynth"
+            samples = piece.fluidsynth(fs=RATE_HZ)
         except Exception:  # not installed, no sound font, another version: tones do as well
-            return piece.synthesize(fs=RATE_HZ), "plain tones (FluidSynth is not installed)"
+            samples = np.full(1, np.nan)
+    if np.isfinite(samples).all():  # it divides by the peak, 0 or not
+        return samples, "FluidSynth"
+    return _tones(piece), "plain tones (FluidSynth is not installed)"
+
+
+def _tones(piece: Any) -> NDArray[np.float64]:
+    """Return a piece as tones [S], its drums as drums: pretty_midi, which makes the tones, leaves drums silent."""
+    parts = [own.synthesize(fs=RATE_HZ) for own in piece.instruments if not own.is_drum]
+    hits = [(note.start, note.pitch, note.velocity) for own in piece.instruments if own.is_drum for note in own.notes]
+    parts.append(mix(hits, RATE_HZ))
+    samples = np.zeros(max(map(len, parts)))
+    for part in parts:
+        samples[: len(part)] += part
+    return samples

@@ -222,6 +222,10 @@ class ScoreCodec(Codec):
         """Return where in the piece each step of the grid of windows that start at ``ticks`` [N] is, in ticks [N, G]."""
         return np.asarray(ticks)[:, None] + np.arange(self.grid_steps) * ticks_per_quarter // self.steps_per_quarter
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of the tracks of a voice it reads, of equal ones all [M]; the others it does not hear."""
+        return np.ones(len(notes), bool)
+
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something starts, [N, T, R]."""
@@ -257,6 +261,12 @@ class ScoreCodec(Codec):
     def after(self, window: NDArray[Any], bars: int) -> NDArray[Any]:
         """Return a window without its first bars."""
         return window[bars * self.steps_per_bar :]
+
+    def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
+        """Return a window [T, ...] in which each voice is silent from its own of ``steps`` [R] on; not where :attr:`whole`."""
+        result = window.copy()
+        result[steps[0] :] = 0
+        return result
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
@@ -338,7 +348,7 @@ def chosen_tracks(
 
 
 def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: Score) -> None:
-    """Refuse a role that the codec does not have, or a track that the score does not have.
+    """Refuse a role that the codec does not have, a track that the score does not have, or one that has two roles.
 
     Raises:
         UsageError: naming it.
@@ -348,6 +358,13 @@ def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: 
             raise UsageError(f"there is no role {role!r} here; {suggest(role, known)}")
         if not 0 <= track < len(score.tracks):
             raise UsageError(f"{score.source}: there is no track {track + 1} for {role}; the tracks are 1 to {len(score.tracks)}")
+    named = dict(roles or {})
+    for role, track in named.items():
+        other = next(first for first, taken in named.items() if taken == track)
+        if other != role:
+            raise UsageError(
+                f"{score.source}: track {track + 1} cannot be {other} and {role}; name another track for one of them"
+            )
 
 
 @cache

@@ -207,6 +207,11 @@ class DrumsCodec(ScoreCodec):
         starts[1:] = (np.diff(segment) != 0) | (np.diff(step) - 1 >= self.gap_bars * self.steps_per_bar)
         return np.unique(notes["track"]), _Hits(segment, step, bits, np.cumsum(starts)), (candidates, row)
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) are of a drum that it knows [M]."""
+        known: NDArray[np.bool_] = class_of_pitch(self.classes)[np.minimum(score.notes["pitch"][notes], 127)] >= 0
+        return known
+
     def _usable(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> tuple[Ints, Ints]:
         """Return the indices of the notes that patterns are made of, and their classes, marking the others."""
         notes = score.notes

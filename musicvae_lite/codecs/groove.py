@@ -150,6 +150,13 @@ class GrooveCodec(ScoreCodec):
             dropped[drop.reason] += drop.count
         return Encoded(windows, origin, dropped, drops)
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) are of a drum that it knows [M]."""
+        known: NDArray[np.bool_] = np.isin(
+            score.notes["pitch"][notes], [pitch for own in KITS[self.kit].values() for pitch in own]
+        )
+        return known
+
     def _hits(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> _Hits:
         """Return the notes that grooves are made of, marking the others."""
         notes = score.notes

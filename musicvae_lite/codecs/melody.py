@@ -172,6 +172,18 @@ class MelodyCodec(ScoreCodec):
             dropped[drop.reason] += drop.count
         return Encoded(windows, origin, dropped, tuple(drops))
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of one track are the highest of those that start together [M]."""
+        segment = Grid.of(score, self).segment[notes]
+        onset, _ = Grid.of(score, self).steps(score.notes["start"][notes], score.notes["end"][notes], segment)
+        pitch = score.notes["pitch"][notes].astype(np.int64)
+        pitch = np.where((pitch < self.min_pitch) | (pitch > self.max_pitch), -1, pitch)
+        _, place = np.unique(np.stack([segment, onset]), axis=1, return_inverse=True)
+        highest = np.full(len(notes), -1, np.int64)
+        np.maximum.at(highest, place.ravel(), pitch)
+        read: NDArray[np.bool_] = (pitch >= 0) & (pitch == highest[place.ravel()])
+        return read
+
     def _lines(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> _Lines:
         """Choose the notes: usable ones, of those that start together the highest."""
         candidates = self._usable(score, grid, refused, tracks)
@@ -357,6 +369,15 @@ class MelodyCodec(ScoreCodec):
         head = earlier[: starts[0] if len(starts) else len(window)]
         resumed: NDArray[Any] = np.concatenate([np.where(head < FIRST_NOTE, head, NO_EVENT), window[len(head) :]])
         return resumed.astype(window.dtype)
+
+    def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
+        """Return a window [T] that is silent from a step on; a note that sounds there is told to end."""
+        result: NDArray[Any] = window.copy()
+        events = np.flatnonzero(window[: steps[0]])
+        sounds = not len(events) or window[events[-1]] != NOTE_OFF  # without an event one may, from the window before
+        result[steps[0] :] = NO_EVENT
+        result[steps[0] : steps[0] + 1] = NOTE_OFF if sounds else NO_EVENT
+        return result
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T] a note starts, [N, T, 1]."""

@@ -157,6 +157,10 @@ class TrioCodec(ScoreCodec):
             dropped[drop.reason] += drop.count
         return Encoded(windows[order], origin[order], dropped, tuple(drops), parts[order])
 
+    def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of a voice it reads [M]."""
+        return (self.drums if ROLES[voice] == "drums" else self.lines).reads(score, notes)
+
     def _players(
         self, score: Score, tracks: Sequence[int] | None, roles: Mapping[str, int] | None
     ) -> tuple[list[int], list[int], list[int]]:
@@ -362,6 +366,12 @@ class TrioCodec(ScoreCodec):
         """Return a window [T, 3] whose melody and bass go on from an earlier one; see :meth:`ScoreCodec.resume`."""
         lines = [self.lines.resume(window[:, voice], earlier[:, voice]) for voice in range(2)]
         return np.stack([*lines, window[:, 2]], axis=1)
+
+    def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
+        """Return a window [T, 3] whose voices are silent from their steps on."""
+        players = (self.lines, self.lines, self.drums)
+        voices = [player.cut(window[:, voice], steps[voice : voice + 1]) for voice, player in enumerate(players)]
+        return np.stack(voices, axis=1)
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows [N, T, 3] each voice starts something, [N, T, 3]."""

@@ -125,3 +125,11 @@ def all_but_given(windows: Floats, drum: int) -> Floats:
     result = windows.copy()
     result[..., drum::CLASSES] = np.nan
     return result
+
+
+def hit_given(given: Floats, drum: int, hits: NDArray[np.bool_]) -> Floats:
+    """Return windows [..., 27] that say, too, where a drum is hit (``hits`` [...]), and leave open how (NaN)."""
+    result = given.copy()
+    result[..., drum::CLASSES] = np.nan
+    result[..., HITS.start + drum] = hits
+    return result

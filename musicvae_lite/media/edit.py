@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,8 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
         added = [event for place, index in own.items() for event in _notes(new[new["track"] == index], place.channel)]
         leaving = {place: (_keys(gone, index), _keys(before.notes, index)) for place, index in own.items()}
         if added or any(keys for keys, _ in leaving.values()):
-            events = [*_without(chunks[chunk], chunk, leaving), *added]
+            changed = {event.channel for event in added} | {place.channel for place, (keys, _) in leaving.items() if keys}
+            events = [*_without(chunks[chunk], chunk, leaving, changed), *added]
             parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
             done = end
     return b"".join([*parts, data[done:]])
@@ -184,29 +186,39 @@ def _places(chunks: list[list[_Event]], score: Score) -> list[_Place]:
     return places
 
 
-def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]]) -> Iterator[_Event]:
+class _Fate(Enum):
+    """What becomes of a note; unknown ones stay, but the score does not have them."""
+
+    LEAVES, STAYS, UNKNOWN = range(3)
+
+
+def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]], changed: set[int]) -> Iterator[_Event]:
     """Yield the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
+
+    Of a channel with other notes than before, each note that stays gets one note-off: one that ends nothing (some files have
+    several for a note) could end a new note, and where one ends several, readers that pair first with first would miss another.
 
     Args:
         events: those of the chunk.
         chunk: its number.
         notes: the notes that leave each place (used up here), and all that the score has of it.
+        changed: channels with other notes than before.
     """
-    sounding: dict[tuple[int, int], list[bool]] = defaultdict(list)  # whether each leaves
+    sounding: dict[tuple[int, int], list[_Fate]] = defaultdict(list)
     for event in events:
-        leaves = False
+        times = 1
         if event.kind == _ON:
             gone, known = notes.get(_Place(chunk, event.channel, event.program), (_Keys(), _Keys()))
             voice = sounding[event.channel, event.data[1]]
             # What is struck again while it sounds and has no end of its own is no note of the score, and goes with the first.
-            leaves = gone[event.key] > 0 or (not known[event.key] and any(voice))
+            leaves = gone[event.key] > 0 or (not known[event.key] and _Fate.LEAVES in voice)
             gone[event.key] -= gone[event.key] > 0
-            voice.append(leaves)
-        elif event.kind == _OFF:
-            ended = sounding.pop((event.channel, event.data[1]), [])
-            leaves = bool(ended) and all(ended)
-        if not leaves:
-            yield event
+            voice.append(_Fate.LEAVES if leaves else _Fate.STAYS if known[event.key] else _Fate.UNKNOWN)
+            times = int(not leaves)
+        elif event.kind == _OFF and event.channel in changed:
+            staying = [fate for fate in sounding.pop((event.channel, event.data[1]), []) if fate is not _Fate.LEAVES]
+            times = max(staying.count(_Fate.STAYS), min(1, len(staying)))
+        yield from [event] * times
 
 
 def _notes(notes: NDArray[np.void], channel: int) -> Iterator[_Event]:

@@ -42,6 +42,11 @@ def test_learned_vectors_are_listed(musae, model):
     assert musae("sample", "-m", model, "-o", model.parent / "x.mid", "--count", "1").code == 0  # the folder still is a model
 
 
+def test_a_file_that_was_forgotten_is_asked_for(musae, model):
+    run = musae("attribute", "density+1", "-m", model)
+    assert run.code == 2 and "no file to change: musae attribute FILE.mid density+1" in run.err and run.err.count("\n") == 1
+
+
 def test_a_whole_file_is_changed(musae, folder, model):
     run = musae("attribute", "a.mid", "density+1", "register-0.5", "-m", model)
     assert run.code == 0, run.err

@@ -109,3 +109,9 @@ def test_a_missing_role_is_named_and_can_be_given(models, tmp_path, capsys):
         assert main(["reconstruct", path, "-m", model, "-o", out, "--overwrite", "--role", wrong]) == 2
         assert message in capsys.readouterr().err
     assert main(["reconstruct", path, "-m", model, "-o", out, "--overwrite", "--track", "2"]) == 2
+
+
+def test_two_roles_on_one_track_are_refused(models, tmp_path, capsys):
+    path, model = save(band(16), tmp_path / "song.mid"), str(models / "trio")
+    assert main(["reconstruct", path, "-m", model, "--role", "bass=2", "--role", "melody=2"]) == 2
+    assert "track 2 cannot be bass and melody; name another track for one of them" in capsys.readouterr().err

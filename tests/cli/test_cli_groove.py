@@ -42,6 +42,19 @@ def test_every_verb_writes_a_file_and_says_so(musae, here, model, arguments, out
     assert [track.name for track in read_midi(output).tracks][1:] == ["Bass"]
 
 
+def test_adding_says_what_was_added_in_place_of_what(musae, here, model):
+    run = musae("groove", "add", "beat.mid", "-m", model)
+    assert run.code == 0 and "; closed hi-hat: " in run.out and " added in place of 40" in run.out
+
+
+def test_a_drum_that_is_never_played_is_not_written(musae, here, model, monkeypatch):
+    monkeypatch.setattr(
+        "musicvae_lite.models.likelihood.Groove.sample", lambda own, outputs, *_: outputs.new_zeros(outputs.shape)
+    )
+    run = musae("groove", "add", "beat.mid", "--drum", "ride", "-m", model)
+    assert (run.code, run.out) == (3, "") and "plays no ride" in run.err and not (here / "beat.added.mid").exists()
+
+
 def test_pedals_and_texts_of_the_other_tracks_are_kept(musae, here, model):
     piece = beat()
     bass = next(index for index, track in enumerate(piece.tracks) if not track.is_drum)

@@ -51,7 +51,7 @@ def test_grid_that_cannot_be(musae, folder, corners, tiny):
 
 def test_sample_like_a_melody(musae, folder, tiny):
     run = musae("sample", "--like", "a.mid", "--similarity", "0.8", "--count", "3", "-m", tiny, "--bar", "2")
-    assert run.code == 0 and run.out.startswith("like a.mid: track 1 (A), bars 2-3; of its notes ")
+    assert run.code == 0 and run.out.startswith("like a.mid: track 1 (A), bars 2-3; notes that they share: ")
     assert run.out.splitlines()[-1] == "wrote sample-01.mid ... sample-03.mid" and round(read_midi("sample-01.mid").qpm) == 90
     run = musae("sample", "--like", "a.mid", "-m", tiny, "--count", "1", "-o", "s.mid", "--qpm", "60", "--json", "--length", "2")
     assert run.json["like"]["file"] == "a.mid" and run.json["similarity"] == 0.5 and run.json["qpm"] == 60

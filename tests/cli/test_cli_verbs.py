@@ -17,7 +17,7 @@ from tests.tiny import melody, save, score
 def test_interpolate_writes_one_file(musae, folder, tiny):
     run = musae("interpolate", "a.mid", "b.mid", "-m", tiny)
     assert run.code == 0 and run.err == ""
-    assert run.out.splitlines()[0].startswith("from a.mid: track 1 (A), bars 1-2; notes heard right: ")
+    assert run.out.splitlines()[0].startswith("from a.mid: track 1 (A), bars 1-2; notes right: ")
     assert run.out.splitlines()[2] == "wrote a__b.mid"
     piece = read_midi("a__b.mid")
     assert piece.tracks[0].name == "interpolate a to b" and round(piece.qpm) == 90
@@ -60,6 +60,15 @@ def test_interpolate_draws_and_sounds(musae, folder, tiny):
     assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "n.mid", "--plot", "p.png").code == 2
     assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "n.mid", "--plot", "p.gif").code == 2
     assert not (folder / "n.mid").exists()
+
+
+def test_a_picture_that_takes_long_is_told_of(musae, folder, tiny, monkeypatch):
+    monkeypatch.setattr("musae.verbs.interpolate._SLOW_TO_DRAW", 3)
+    run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "--plot", "p.png", "--steps", "4")
+    assert run.code == 0 and run.err == "p.png: drawing 4 steps; that takes up to half a minute\n"
+    assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "--plot", "q.png", "--steps", "201").code == 2
+    text = " ".join(musae("interpolate", "--help").out.split())
+    assert text.count("not with --whole") == 2 and "Say only what was asked for, and errors." in text
 
 
 def test_quiet_says_nothing(musae, folder, tiny):
@@ -146,6 +155,21 @@ def test_inspect_says_what_can_be_used_and_why_not_the_rest(musae, folder, tiny)
     document = musae("inspect", "c.mid", "-m", tiny, "--json").json
     assert document["files"][0]["tracks"][1]["refused"] == {"drum track": 8}
     assert document["files"][0]["tracks"][0]["bars"] == [1, 2]
+
+
+def test_inspect_agrees_with_what_is_used(musae, folder, tiny):
+    notes = [(q, q + 1, 60 + q % 5, 0) for q in range(16)]
+    save(score(notes, (Track("Flute", 73),)), folder / "flute.mid")
+    run = musae("inspect", "flute.mid", "-m", tiny)
+    assert "can use 3 windows, of any program: none has one of those" in run.out and "program outside" not in run.out
+    assert musae("reconstruct", "flute.mid", "-m", tiny).code == 0
+    save(score([*notes, *((q, q + 1, 70, 1) for q in range(8))], (Track("Piano"), Track("Flute", 73))), folder / "both.mid")
+    run = musae("inspect", "both.mid", "-m", tiny)
+    assert "8 notes: program outside 0-31\n      (with --track 2 all the same: 1 window)" in run.out
+    waltz = [(q, q + 1, 60 + q % 5, track) for q in range(12) for track in (0, 1)]
+    save(score(waltz, (Track("Piano"), Track("Flute", 73)), metre=(3, 4)), folder / "waltz.mid")
+    out = musae("inspect", "waltz.mid", "-m", tiny).out
+    assert "can use 0 windows" in out and out.count("metre 3/4 (the model needs 4/4)") == 2 and "program outside" not in out
 
 
 def test_models_and_presets(musae, folder, tiny):

@@ -86,6 +86,29 @@ def test_of_notes_that_are_there_twice_both_go():
         assert read_midi(with_notes(smf(twice), before, after)) == after
 
 
+def test_note_offs_that_end_nothing_do_not_end_new_notes():
+    """Some files have several note-offs for a note, or one at every beat."""
+    stray = [(0, on(60)), (240, off(60)), (0, off(60)), (240, off(60)), (0, off(62)), (480, on(64)), (480, off(64))]
+    data = smf(stray, [(0, on(48, 1)), (480, off(48, 1)), (100, off(48, 1))])
+    before = read_midi(data)
+    after = changed(before, [(0, 960, 60, 80, 0), (240, 960, 62, 81, 0)])
+    made = with_notes(data, before, after)
+    assert read_midi(made) == after
+    assert made.endswith(data[check_structure(data, "x")[1][1][0] :])  # the other track as it was, byte for byte
+
+
+def test_notes_that_share_an_end_are_read_as_before():
+    """A second note-off, or the next note's, pairs with a note that another ended already."""
+    shared = [(0, on(60)), (10, on(60)), (230, off(60)), (5, off(60)), (235, on(62)), (240, off(62))]
+    fewer = [(0, on(60)), (10, on(60)), (230, off(60)), (240, on(60)), (100, off(60)), (100, off(60))]
+    for rows in (shared, fewer):
+        data = smf(rows, [(0, on(48, 1)), (480, off(48, 1))])
+        before = read_midi(data)
+        stay = [row for row in before.notes.tolist() if row[4] == 0 and row[0] < 240]
+        after = changed(before, [*stay, (240, 470, 60, 81, 0), (480, 960, 60, 82, 0)])
+        assert len(stay) == 2 and read_midi(with_notes(data, before, after)) == after
+
+
 def test_a_file_that_is_another_or_damaged_is_an_error():
     before = read_midi(smf([(0, on(60)), (480, off(60))]))
     with pytest.raises(MidiError, match="track 1 is not found"):

@@ -82,6 +82,8 @@ def attribute(
     from musae.kinds import choose_kind
     from musicvae_lite.errors import UsageError
 
+    if file is not None and _MOVE.fullmatch(file) and not Path(file).exists():
+        raise click.UsageError(f"no file to change: musae attribute FILE.mid {file}", click.get_current_context())
     if choose_kind(model, () if file is None else (file,)) != "music":
         raise UsageError(f"{model} is no model of music; attributes are those of melodies, drums, trios and bands")
     context = click.get_current_context()

@@ -73,7 +73,8 @@ def _files(kind: str) -> Callable[[F], F]:
 def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     """Play drums as a drummer would: new velocities and timing.
 
-    What is hit where stays as it is; velocities and timing that the file has are not heard.
+    What is hit where stays as it is, but that of several hits of a drum within one step (a roll) the loudest alone is played;
+    what is lost is counted. Velocities and timing that the file has are not heard.
     """
     from musicvae_lite.corpora.groove_inputs import HUMANIZE
     from musicvae_lite.groove_passages import check_task
@@ -113,7 +114,9 @@ def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
 def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> int:
     """Add a drum that goes with the others, which stay as they are.
 
-    What the file has of that drum is left out.
+    What the file has of that drum is left out; how much is said. Of several hits of another drum within one step (a roll) the
+    loudest stays; what is lost is counted. Where the model by itself would not play the drum at all, it is played as often as
+    the model usually plays it, at the likeliest steps.
     """
     from musicvae_lite.groove_passages import drum_named, shown_as_unknown
 
@@ -160,6 +163,16 @@ def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> in
     return _each((b,), second, "grooved", ready, do, others=(a,), **values)
 
 
+def _added(result: Grooved) -> str:
+    """Say how many hits of a drum were added, and what they are in place of; "" where none was to be."""
+    added = result.added
+    if added is None:
+        return ""
+    place = f" in place of {added.replaced:,}" if added.replaced else ""
+    why = " (at the likeliest steps: by itself the model would play none)" if added.likeliest else ""
+    return f"; {added.drum}: {added.hits:,} added{place}{why}"
+
+
 def _each(
     files: tuple[str, ...],
     track: int | None,
@@ -196,7 +209,7 @@ def _each(
 
     def read(name: str) -> None:
         passage = (taps_of if taps else whole_melody)(name, codec, model, track)
-        for reason, count in left_out(passage, codec, track).most_common():
+        for reason, count in left_out(passage, codec, track, taps).most_common():
             console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
         usable[name] = passage
 
@@ -212,7 +225,8 @@ def _each(
         write_midi(result.whole if keep_tracks else result.score, places[name], overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
         windows, notes = counted(len(result.windows), "window"), counted(len(result.score.notes), "hit")
-        console.show(f"{places[name]}: {result.passage.place}, {windows}, {notes}")
+        added = _added(result)
+        console.show(f"{places[name]}: {result.passage.place}, {windows}, {notes}{added}")
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,8 @@ import click
 from musae.options import FILE, Console, console_options, examples, model_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import ScoreCodec
+    from musicvae_lite.codecs import ScoreCodec, TrackReport
+    from musicvae_lite.media.midi import Score
 
 _CHORDS_SHOWN = 16
 _SOURCES = {"texts": "written in the file", "notes": "inferred from the notes"}
@@ -73,10 +75,16 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     """
     from musicvae_lite.codecs.harmony import harmony
     from musicvae_lite.media.midi import read_midi
+    from musicvae_lite.passages import any_instrument
 
     score = read_midi(name, texts=True)
     found = harmony(score)
+    wide = any_instrument(codec)
+    # What verbs do: where no track has a usual program, any will do.
+    any_program = wide is not codec and not len(codec.encode(score).windows) and len(wide.encode(score).windows) > 0
+    codec = wide if any_program else codec
     tracks = codec.explain(score)
+    named = {} if any_program else _if_named(score, tracks, wide)
     segments = score.metre_segments()
     tempos = [round(float(qpm), 3) for qpm in score.tempos["qpm"]] or [120.0]
     return {
@@ -85,6 +93,7 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
         "metres": [f"{segment.numerator}/{segment.denominator}" for segment in segments],
         "qpm": {"first": round(score.qpm, 3), "lowest": min(tempos), "highest": max(tempos), "changes": len(tempos) - 1},
         "windows": len(codec.encode(score).windows),
+        "any_program": any_program,
         "advice": codec.advice(score),
         "key": found.key,
         "chords": {
@@ -100,11 +109,29 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
                 "notes": track.notes,
                 "windows": track.windows,
                 "bars": list(track.bars) if track.bars else None,
-                "refused": dict(track.refused.most_common()),
+                "windows_if_named": named[track.number].windows if track.number in named else None,
+                # Another program is no reason where the track cannot be used for another one, even if it is named.
+                "refused": dict(_true_reasons(track, named).most_common()),
             }
             for track in tracks
         ],
     }
+
+
+def _if_named(score: Score, tracks: Sequence[TrackReport], wide: ScoreCodec) -> dict[int, TrackReport]:
+    """Return what the tracks that are left out for their program would give if they were named, by their number."""
+    from musicvae_lite.codecs.melody import track_report
+
+    left_out = [track for track in tracks if any(reason.startswith("program") for reason in track.refused)]
+    return {
+        track.number: track_report(track.number - 1, score, wide.encode(score, [track.number - 1]), wide.bars)
+        for track in left_out
+    }
+
+
+def _true_reasons(track: TrackReport, named: Mapping[int, TrackReport]) -> Counter[str]:
+    other = named.get(track.number)
+    return track.refused if other is None or other.windows else other.refused
 
 
 def _chords(changes: list[tuple[float, str]]) -> str:
@@ -120,7 +147,8 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
     qpm = report["qpm"]
     tempo = f"{qpm['first']:g} bpm" + (f" ({qpm['lowest']:g} to {qpm['highest']:g})" if qpm["changes"] > 0 else "")
     shown = ", ".join(metres[:6]) + (", ..." if len(metres) > 6 else "")
-    yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}"
+    which = ", of any program: none has one of those that melodies mostly have" if report["any_program"] else ""
+    yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}{which}"
     if report["advice"]:
         yield f"  {report['advice']}"
     yield f"  key: {report['key']}"
@@ -138,4 +166,5 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
             unit = "window" if reason.startswith("window") else "note"
             yield f"    not used: {counted(count, unit)}: {reason}"
             if reason.startswith("program"):
-                yield "      (used all the same where it is named with --track, or no other track can be)"
+                more = counted(track["windows_if_named"] or 0, "window")
+                yield f"      (with --track {track['track']} all the same: {more})"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from musicvae_lite.results import Interpolation
 
 _STEPS = 9
+_SLOW_TO_DRAW = 50  # steps
 
 _EPILOG = examples(
     "musae interpolate a.mid b.mid                    nine steps in a__b.mid",
@@ -114,8 +115,10 @@ class Request:
 @click.option("--whole", is_flag=True, help="Go through the whole songs: begin as A, end as B (with --steps, a song a step).")
 @click.option("--keep-tracks", is_flag=True, help="With --whole: keep the other tracks of A and all else of its file.")
 @chords_options("what the steps are played over, a bar each and repeated. [default: those of the nearest input]")
-@click.option("--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).")
-@click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound.")
+@click.option(
+    "--plot", metavar="P.png", help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF; not with --whole)."
+)
+@click.option("--wav", metavar="W.wav", help="Render the steps of a melody as sound (not with --whole).")
 @label_option
 @model_options()
 @console_options
@@ -153,7 +156,7 @@ def interpolate(
     file, or ROW-COLUMN.mid (.png) each in a folder.
 
     With --whole the result has the bars, the tempo and the metres of A: its first window meets the first of B, and so on; a
-    shorter B begins again. Bars of A without a usable melody stay as they are.
+    shorter B begins again. Without --steps A needs two windows or more. Bars of A without a usable melody stay as they are.
 
     A sound (of a model that 'musae train timbre' made) turns into the other while it sounds, for as long as the longer one;
     the shorter goes round. With --steps or a folder it does so in sounds that stay as they are. The shape of the spectrum moves
@@ -322,6 +325,8 @@ def _write(request: Request, result: Interpolation, outputs: list[Path]) -> None
         from musicvae_lite.view import picture
 
         path = Path(request.plot)
+        if len(result) > _SLOW_TO_DRAW:
+            request.console.note(f"{path}: drawing {len(result):,} steps; that takes up to half a minute")
         files[path] = picture(result.scores, path, result.title, result.labels, result.columns)
     if request.wav:
         from musae.sound import wav_bytes
@@ -339,7 +344,7 @@ def _report(request: Request, result: Interpolation, bars: int, outputs: list[Pa
     words = ("from", "to  ") if result.columns is None else [result.labels[step] for step in result.corners]
     for passage, word, right in zip(result.inputs, words, result.onset_accuracy, strict=True):
         # Over other chords or in another key the ends are not to sound as they did.
-        heard = "" if request.chords or request.key else f"; notes heard right: {percent(right)}"
+        heard = "" if request.chords or request.key else f"; notes right: {percent(right)}"
         console.show(f"{word} {passage.source}: {place(passage, bars)}{heard}")
     steps = str(outputs[0]) if len(outputs) == 1 else f"{outputs[0]} ... {outputs[-1]}"
     console.show(f"wrote {', '.join([steps, *map(str, request.extra)])}")

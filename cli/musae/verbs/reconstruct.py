@@ -69,7 +69,11 @@ def reconstruct(
     FILE#7                     picture 7 of a file, counted from 0
 
     With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos, controllers, bends, lyrics; also the
-    bars of the track that no window covers. Drums are replaced in all drum tracks, unless one is named.
+    bars of the track that no window covers, and the notes in it that the model does not hear (under the highest of a chord).
+    Drums are replaced in all drum tracks, unless one is named.
+
+    "Notes right" counts the notes of the input and those of the result: the part of both that the other has, too. A note that
+    was invented counts like one that is missing; lengths do not count.
 
     With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
     --noise-sd with the picture before the noise, any other with the input.
@@ -132,7 +136,7 @@ def _melodies(
         results.append({**result.as_dict(), "output": str(places[name])})
         passage, (first, last) = result.passage, result.bars
         what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
-        heard = "" if chords or key else f"; notes heard right: {percent(result.onset_accuracy)}"  # other chords, other notes
+        heard = "" if chords or key else f"; notes right: {percent(result.onset_accuracy)}"  # other chords, other notes
         console.show(f"{places[name]}: {what}{heard}")
         if keep_tracks and result.left:
             console.show(f"{places[name]}: {left_as_it_is(result.left)}")
