@@ -21,8 +21,8 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
 
     Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. Notes
     that the codec does not hear, those under a melody, stay, unless a new note strikes their key while they sound. A new note is
-    as loud as the note of its track that started last before it. A codec that makes all tracks says itself how loud notes are;
-    each track that it makes goes to the first of the piece with its instrument, or is a new one after them.
+    as loud as the note of its track that started last before it, where the windows do not say how loud it is. Of a codec that
+    makes all tracks, each goes to the first of the piece with its instrument, or is a new one after them.
 
     Args:
         passage: windows and their piece.
@@ -48,7 +48,7 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
         before = old[np.isin(old["track"], tracks)]
         before = before[np.argsort(before["start"], kind="stable")]
         new["track"][own] = tracks[0]
-        if len(before):
+        if len(before) and not codec.dynamic:
             row = np.searchsorted(before["start"], new["start"][own], side="right") - 1
             new["velocity"][own] = before["velocity"][np.maximum(row, 0)]
     covered[np.flatnonzero(silent)[_struck(piece.notes[silent], new)]] = True

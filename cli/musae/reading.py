@@ -9,8 +9,12 @@ if TYPE_CHECKING:
 
     from musicvae_lite.codecs import ScoreCodec
     from musicvae_lite.conditions import Conditions
+    from musicvae_lite.grooving import Grooved
     from musicvae_lite.media.midi import Score
     from musicvae_lite.passages import Passage
+
+
+_FINE_TICKS = 480  # per quarter: a millisecond at 120 quarters a minute, less than a drummer means
 
 
 def codec_of(model: str) -> ScoreCodec:
@@ -83,6 +87,32 @@ def edited(name: str, passage: Passage, score: Score) -> bytes:
     from musicvae_lite.media.midi import read_bytes
 
     return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
+
+
+def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bool) -> bytes:
+    """Return the MIDI file of a groove with its new hits, all else as it is; ticks are made finer where they are coarse.
+
+    Args:
+        name: the file.
+        result: what was made of it.
+        codec: of its windows.
+        all_pitches: whether all notes of the drum tracks were heard, whatever their pitch.
+
+    Raises:
+        MidiError: if the file cannot be read again or edited.
+    """
+    from dataclasses import replace
+    from pathlib import Path
+
+    from musicvae_lite.arranging import in_piece
+    from musicvae_lite.media.edit import with_finer_ticks, with_notes
+    from musicvae_lite.media.midi import read_bytes, read_midi
+
+    passage = result.passage
+    data, factor = with_finer_ticks(read_bytes(Path(name), passage.source), passage.source, _FINE_TICKS)
+    piece = read_midi(data, source=passage.source)
+    passage = replace(passage, score=piece, ticks=passage.ticks * factor)
+    return with_notes(data, piece, in_piece(passage, result.score, codec, unheard=not all_pitches))
 
 
 def left_as_it_is(bars: Sequence[int]) -> str:

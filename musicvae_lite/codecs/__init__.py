@@ -118,6 +118,7 @@ class ScoreCodec(Codec):
         track_name: name of the track that is written.
         seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         whole: whether a window holds all tracks of a piece; then no track is chosen.
+        dynamic: whether a window says how loud notes are.
         nearest: whether a note belongs to the metre of the step that it is nearest to, which may begin after the note.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
@@ -130,6 +131,7 @@ class ScoreCodec(Codec):
     track_name: ClassVar[str]
     seamless: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    dynamic: ClassVar[bool] = False
     nearest: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int

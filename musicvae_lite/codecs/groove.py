@@ -85,6 +85,7 @@ class GrooveCodec(ScoreCodec):
     roles = (NAME,)
     item = "groove"
     track_name = NAME
+    dynamic = True
     nearest = True
 
     def __init__(

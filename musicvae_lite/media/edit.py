@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from musicvae_lite.media.midi import DRUM_CHANNEL, MAX_DELTA, MidiError, Score, check_structure, unwrap_riff
 
 _OFF, _ON, _PROGRAM = 0x8, 0x9, 0xC  # high half of the first byte of a message
+_DIVISION = 12  # where a file says its ticks per quarter
 _END, _TEXT = b"\xff\x2f\x00", b"\xff\x01\x00"
 
 # Events of one tick: notes end, then comes what the file has, then notes start.
@@ -88,6 +89,29 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
             parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
             done = end
     return b"".join([*parts, data[done:]])
+
+
+def with_finer_ticks(data: bytes, source: str, least: int) -> tuple[bytes, int]:
+    """Return a MIDI file with ``least`` ticks per quarter or more, every event at its time, and how many are made of one.
+
+    Raises:
+        MidiError: the file is damaged.
+    """
+    data = unwrap_riff(data, source)
+    _, ranges = check_structure(data, source)
+    (division,) = struct.unpack_from(">H", data, _DIVISION)
+    factor = min(-(-least // division), (2**15 - 1) // division)
+    if factor <= 1:
+        return data, 1
+    parts, done = [data[:_DIVISION], struct.pack(">H", division * factor)], _DIVISION + 2
+    for start, end in ranges:
+        try:
+            events = [event._replace(tick=event.tick * factor) for event in _read(data[start + 8 : end])]
+        except IndexError:
+            raise MidiError(source, "malformed", "damaged MIDI data (an event is cut short)") from None
+        parts += [data[done:start], _written(events, events[-1].tick if events else 0)]
+        done = end
+    return b"".join([*parts, data[done:]]), factor
 
 
 def _more(notes: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.void]:

@@ -1,11 +1,9 @@
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
 from musicvae_lite.codecs.groove import GrooveCodec
-from musicvae_lite.media.midi import PEDAL, Text, read_midi
+from musicvae_lite.media.midi import read_midi
 from tests.grooves import beat, save_groove_model, windows
+from tests.media.smf import metre, off, on, smf, tempo
 from tests.tiny import save
 
 
@@ -55,17 +53,26 @@ def test_a_drum_that_is_never_played_is_not_written(musae, here, model, monkeypa
     assert (run.code, run.out) == (3, "") and "plays no ride" in run.err and not (here / "beat.added.mid").exists()
 
 
-def test_pedals_and_texts_of_the_other_tracks_are_kept(musae, here, model):
-    piece = beat()
-    bass = next(index for index, track in enumerate(piece.tracks) if not track.is_drum)
-    words = (Text(480, "lyrics", "la"), Text(960, "marker", "Verse"))
-    save(replace(piece, pedals=np.array([(100, 1800, bass)], PEDAL), texts=words), here / "pedal.mid")
-    assert musae("groove", "humanize", "pedal.mid", "-m", model, "--keep-tracks", "-o", "x.mid").code == 0
-    before, after = (read_midi(name, texts=True) for name in ("pedal.mid", "x.mid"))
-    assert [(text.kind, text.text) for text in after.texts] == [("lyrics", "la"), ("marker", "Verse")]
-    ticks = [(score.pedals["end"] - score.pedals["start"]) / score.ticks_per_quarter for score in (before, after)]
-    assert len(after.pedals) == 1 and ticks[0] == pytest.approx(ticks[1], abs=0.01)
-    assert after.tracks[after.pedals["track"][0]].name == "Bass"
+def test_everything_but_the_drums_is_kept(musae, here, model):
+    lyric, bend, key = b"\xff\x05\x02la", b"\xe1\x00\x50", b"\xff\x59\x02\x02\x00"
+    bar = [(24 * (quarter > 0), on(36 if quarter % 2 == 0 else 38, 9)) for quarter in range(4)]
+    hits = [event for _ in range(4) for event in [*bar, (24, on(27, 9))]]  # the last a pitch of no drum
+    drums = [(time - (place > 0) * (time > 0), hit) for place, (time, hit) in enumerate(hits)]
+    chunk = [part for time, hit in drums for part in ((time, hit), (1, off(hit[1], 9)))]
+    bass = [(0, b"\xc1\x21"), (0, on(40, 1)), (10, bend), (380, off(40, 1)), (0, lyric)]
+    (here / "coarse.mid").write_bytes(smf([(0, metre(4, 2)), (0, tempo(500_000)), (0, key)], chunk, bass, division=24))
+    for verb in ("humanize", "tap"):
+        assert musae("groove", verb, "coarse.mid", "-m", model, "--keep-tracks", "-o", f"{verb}.mid").code == 0
+        data = (here / f"{verb}.mid").read_bytes()
+        assert all(event in data for event in (lyric, bend, key))
+        before, after = read_midi("coarse.mid", texts=True), read_midi(f"{verb}.mid", texts=True)
+        assert after.ticks_per_quarter == 480 and after.tracks == before.tracks
+        factor = 480 // 24
+        kept = [score.notes[score.notes["track"] == 1] for score in (before, after)]
+        assert (kept[0]["start"] * factor == kept[1]["start"]).all() and (kept[0]["end"] * factor == kept[1]["end"]).all()
+        assert [text.tick for text in after.texts] == [text.tick * factor for text in before.texts]
+        # What is no drum is not heard and stays; of taps the pitch does not count.
+        assert (27 in after.notes["pitch"]) == (verb == "humanize")
 
 
 def test_several_files(musae, here, model):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musicvae_lite.media.edit import _read, with_notes
+from musicvae_lite.media.edit import _read, with_finer_ticks, with_notes
 from musicvae_lite.media.midi import NOTE, MidiError, Score, check_structure, read_midi
 from tests.media.smf import header, metre, off, on, smf, tempo
 
@@ -115,3 +115,15 @@ def test_a_file_that_is_another_or_damaged_is_an_error():
         with_notes(smf([(0, on(61)), (480, off(61))]), before, before)
     with pytest.raises(MidiError, match="cut short"):
         with_notes(header() + b"MTrk\0\0\0\x03\0\x90\x3c", before, before)
+
+
+def test_finer_ticks_leave_every_event_at_its_time():
+    finer, factor = with_finer_ticks(FILE, "x", 1000)
+    assert factor == 3 and with_finer_ticks(FILE, "x", 480) == (FILE, 1)
+    before, after = read_midi(FILE, texts=True), read_midi(finer, texts=True)
+    assert after.ticks_per_quarter == 1440 and after.tracks == before.tracks
+    for column in ("start", "end"):
+        assert (after.notes[column] == 3 * before.notes[column]).all()
+    assert [[(tick * 3, data) for tick, data in chunk] for chunk in events(FILE)] == events(finer)
+    with pytest.raises(MidiError, match="an event is cut short"):
+        with_finer_ticks(smf([(0, on(60)), (480, off(60)), (0, b"\xff\x01\x7f")]), "x", 1000)

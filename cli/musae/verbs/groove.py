@@ -50,7 +50,7 @@ def groove() -> None:
 
 def _options(function: F) -> F:
     """Add what all verbs here have but inputs, output and track."""
-    keep = click.option("--keep-tracks", is_flag=True, help="Write the other tracks of the file, too.")
+    keep = click.option("--keep-tracks", is_flag=True, help="Change only the drums in the file, and keep everything else.")
     return keep(temperature_option(0.0)(model_options(_DEFAULT)(console_options(function))))
 
 
@@ -194,10 +194,11 @@ def _each(
     """Do something with every file and write the results; ``ready`` checks that the model can, before torch is loaded."""
     from musae.kinds import choose_kind
     from musae.outputs import each, make_folder, one_each
-    from musae.reading import codec_of, counted
+    from musae.reading import codec_of, counted, edited_groove
     from musicvae_lite.bundle import describe
+    from musicvae_lite.files import write_files
     from musicvae_lite.groove_passages import left_out, taps_of, to_the_end
-    from musicvae_lite.media.midi import write_midi
+    from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.passages import whole_melody
 
     choose_kind(model, (*others, *files))
@@ -222,7 +223,8 @@ def _each(
     def write(name: str) -> None:
         result = do(session, usable[name])
         make_folder(places[name].parent)
-        write_midi(result.whole if keep_tracks else result.score, places[name], overwrite)
+        data = edited_groove(name, result, codec, taps) if keep_tracks else midi_bytes(result.score)
+        write_files({places[name]: data}, overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
         windows, notes = counted(len(result.windows), "window"), counted(len(result.score.notes), "hit")
         added = _added(result)
