@@ -167,12 +167,12 @@ def test_sounds_are_written_all_or_none(tmp_path: Path) -> None:
     assert not (tmp_path / "2.wav").exists()
 
 
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
-@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+WHOLE = [(f"a.{kind}", subtype) for kind in ("wav", "flac") for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32")]
+
+
+@pytest.mark.parametrize(("name", "subtype"), [row for row in WHOLE if row not in (("a.flac", "PCM_U8"), ("a.flac", "PCM_32"))])
 def test_samples_are_rounded_and_come_back(subtype: str, name: str, tmp_path: Path) -> None:
     container = name[2:].upper()
-    if subtype not in soundfile.available_subtypes(container):
-        pytest.skip(f"{container} does not hold it")
     bits = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}[subtype]
     whole = np.random.default_rng(0).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (1, 5000))
     exact = (whole / 2 ** (bits - 1)).astype(np.float32)

@@ -49,7 +49,7 @@ def test_a_plan_gives_back_what_a_head_reads():
         ("model.encoder.readout=final", "with readout steps"),
         ("model.encoder.levels=[16, 16]", "as many segments in encoder and decoder"),
         ("model.latent_size=100", "a latent_size that they divide"),
-        ("model.decoder.conductor_plan=0", "and a conductor_plan"),
+        ("model.decoder.conductor_plan=0", "a conductor_plan"),
     ],
 )
 def test_settings_that_do_not_go_with_it_are_named(change, message):
