@@ -107,6 +107,8 @@ def test_a_header_that_promises_more_than_there_is(musae, denoiser, sounds):
 
 
 def test_a_model_of_something_else_is_refused(musae, tiny, sounds):
+    run = musae("denoise", "a.mid")
+    assert run.code == 2 and run.err == "musae: a.mid: holds notes, not a recording; there is no noise in it to take away\n"
     run = musae("denoise", "a.wav", "-m", tiny)
     assert run.code == 2 and "holds sound" in run.err and "model of music" in run.err
 

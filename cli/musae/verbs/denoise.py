@@ -71,6 +71,9 @@ def denoise(
     from musae.kinds import choose_kind, kind_of_files
     from musicvae_lite.errors import UsageError
 
+    notes = next((file for file in files if kind_of_files([file]) == "music"), None)
+    if notes is not None:
+        raise UsageError(f"{notes}: holds notes, not a recording; there is no noise in it to take away")
     name = model or ("mnist-denoise" if kind_of_files(files) == "pictures" else "denoise")
     sound_only = ["max_reduction_db", "profile", "residual", "plot"]
     kind = choose_kind(name, files, pictures=["label"], sound=sound_only)
