@@ -96,9 +96,15 @@ def train(
     local, nodes = _processes(devices)
     if config.training.batch_size % (local * nodes):
         raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {local * nodes} processes")
+    where, report = resolve_device(device), on_event or (lambda event: None)
+    if config.codec.kind == "sound" and os.environ.get("LOCAL_RANK", "0") == "0":
+        report(
+            Notice(
+                0, "reading the sounds; new ones are converted first, MIDI files played, a second or so for each", warning=False
+            )
+        )
     material = open_material(config, _named(data))
     config = _with_steps(config, len(material))
-    where, report = resolve_device(device), on_event or (lambda event: None)
     with torch.random.fork_rng([]):  # the caller's random numbers on the CPU stay as they were
         run = _Run(config, material, output, resume, init_from, where, (local, nodes), report)
         if told:

@@ -131,6 +131,12 @@ def test_the_layout_in_memory_of_training_changes_no_result():
     assert torch.allclose(learning, network.eval()(seen), atol=1e-5)
 
 
+def test_that_sounds_are_converted_is_said_first(clean, tmp_path):
+    events = []
+    train(load_config("denoise", [*SETTINGS, *SHORT]), clean, tmp_path / "run", on_event=events.append)
+    assert events[0].message.startswith("reading the sounds")
+
+
 def test_files_that_cannot_be_used_are_named_and_never_held_out(clean):
     for number in range(12):  # so that some would be among those that are held out
         (clean / f"bad{number}.wav").write_bytes(b"RIFF")
