@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -135,13 +136,13 @@ class Cleaner:
         """Clean one part of a sound, whose first frame is the one numbered ``done`` of the whole."""
         grid = grid_of(rate)
         ear = _Ear(self.network, self.device, self.bfloat16, wish.profile)
-        source = _Counted(blocks)
+        source = _Bounds(blocks)
         first = done
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
             nonlocal done
             begin = grid.window // 2 - (done - first - place.start) * grid.hop  # frame 0 is centred on the first sample
-            tones = _subtract_hum(spectrum, grid, rate, (begin, begin + source.total))
+            tones = _subtract_hum(spectrum, grid, rate, (begin + source.first, begin + source.end))
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
                     stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
@@ -364,19 +365,28 @@ def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
     return (1 - wish.strength * (1 - gain[..., heard.inside])).clamp_min(wish.least_gain), noise
 
 
-class _Counted:
-    """Blocks of samples [C, n], counted: ``total`` is infinite until they end."""
+class _Bounds:
+    """Blocks of samples [C, n], and where in them the sound begins and ends, but for digital silence.
+
+    Attributes:
+        first: number of the first sample that is not 0, of those that came; all of them where there is none.
+        end: the one after the last that is not 0, infinite until the blocks end.
+    """
 
     def __init__(self, blocks: Iterable[Samples]) -> None:
         self._blocks = blocks
-        self.total = math.inf
+        self.first, self.end = 0, math.inf
 
     def __iter__(self) -> Iterator[Samples]:
-        count = 0
+        count = last = 0
         for block in self._blocks:
+            sounding = np.flatnonzero(block.any(0))
+            if not last:
+                self.first = count + (int(sounding[0]) if len(sounding) else block.shape[1])
+            last = count + int(sounding[-1]) + 1 if len(sounding) else last
             count += block.shape[1]
             yield block
-        self.total = count
+        self.end = last
 
 
 def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float]) -> Tensor | None:

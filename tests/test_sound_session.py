@@ -22,6 +22,7 @@ def audio(samples: np.ndarray, rate: int = RATE) -> Audio:
 
 
 NOISY = tone(440) + noise()
+HOP = grid_of(RATE).hop
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,18 @@ def test_hum_is_taken_out_as_far_as_is_wished(session):
     np.testing.assert_allclose(half, (whole + wave) / 2, atol=1e-5)
     limited = session.denoise(audio(wave), max_reduction_db=20).samples
     np.testing.assert_allclose((limited @ hum) / (hum @ hum), 0.1 * stayed, rtol=0.3)
+
+
+def test_no_hum_is_written_into_silence(session):
+    time = np.arange(8 * RATE) / RATE
+    hum = sum(np.sin(2 * np.pi * 60.1 * k * time + k) for k in range(1, 8)).astype(np.float32)
+    wave = 0.1 * hum + noise(8)
+    silent = np.zeros(8 * RATE, bool)
+    silent[: HOP // 2] = silent[4 * RATE + HOP // 3 : 6 * RATE - HOP // 3] = silent[-HOP // 2 :] = True
+    wave[:, silent] = 0
+    cleaned = session.denoise(audio(wave)).samples[0]
+    sounding = np.abs(hum @ cleaned / (hum @ hum))
+    assert sounding < 0.01 and np.abs(cleaned[silent]).max() < 0.02 < 0.1 * np.abs(hum).max()
 
 
 def test_channels_share_a_gain_and_a_silent_one_has_no_say(session):
@@ -152,9 +165,6 @@ def test_a_side_that_is_silent_at_first_sounds_as_in_one_piece(tmp_path, monkeyp
     np.testing.assert_allclose(session.denoise(audio(wave)).samples, exact, atol=2e-5)
     # A side that stays silent is not heard at all.
     assert (sum(frames) < 1.1 * wave.shape[1] / grid_of(RATE).hop) == (onset == 1)
-
-
-HOP = grid_of(RATE).hop
 
 
 @pytest.mark.parametrize("quiet", [0.0, 1e-6])
