@@ -40,9 +40,9 @@ from musicvae_lite.models.spectrogram import (
 from musicvae_lite.models.streaming import MaskStream
 from musicvae_lite.models.winograd import winograd_helps
 
-# Frames, 18 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: hum and noise floor
+# Frames, 16 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: hum and noise floor
 # are measured some seconds to both sides of each.
-_CHUNK, _MONO_CHUNK = 32 * BLOCK, 48 * BLOCK
+_CHUNK, _MONO_CHUNK = 28 * BLOCK, 48 * BLOCK
 _PIECE = 16 * BLOCK  # frames that the network hears at a time; longer ones are hardly faster and take memory
 _AROUND = 4 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 

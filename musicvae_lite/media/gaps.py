@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from musicvae_lite.media.audio import Samples
 
-# In cells of the length that is asked for; of 35 ms these are 5 s to both sides, 0.35 s, 1.5 s and 0.1 s.
-AROUND = 144  # how far the loudest sound near a cell may be
+# In cells of the length that is asked for; of 35 ms these are 3.9 s to both sides, 0.35 s, 1.5 s and 0.1 s.
+AROUND = 112  # how far the loudest sound near a cell may be
 SHORTEST = 10  # a silence that breaks a sound
 LONG = 43  # one that does so however the sound came to its end
 _AT_START = 3  # one before the sound begins
