@@ -45,5 +45,11 @@ def check_tempo(qpm: float | None) -> None:
     Raises:
         ArgumentError: naming it.
     """
-    if qpm is not None and not SLOWEST <= qpm <= FASTEST:  # nor nan
+    if qpm is None:
+        return
+    try:
+        fits = bool(SLOWEST <= qpm <= FASTEST)  # nan does not
+    except TypeError:
+        fits = False
+    if not fits:
         raise ArgumentError(f"qpm is {qpm}; a tempo is {SLOWEST:g} to {FASTEST:g} quarter notes a minute")

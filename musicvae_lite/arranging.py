@@ -31,7 +31,7 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
         unheard: keep the notes of the tracks that the codec does not hear.
     """
     piece = passage.score
-    covered = _covered(passage, codec)
+    covered = covered_by(passage, codec)
     silent = covered & ~_read(passage, codec, covered) if unheard else np.zeros_like(covered)
     covered &= ~silent
     old = piece.notes[covered]
@@ -108,7 +108,7 @@ def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
     return np.setdiff1d(np.arange(1, passage.score.bars + 1), inside)
 
 
-def _covered(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
+def covered_by(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
     """Say which notes of the piece the windows are made of: those of their tracks that start in one, as the codec hears them."""
     piece, grid = passage.score, Grid.of(passage.score, codec)
     # In parts of a tick of which half a step is a whole number: a note is of the step that it is nearest to.

@@ -110,13 +110,13 @@ def one_thread() -> Iterator[None]:
         if not _single.callers:
             _single.threads = torch.get_num_threads()
         _single.callers += 1
-    torch.set_num_threads(1)
+        torch.set_num_threads(1)
     try:
         yield
     finally:
         with _single.lock:
             _single.callers -= 1
-        torch.set_num_threads(_single.threads)
+            torch.set_num_threads(_single.threads)
 
 
 class _Single:

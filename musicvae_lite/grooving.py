@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.arranging import covered_by
 from musicvae_lite.codecs.groove import DRUMS, HITS, KITS, OFFSETS, VELOCITIES, GrooveCodec
 from musicvae_lite.corpora.groove_inputs import (
     HUMANIZE,
@@ -152,7 +153,7 @@ def add(session: Session, item: Item | Passage, drum: int, track: int | None = N
         raise NothingUsableError(
             f"{passage.source}: {session.name} plays no {DRUMS[drum]} with these drums; nothing was written, name another --drum"
         )
-    there = passage.score.notes[np.isin(passage.score.notes["track"], result.tracks)]
+    there = passage.score.notes[covered_by(passage, session.codec)]
     return replace(result, added=Added(DRUMS[drum], made, int(np.isin(there["pitch"], pitches).sum()), likeliest))
 
 

@@ -8,7 +8,7 @@ from musicvae_lite import grooving
 from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.errors import NothingUsableError, UsageError
 from musicvae_lite.groove_passages import drum_named, left_out, taps_of
-from musicvae_lite.media.midi import Track
+from musicvae_lite.media.midi import METRE, NOTE, Track
 from musicvae_lite.passages import rebuild, whole_melody
 from tests.grooves import beat, save_groove_model, windows
 
@@ -99,6 +99,15 @@ def test_a_drum_that_the_model_would_not_play_is_added_at_the_likeliest_steps():
     assert hit.sum() == 11 and (result.windows[0, hit, 17] > 0.2).all() and not result.windows[0, ~hit, 17].any()
     usual = grooving.add(session, "data/drums/bossa.mid", drum_named("closed-hi-hat")).added
     assert usual.replaced == 32 and usual.hits > 20 and not usual.likeliest
+
+
+def test_only_what_an_added_drum_takes_the_place_of_is_counted(session):
+    piece = beat(4)
+    ride = np.array([(4 * 1920 + quarter * 480, 4 * 1920 + quarter * 480 + 60, 51, 80, 0) for quarter in range(6)], NOTE)
+    metres = np.array([(0, 4, 4), (4 * 1920, 3, 4)], METRE)  # in bars that no window covers
+    piece = replace(piece, notes=np.concatenate([piece.notes, ride]), metres=metres)
+    added = grooving.add(session, piece, drum_named("ride")).added
+    assert added.hits > 0 and added.replaced == 0
 
 
 def test_a_drum_that_a_model_never_plays_is_refused(session, monkeypatch):

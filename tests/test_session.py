@@ -290,7 +290,7 @@ def test_seeds_are_whole_numbers_of_any_integer_type(session, seed):
             ask(seed=seed)
 
 
-@pytest.mark.parametrize("qpm", [0, -5, float("nan"), 3, float("inf")])
+@pytest.mark.parametrize("qpm", [0, -5, float("nan"), 3, float("inf"), "fast"])
 def test_tempos_that_no_file_can_have_are_refused(session, qpm):
     for ask in (session.sample, lambda qpm: session.decode(np.zeros(4, np.float32), qpm=qpm)):
         with pytest.raises(UsageError, match="qpm is .*; a tempo is 4 to 1000"):

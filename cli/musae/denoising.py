@@ -61,7 +61,7 @@ def denoise(
     def clean(name: str) -> None:
         results.append(_clean(name, headers[name], places[name], overwrite, wishes, session, console))
 
-    code = max(code, each(list(headers), clean, console.error, of=len(files)))
+    code = max(code, each(list(headers), clean, console.error, of=len(set(files))))
     console.document({"model": model, "files": results})
     return code
 

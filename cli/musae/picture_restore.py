@@ -138,7 +138,7 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
         said = "" if joined else f"{Target('each', own).shown}: "
         job.console.show(f"{said or f'{name}: '}{counted(len(found), 'picture')}{_quality(facts)}")
 
-    code = max(code, each(list(inputs), write, job.console.error, of=len(files)), 1 if job.console.failures else 0)
+    code = max(code, each(list(inputs), write, job.console.error, of=len(set(files))), 1 if job.console.failures else 0)
     if joined:
         arrays = _join(tables, files)
         with atomic_output(Path(str(job.output)), job.overwrite) as part:

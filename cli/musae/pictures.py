@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musae.archive import numbered, safe_stem
-from musae.options import Console
+from musae.options import Console, echo
 from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, shortened
 from musicvae_lite.bundle import describe
 from musicvae_lite.codecs.image import ImageCodec, as_bytes
@@ -386,7 +386,7 @@ def read_fitting(job: Job, name: str, model: PictureModel) -> Input:
 
     found = read_input(name, report)
     if failed:
-        job.console.error(f"{len(failed):,} of {len(found) + len(failed):,} pictures of {name} failed")
+        echo(f"musae: {len(failed):,} of {len(found) + len(failed):,} pictures of {name} failed", err=True)
     labels_for(found, model, job.label)
     said = changes(found, model)
     if said:

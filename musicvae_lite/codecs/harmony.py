@@ -132,20 +132,22 @@ def _written(score: Score) -> _Written | None:
     """Return the chord symbols among the texts of a file; None where there are none."""
     for kind in ("marker", "text", "lyrics", "cue_marker"):
         texts = [text for text in score.texts if text.kind == kind]
-        rows = [(text.tick, chord) for text in texts if (chord := chord_class(text.text)) is not None]
+        rows = [(text, chord) for text in texts if (chord := chord_class(text.text)) is not None]
         if rows and len(rows) >= _SHARE * len(texts):
-            table = dict(rows)  # of several at one tick the last counts
-            letters = all(len(text.text.strip()) == 1 for text in texts)
+            table = {text.tick: chord for text, chord in rows}  # of several at one tick the last counts
+            letters = all(len(text.text.strip()) == 1 for text, _ in rows)
             return _Written(np.array(list(table), np.int64), np.array(list(table.values()), np.int64), letters)
     return None
 
 
 def _are_sections(score: Score, written: _Written, profiles: Floats, edges: Ints) -> bool:
     """Say whether symbols are names of sections: letters alone, far apart, that the notes do not bear out as chords."""
+    if not written.letters or not len(score.notes):
+        return False
     segment = score.metre_segments()[0]
     bar = 4 * score.ticks_per_quarter * segment.numerator / segment.denominator
     apart = float(np.median(np.diff(np.append(written.at, max(edges[-1], written.at[-1])))))
-    if not written.letters or apart <= _SECTION_BARS * bar:
+    if apart <= _SECTION_BARS * bar:
         return False
     chords = _in_force(written.at, written.classes, (edges[:-1] + edges[1:]) // 2)
     sounding = profiles[chords != NO_CHORD]

@@ -29,6 +29,7 @@ LOWEST_HZ, HIGHEST_HZ = 1000, 768000
 BLOCK_SAMPLES = 2**16
 _PCM_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _LOUDEST = 1e12  # times full scale; the square of more is soon no number
+_TAGS_BYTES = 1500  # of all tags together; with some thousands libsndfile writes files that cannot be read
 _MANY_PHASES = 10**6  # of a resampling; ordinary rates have up to 141,120
 
 # What is written where a file's own name ends so; a file that comes from another one keeps that one's subtype if it can.
@@ -250,6 +251,8 @@ class Writer:
         import soundfile
 
         rows = np.ascontiguousarray(samples.T)
+        if self.clips and self._bits is None:  # libsndfile lets some encodings wrap round
+            rows = rows.clip(-1, 1)
         try:
             self._file.write(rows if self._bits is None else _as_integers(rows, self._bits))
         except (soundfile.LibsndfileError, OSError, AssertionError) as error:  # a short write is an AssertionError there
@@ -304,7 +307,11 @@ def _opened(temporary: Path, path: Path, like: Header) -> Iterator[Writer]:
     except (soundfile.LibsndfileError, ValueError) as error:
         what = f"{like.channels} channels at {like.rate} Hz as {container} {subtype}"
         raise MusaeError(f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav") from error
+    size = 0
     for name, value in like.tags:
+        size += len(value.encode("utf-8", "replace"))
+        if size > _TAGS_BYTES:
+            continue
         with suppress(soundfile.LibsndfileError):  # a format may have no place for it
             setattr(file, name, value)
     writer = Writer(file, path)

@@ -221,6 +221,7 @@ def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, 
 
     Of a channel with other notes than before, each note that stays gets one note-off: one that ends nothing (some files have
     several for a note) could end a new note, and where one ends several, readers that pair first with first would miss another.
+    A note that is struck at the tick at which the one before it ends is not ended by that, though the note-off may come after.
 
     Args:
         events: those of the chunk.
@@ -228,19 +229,24 @@ def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, 
         notes: the notes that leave each place (used up here), and all that the score has of it.
         changed: channels with other notes than before.
     """
-    sounding: dict[tuple[int, int], list[_Fate]] = defaultdict(list)
+    sounding: dict[tuple[int, int], list[tuple[int, _Fate]]] = defaultdict(
+        list
+    )  # by channel and pitch: since when, and what becomes
     for event in events:
         times = 1
         if event.kind == _ON:
             gone, known = notes.get(_Place(chunk, event.channel, event.program), (_Keys(), _Keys()))
             voice = sounding[event.channel, event.data[1]]
             # What is struck again while it sounds and has no end of its own is no note of the score, and goes with the first.
-            leaves = gone[event.key] > 0 or (not known[event.key] and _Fate.LEAVES in voice)
+            leaves = gone[event.key] > 0 or (not known[event.key] and any(fate is _Fate.LEAVES for _, fate in voice))
             gone[event.key] -= gone[event.key] > 0
-            voice.append(_Fate.LEAVES if leaves else _Fate.STAYS if known[event.key] else _Fate.UNKNOWN)
+            voice.append((event.tick, _Fate.LEAVES if leaves else _Fate.STAYS if known[event.key] else _Fate.UNKNOWN))
             times = int(not leaves)
         elif event.kind == _OFF and event.channel in changed:
-            staying = [fate for fate in sounding.pop((event.channel, event.data[1]), []) if fate is not _Fate.LEAVES]
+            voice = sounding[event.channel, event.data[1]]
+            ended = [note for note in voice if note[0] < event.tick] or voice
+            sounding[event.channel, event.data[1]] = voice[len(ended) :]
+            staying = [fate for _, fate in ended if fate is not _Fate.LEAVES]
             times = max(staying.count(_Fate.STAYS), min(1, len(staying)))
         yield from [event] * times
 

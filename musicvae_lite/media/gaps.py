@@ -102,12 +102,14 @@ def _batches(blocks: Iterable[Samples], size: int) -> Iterator[tuple[Samples, bo
     parts: list[Samples] = []
     count = 0
     for block in blocks:
-        parts.append(block)
-        count += block.shape[1]
-        while count > size:  # one is held back, as it may be the last
-            whole = np.concatenate(parts, 1)
-            yield whole[:, :size], False
-            parts, count = [whole[:, size:]], count - size
+        first = 0
+        while first < block.shape[1]:
+            if count == size:  # it was not the last
+                yield np.concatenate(parts, 1), False
+                parts, count = [], 0
+            part = block[:, first : first + size - count]
+            parts.append(part)
+            first, count = first + part.shape[1], count + part.shape[1]
     if count:
         yield np.concatenate(parts, 1), True
 

@@ -201,6 +201,23 @@ def test_sound_beyond_all_measure_is_refused(tmp_path: Path) -> None:
         read_audio(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "PCM_16"])
+def test_sound_beyond_full_scale_is_clipped_in_every_encoding(subtype: str, tmp_path: Path) -> None:
+    wave = 1.5 * np.sin(np.arange(8000) * 0.05, dtype=np.float32)[None]
+    write_audio(Audio(wave, 8000, "WAV", subtype), tmp_path / "a.wav")
+    read = read_audio(tmp_path / "a.wav").samples
+    assert np.abs(read[:, 100:8000] - wave[:, 100:].clip(-1, 1)).max() < 0.3  # not the opposite sign
+
+
+def test_tags_that_no_file_holds_are_left_out(tmp_path: Path) -> None:
+    like = Header(44100, 1, 10, tags=(("title", "a"), ("comment", "x" * 9000), ("artist", "b")))
+    for name in ("a.wav", "a.aiff"):
+        with create_audio(tmp_path / name, like) as writer:
+            writer.write(sound(1, 10))
+        with open_audio(tmp_path / name) as reader:
+            assert dict(reader.header.tags)["title"] == "a"
+
+
 def test_mp3_becomes_wav(tmp_path: Path) -> None:
     if "MP3" not in soundfile.available_formats():
         pytest.skip("this libsndfile writes no MP3")

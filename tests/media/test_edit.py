@@ -109,6 +109,16 @@ def test_notes_that_share_an_end_are_read_as_before():
         assert len(stay) == 2 and read_midi(with_notes(data, before, after)) == after
 
 
+@pytest.mark.parametrize("gone", [8, 3])
+def test_a_note_that_is_struck_before_the_end_of_the_last_one_is_written_stays(gone):
+    repeated = [(0, on(48)), *[event for _ in range(7) for event in ((240, on(48)), (0, off(48)))], (240, off(48))]
+    data = smf([*repeated, (0, on(72)), (480, off(72))])
+    before = read_midi(data)
+    assert len(before.notes) == 9
+    after = replace(before, notes=np.delete(np.sort(before.notes, order="start"), gone))
+    assert read_midi(with_notes(data, before, after)) == after
+
+
 def test_a_file_that_is_another_or_damaged_is_an_error():
     before = read_midi(smf([(0, on(60)), (480, off(60))]))
     with pytest.raises(MidiError, match="track 1 is not found"):

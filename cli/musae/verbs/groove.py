@@ -232,6 +232,6 @@ def _each(
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
 
-    code = max(code, each(list(usable), write, console.error, of=len(files)))
+    code = max(code, each(list(usable), write, console.error, of=len(set(files))))
     console.document({"model": model, "temperature": temperature, "seed": seed, "files": results})
     return code

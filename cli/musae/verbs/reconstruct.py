@@ -143,6 +143,6 @@ def _melodies(
         if not len(result.score.notes):
             console.warn(f"{places[name]}: holds no note; the model may need more training")
 
-    code = max(code, each(list(usable), write, console.error, of=len(files)))
+    code = max(code, each(list(usable), write, console.error, of=len(set(files))))
     console.document({"model": model, "files": results})
     return code
