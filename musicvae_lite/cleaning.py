@@ -205,6 +205,7 @@ class _Voice:
     Args:
         network: of :func:`musicvae_lite.models.spectrogram.folded`.
         bfloat16: see :class:`musicvae_lite.models.streaming.MaskStream`.
+        device: of the network.
 
     Attributes:
         known: [K, n] gains that have not been used yet.
@@ -286,7 +287,9 @@ class _Ear:
     def __init__(self, network: MaskNetwork, device: torch.device, bfloat16: bool, profile: Tensor | None) -> None:
         self.device = device
         self.profile = None if profile is None else profile[None].to(device)
-        self.ahead = _AROUND + BLOCK * -(-network.reach // BLOCK)  # frames that are heard before a chunk can be judged
+        # Frames that are heard before a chunk can be judged. A voice may be behind by less than a step of the network's innermost
+        # level, since after a break its steps need not begin with the others'; the reach has room for that.
+        self.ahead = _AROUND + BLOCK * -(-network.reach // BLOCK)
         past = max(REACH + BLOCK, 2 * AROUND + LONG) - self.ahead  # for statistics and breaks
         self.before = hum.REACH + max(_AROUND, BLOCK * -(-past // BLOCK))
         self.after = self.ahead + max(REACH + BLOCK, AROUND + LONG) + hum.REACH
