@@ -224,20 +224,21 @@ class _Voice:
         other._stream = None if self._stream is None else self._stream.copy()
         return other
 
-    def hear(self, spectrum: Tensor, power: Tensor, first: int, stop: int, last: bool, profile: Tensor | None) -> None:
+    def hear(
+        self, spectrum: Tensor, power: Tensor, edges: list[int], first: int, stop: int, last: bool, profile: Tensor | None
+    ) -> None:
         """Hear on up to frame ``stop`` of the sound.
 
         Args:
             spectrum: [1, F, T] of the channel, from frame ``first`` of the sound on.
             power: [1, K, T] of its bands.
+            edges: frames of the sound, among these, at which the channel breaks off or begins again, ascending.
             first: a multiple of BLOCK.
             stop: not included.
             last: whether the sound ends there.
             profile: [1, K] of the noise, or None.
         """
         end = first + spectrum.shape[-1]
-        levels = (power[0] * widths(power.device)).sum(0).sqrt().cpu().numpy()
-        edges = [place + first for place in breaks(levels, first == 0)]
         for edge in [*(edge for edge in edges if edge > self._heard), end]:
             ends = edge <= stop and (edge < end or last)
             until = edge if ends else stop
@@ -312,9 +313,11 @@ class _Ear:
         spectrum = spectrum.to(self.device)
         power = band_powers(spectrum)
         self._separate(spectrum)
+        levels = (power * widths(self.device)).sum(1).sqrt().cpu().numpy()
+        edges = [[place + first for place in breaks(level, first == 0)] for level in levels]
         parts = [self._known]
         for piece in _pieces(self._heard - first, until):
-            parts.append(self._common_gain(spectrum, power, first, piece.stop, ended and piece.stop == until))
+            parts.append(self._common_gain(spectrum, power, edges, first, piece.stop, ended and piece.stop == until))
         self._heard = first + until
         gain = torch.cat(parts, 1)
         wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, frames))
@@ -333,12 +336,12 @@ class _Ear:
                 equal = torch.equal(spectrum[channel], spectrum[channel - 1])
                 self._voices[channel] = self._voices[channel - 1] if equal else before[channel].copy()
 
-    def _common_gain(self, spectrum: Tensor, power: Tensor, first: int, stop: int, last: bool) -> Tensor:
+    def _common_gain(self, spectrum: Tensor, power: Tensor, edges: list[list[int]], first: int, stop: int, last: bool) -> Tensor:
         """Hear on up to frame ``stop`` of a spectrum that begins at frame ``first`` and return the gains known by it, [K, n]."""
         for channel, voice in enumerate(self._voices):
             if voice not in self._voices[:channel]:
                 one, its_power = (part[channel : channel + 1] for part in (spectrum, power))
-                voice.hear(one, its_power, first, first + stop, last, self.profile)
+                voice.hear(one, its_power, edges[channel], first, first + stop, last, self.profile)
         count = min(voice.known.shape[1] for voice in self._voices)
         weights = power[..., self._given - first : self._given - first + count]
         gain = (torch.stack([voice.known[:, :count] for voice in self._voices]) * weights).sum(0) / (weights.sum(0) + _TINY)

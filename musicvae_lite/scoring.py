@@ -84,8 +84,8 @@ def evaluate(
         split: ``valid`` (the held-out songs; the test pictures), ``train``, ``all``; ``auto``: what is held out of corpora that
             the model was trained on (what it was trained on where nothing was held out), everything of other corpora; of
             pictures the test part where there is one, or what was held out of the source that the model was trained on, all of
-            another; of sound, for a denoiser everything, for a model of timbre what a run would hold
-            out (all, where that is nothing), and nothing else.
+            another; of sound, for a denoiser everything, for a model of timbre what a run would hold out (all, where that is
+            nothing), and nothing else.
         limit: measure on so many windows or pictures, spread evenly over the corpus; None for all.
         device: auto, cpu, cuda or mps.
         seed: of what is drawn.

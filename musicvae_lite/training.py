@@ -97,13 +97,8 @@ def train(
     if config.training.batch_size % (local * nodes):
         raise UsageError(f"training.batch_size {config.training.batch_size} cannot be shared by {local * nodes} processes")
     where, report = resolve_device(device), on_event or (lambda event: None)
-    if config.codec.kind == "sound" and os.environ.get("LOCAL_RANK", "0") == "0":
-        report(
-            Notice(
-                0, "reading the sounds; new ones are converted first, MIDI files played, a second or so for each", warning=False
-            )
-        )
-    material = open_material(config, _named(data))
+    speaks = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes the first one speaks
+    material = open_material(config, _named(data), lambda told: report(Notice(0, told, False)) if speaks else None)
     config = _with_steps(config, len(material))
     with torch.random.fork_rng([]):  # the caller's random numbers on the CPU stay as they were
         run = _Run(config, material, output, resume, init_from, where, (local, nodes), report)

@@ -174,8 +174,9 @@ class MelodyCodec(ScoreCodec):
 
     def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
         """Say which notes (indices [M]) of one track are the highest of those that start together [M]."""
-        segment = Grid.of(score, self).segment[notes]
-        onset, _ = Grid.of(score, self).steps(score.notes["start"][notes], score.notes["end"][notes], segment)
+        grid = Grid.of(score, self)
+        segment = grid.segment[notes]
+        onset, _ = grid.steps(score.notes["start"][notes], score.notes["end"][notes], segment)
         pitch = score.notes["pitch"][notes].astype(np.int64)
         pitch = np.where((pitch < self.min_pitch) | (pitch > self.max_pitch), -1, pitch)
         _, place = np.unique(np.stack([segment, onset]), axis=1, return_inverse=True)

@@ -6,7 +6,7 @@ One module for each kind of item; :func:`open_material` chooses by the codec of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,14 @@ class Material(ABC):
         """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or [H, W, 3]."""
 
 
-def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
+def open_material(config: RunConfig, sources: Sequence[str | Path], tell: Callable[[str], None] = lambda told: None) -> Material:
     """Open what a run is trained on.
 
     Args:
         config: the run.
         sources: prepared corpora for music, folders or files for pictures (where there is none the run's own
             ``data.source``), folders of (clean) recordings or MIDI files for sound.
+        tell: is told, before it begins, of what takes long.
 
     Raises:
         UsageError: no source, or one that does not fit the run.
@@ -102,6 +103,7 @@ def open_material(config: RunConfig, sources: Sequence[str | Path]) -> Material:
 
         return PictureMaterial.open(config, sources)
     if config.codec.kind == "sound":
+        tell("reading the sounds; new ones are converted first, MIDI files played, a second or so for each")
         if config.model.kind == "timbre":
             from musicvae_lite.material.timbre import TimbreMaterial
 

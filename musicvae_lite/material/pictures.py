@@ -38,10 +38,10 @@ class PictureMaterial(Material):
         self.valid = test.take(np.arange(min(len(test), config.training.valid_windows)))
         self.fingerprints = [corpus.fingerprint]
         self.sources = [{"name": corpus.name, "windows": len(corpus.train), "rights": corpus.rights}]
-        PictureBatches(self.valid, torch.device("cpu"), self.corrupt, self.classes)  # raises now, not after hours
         if corpus.resized:
             self.notice = f"{corpus.name}: the pictures are resized to {codec.width} x {codec.height}"
         self._on_device: dict[tuple[Split, torch.device], PictureBatches] = {}
+        self.on_device(self.valid, torch.device("cpu"))  # what does not fit is told now, not after hours
 
     @classmethod
     def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> PictureMaterial:

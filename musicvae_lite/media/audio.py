@@ -278,7 +278,6 @@ def create_audio(path: str | os.PathLike[str], like: Header, overwrite: bool = F
         MusaeError: if the file system refuses.
     """
     path = Path(path)
-    encoding(path, like)
     with atomic_output(path, overwrite) as temporary, _opened(temporary, path, like) as writer:
         yield writer
 
@@ -331,8 +330,8 @@ def _close(file: Any, path: Path) -> None:
 
 
 def _refused(path: Path, error: Exception) -> MusaeError:
-    told = "" if isinstance(error, OSError) else _told(error)
-    why = reason(error) if isinstance(error, OSError) else "the disk may be full" if told in ("", "system error") else told
+    why = reason(error) if isinstance(error, OSError) else _told(error)
+    why = "the disk may be full" if why in ("", "system error") else why
     return MusaeError(f"{path}: cannot be written: {why}; free some space or choose another output with -o")
 
 

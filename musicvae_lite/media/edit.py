@@ -72,10 +72,7 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
     """
     data = unwrap_riff(data, before.source)
     _, ranges = check_structure(data, before.source)
-    try:
-        chunks = [list(_read(data[start + 8 : end])) for start, end in ranges]
-    except IndexError:
-        raise MidiError(before.source, "malformed", "damaged MIDI data (an event is cut short)") from None
+    chunks = [_events(data[start + 8 : end], before.source) for start, end in ranges]
     places = _places(chunks, before)
     gone, new = _more(before.notes, after.notes), _more(after.notes, before.notes)
     parts, done = [], 0
@@ -105,10 +102,7 @@ def with_finer_ticks(data: bytes, source: str, least: int) -> tuple[bytes, int]:
         return data, 1
     parts, done = [data[:_DIVISION], struct.pack(">H", division * factor)], _DIVISION + 2
     for start, end in ranges:
-        try:
-            events = [event._replace(tick=event.tick * factor) for event in _read(data[start + 8 : end])]
-        except IndexError:
-            raise MidiError(source, "malformed", "damaged MIDI data (an event is cut short)") from None
+        events = [event._replace(tick=event.tick * factor) for event in _events(data[start + 8 : end], source)]
         parts += [data[done:start], _written(events, events[-1].tick if events else 0)]
         done = end
     return b"".join([*parts, data[done:]]), factor
@@ -118,6 +112,18 @@ def _more(notes: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.void]
     """Return the notes that the others do not have, or not so often."""
     counts = Counter(notes.tolist()) - Counter(others.tolist())
     return np.array(list(counts.elements()), notes.dtype)
+
+
+def _events(body: bytes, source: str) -> list[_Event]:
+    """Return the events of a chunk.
+
+    Raises:
+        MidiError: it ends inside an event.
+    """
+    try:
+        return list(_read(body))
+    except IndexError:
+        raise MidiError(source, "malformed", "damaged MIDI data (an event is cut short)") from None
 
 
 def _read(body: bytes) -> Iterator[_Event]:
@@ -229,9 +235,8 @@ def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, 
         notes: the notes that leave each place (used up here), and all that the score has of it.
         changed: channels with other notes than before.
     """
-    sounding: dict[tuple[int, int], list[tuple[int, _Fate]]] = defaultdict(
-        list
-    )  # by channel and pitch: since when, and what becomes
+    # By channel and pitch: since when each note sounds, and what becomes of it.
+    sounding: dict[tuple[int, int], list[tuple[int, _Fate]]] = defaultdict(list)
     for event in events:
         times = 1
         if event.kind == _ON:

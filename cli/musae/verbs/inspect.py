@@ -79,9 +79,10 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
 
     score = read_midi(name, texts=True)
     found = harmony(score)
-    wide = any_instrument(codec)
+    wide, count = any_instrument(codec), len(codec.encode(score).windows)
     # What verbs do: where no track has a usual program, any will do.
-    any_program = wide is not codec and not len(codec.encode(score).windows) and len(wide.encode(score).windows) > 0
+    more = len(wide.encode(score).windows) if wide is not codec and not count else 0
+    any_program, count = more > 0, count or more
     codec = wide if any_program else codec
     tracks = codec.explain(score)
     named = {} if any_program else _if_named(score, tracks, wide)
@@ -92,7 +93,7 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
         "ticks_per_quarter": score.ticks_per_quarter,
         "metres": [f"{segment.numerator}/{segment.denominator}" for segment in segments],
         "qpm": {"first": round(score.qpm, 3), "lowest": min(tempos), "highest": max(tempos), "changes": len(tempos) - 1},
-        "windows": len(codec.encode(score).windows),
+        "windows": count,
         "any_program": any_program,
         "advice": codec.advice(score),
         "key": found.key,
