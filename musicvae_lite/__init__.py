@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from musicvae_lite.corpora.prepare import prepare_corpus as prepare
-    from musicvae_lite.latent import Latent, interpolate
+    from musicvae_lite.core.latent import Latent, interpolate
     from musicvae_lite.magenta import import_magenta
     from musicvae_lite.media.midi import Score, read_midi, write_midi
-    from musicvae_lite.scoring import evaluate
-    from musicvae_lite.session import Session, load
-    from musicvae_lite.training import train
+    from musicvae_lite.music.data.prepare import prepare_corpus as prepare
+    from musicvae_lite.music.evaluate.scoring import evaluate
+    from musicvae_lite.music.session import Session, load
+    from musicvae_lite.training.train import train
 
 __version__ = "0.1.0"
 
@@ -35,16 +35,16 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Latent": ("latent", "Latent"),
+    "Latent": ("core.latent", "Latent"),
     "Score": ("media.midi", "Score"),
-    "Session": ("session", "Session"),
-    "evaluate": ("scoring", "evaluate"),
+    "Session": ("music.session", "Session"),
+    "evaluate": ("music.evaluate.scoring", "evaluate"),
     "import_magenta": ("magenta", "import_magenta"),
-    "interpolate": ("latent", "interpolate"),
-    "load": ("session", "load"),
-    "prepare": ("corpora.prepare", "prepare_corpus"),
+    "interpolate": ("core.latent", "interpolate"),
+    "load": ("music.session", "load"),
+    "prepare": ("music.data.prepare", "prepare_corpus"),
     "read_midi": ("media.midi", "read_midi"),
-    "train": ("training", "train"),
+    "train": ("training.train", "train"),
     "write_midi": ("media.midi", "write_midi"),
 }
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.config import load_config
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
+from musicvae_lite.music.codecs.groove import GrooveCodec
 from tests.tiny import SETTINGS, save_random
 
 

@@ -10,25 +10,35 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "musicvae_lite"
 
-# From bottom to top. A module may import those of its own row and of the rows above it in this list.
+# From bottom to top. A folder may import from its own row and from the rows above it in this list.
 LAYERS = [
-    {"errors", "files", "noise", "arguments"},
-    {"config", "latent"},
-    {"objective", "devices"},
-    {"media", "models", "codecs"},
-    {"weaving"},
-    {"corpora", "card", "view", "picture_view", "sound_view", "cleaning", "vectors"},
-    {"evaluation"},
-    {"bundle", "checkpoint", "events", "interrupt", "material", "optimisation"},
-    {"runlog", "scoring"},
-    {"runs"},
-    {"training"},
-    {"blocks", "groove_passages", "magenta", "passages", "results"},
-    {"arranging", "conditions"},
-    {"picture_session", "sound_session", "timbre_session"},
-    {"session", "gallery", "grooving"},
-    {"changing", "morphing"},
+    {"core"},
+    {"config"},
+    {"nn", "media"},
+    {"model_dir"},
+    {"images", "audio"},
+    {"music"},
+    {"training", "magenta"},
 ]
+#: Imports that still point up, file and folder; none may be added.
+UPWARD = {
+    ("core/autoencoder.py", "audio"),
+    ("core/autoencoder.py", "images"),
+    ("core/autoencoder.py", "music"),
+    ("core/autoencoder.py", "nn"),
+    ("core/dataset.py", "config"),
+    ("core/dataset.py", "audio"),
+    ("core/dataset.py", "images"),
+    ("core/dataset.py", "music"),
+    ("model_dir/card.py", "music"),
+    ("images/dataset.py", "music"),
+    ("images/figures.py", "training"),
+    ("images/plots.py", "music"),
+    ("audio/plots.py", "music"),
+    ("audio/recordings.py", "music"),
+    ("audio/denoise/dataset.py", "music"),
+    ("audio/timbre/dataset.py", "music"),
+}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
@@ -55,7 +65,9 @@ def test_imports_point_downwards(path):
     if module == "__init__":
         return
     assert module in LEVEL, f"put {module} into LAYERS"
-    upward = {name for name in imported(path) - {"__version__"} if LEVEL[name] > LEVEL[module]}
+    known = {folder for file, folder in UPWARD if file == str(path.relative_to(PACKAGE))}
+    names = imported(path) - {"__version__"} - known
+    upward = {name for name in names if LEVEL[name] > LEVEL[module]}
     assert not upward, f"{module} imports {upward} from above"
 
 
@@ -64,7 +76,9 @@ def test_the_library_does_not_know_the_command():
         assert "import musae" not in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("module", ["musicvae_lite", "musicvae_lite.bundle", "musicvae_lite.codecs", "musicvae_lite.media.midi"])
+@pytest.mark.parametrize(
+    "module", ["musicvae_lite", "musicvae_lite.model_dir.bundle", "musicvae_lite.music.codec", "musicvae_lite.media.midi"]
+)
 def test_light_modules_import_nothing_heavy(module):
     heavy = ("torch", "matplotlib", "pyarrow", "symusic", "pretty_midi", "librosa", "lightning_fabric")
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from musicvae_lite.bundle import describe
-from musicvae_lite.codecs.image import ImageCodec
-from musicvae_lite.corpora.pictures import open_pictures
+from musicvae_lite.images.codec import ImageCodec
+from musicvae_lite.images.data.pictures import open_pictures
 from musicvae_lite.media.image import png_bytes
+from musicvae_lite.model_dir.bundle import describe
 from tests.idx import mnist_folder
 
 ROOT = Path(__file__).resolve().parents[1]

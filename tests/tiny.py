@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from musicvae_lite.bundle import save_bundle
-from musicvae_lite.codecs import ScoreCodec, build_codec, score_codec
 from musicvae_lite.config import RunConfig, load_config
+from musicvae_lite.core.autoencoder import build_model
+from musicvae_lite.core.codec import build_codec
 from musicvae_lite.media.midi import METRE, NOTE, Score, Track, write_midi
-from musicvae_lite.models import build_model
+from musicvae_lite.model_dir.bundle import save_bundle
+from musicvae_lite.music.codec import ScoreCodec, score_codec
 
 SETTINGS = ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]
 

@@ -15,7 +15,7 @@ import click
 
 from musae.options import echo, mute
 from musicvae_lite import __version__
-from musicvae_lite.errors import MusaeError, suggest
+from musicvae_lite.core.errors import MusaeError, suggest
 
 #: Verb to module and the line that ``musae --help`` shows.
 VERBS = {

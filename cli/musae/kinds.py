@@ -24,7 +24,7 @@ def kind_of(model: str) -> Kind:
         UsageError: no such model.
         MusaeError: the folder is foreign or damaged.
     """
-    from musicvae_lite.bundle import describe
+    from musicvae_lite.model_dir.bundle import describe
 
     return _OF_MODEL[describe(model).config.model.kind]
 
@@ -66,7 +66,7 @@ def choose_kind(
 
 def is_timbre(model: str) -> bool:
     """Say whether a model of sound is one of timbre, which makes sounds of codes; a denoiser makes masks."""
-    from musicvae_lite.bundle import describe
+    from musicvae_lite.model_dir.bundle import describe
 
     return describe(model).config.model.kind == "timbre"
 
@@ -77,7 +77,7 @@ def require_timbre(model: str) -> None:
     Raises:
         UsageError: saying why.
     """
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     if not is_timbre(model):
         raise UsageError(
@@ -97,7 +97,7 @@ def kind_of_files(files: Iterable[str]) -> Kind | None:
 
 def _kind_of_folder(name: str) -> Kind | None:
     """Tell the kind of a folder: pictures, where there are some in it; None where it is no folder or holds nothing known."""
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
     from musicvae_lite.media.image import picture_paths
 
     if not os.path.isdir(name):
@@ -112,7 +112,7 @@ def _kind_of_folder(name: str) -> Kind | None:
 
 def fitting_models(kind: Kind) -> str:
     """Name the models that are of a kind: the shipped ones, or how to make one."""
-    from musicvae_lite.bundle import shipped_models
+    from musicvae_lite.model_dir.bundle import shipped_models
 
     names = [name for name in shipped_models() if kind_of(name) == kind]
     return ", ".join(names) if names else f"none is shipped; 'musae train {_ANY_PRESET[kind]}' makes one"
@@ -131,7 +131,7 @@ def _kind_of_file(name: str) -> Kind | None:
 
 
 def _refuse_file(name: str, found: Kind, model: str, kind: Kind) -> None:
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     what = {"music": "holds music", "pictures": "holds pictures", "sound": "holds sound"}[found]
     raise UsageError(

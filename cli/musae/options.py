@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from musicvae_lite.files import json_text, shown
+from musicvae_lite.core.files import json_text, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 

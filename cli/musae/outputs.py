@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.options import echo
-from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.files import check_output, reason, write_files
+from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.core.files import check_output, reason, write_files
 
 if TYPE_CHECKING:
     from musae.options import Console
@@ -56,7 +56,7 @@ def step_names(steps: int, grid: int | None = None) -> list[str]:
     """Return names of steps: ``00``, ``01`` ... of a path, row and column from 1 (``1-1``, ``1-2`` ...) of a grid."""
     if grid is None:
         return [f"{step:0{max(2, len(str(steps - 1)))}}" for step in range(steps)]
-    from musicvae_lite.results import step_labels
+    from musicvae_lite.music.results import step_labels
 
     return list(step_labels(grid * grid, grid))
 
@@ -147,7 +147,7 @@ def write_together(files: Mapping[Path, bytes], overwrite: bool) -> None:
     """Write files, all or none; their folder is made where it is missing.
 
     Raises:
-        UsageError: see :func:`musicvae_lite.files.check_output`.
+        UsageError: see :func:`musicvae_lite.core.files.check_output`.
         MusaeError: if the file system refuses.
     """
     folder = next(iter(files)).parent

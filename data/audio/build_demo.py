@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.corpora.noises import synthesise, unit
+from musicvae_lite.audio.denoise.noises import synthesise, unit
 from musicvae_lite.media.audio import Audio, write_audio
 from musicvae_lite.media.midi import read_midi
 

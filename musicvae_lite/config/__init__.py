@@ -16,10 +16,7 @@ from musicvae_lite.config.codecs import (
     SoundCodecSettings,
     TrioCodecSettings,
 )
-from musicvae_lite.config.groups import (
-    ScheduleSettings,
-    Settings,
-)
+from musicvae_lite.config.groups import ScheduleSettings, Settings
 from musicvae_lite.config.models import (
     AdversarySettings,
     CategoricalSettings,
@@ -51,10 +48,7 @@ from musicvae_lite.config.presets import (
     parse_config,
     preset_names,
 )
-from musicvae_lite.config.run import (
-    MODELS_OF_CODEC,
-    RunConfig,
-)
+from musicvae_lite.config.run import MODELS_OF_CODEC, RunConfig
 from musicvae_lite.config.training import (
     Corruption,
     DataSettings,

@@ -10,7 +10,7 @@ from musicvae_lite.config.groups import Settings, kind_or
 
 
 class MelodyCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.melody.MelodyCodec`."""
+    """Arguments of :class:`musicvae_lite.music.codecs.melody.MelodyCodec`."""
 
     kind: Literal["melody"] = "melody"
     bars: int = Field(2, ge=1, le=64)
@@ -28,7 +28,7 @@ class MelodyCodecSettings(Settings):
 
 
 class DrumsCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.drums.DrumsCodec`."""
+    """Arguments of :class:`musicvae_lite.music.codecs.drums.DrumsCodec`."""
 
     kind: Literal["drums"] = "drums"
     bars: int = Field(2, ge=1, le=64)
@@ -51,7 +51,7 @@ class DrumsCodecSettings(Settings):
 
 
 class TrioCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.trio.TrioCodec`."""
+    """Arguments of :class:`musicvae_lite.music.codecs.trio.TrioCodec`."""
 
     kind: Literal["trio"] = "trio"
     bars: int = Field(16, ge=1, le=64)
@@ -69,7 +69,7 @@ class TrioCodecSettings(Settings):
 
 
 class MultitrackCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.multitrack.MultitrackCodec`."""
+    """Arguments of :class:`musicvae_lite.music.codecs.multitrack.MultitrackCodec`."""
 
     kind: Literal["multitrack"] = "multitrack"
     steps_per_quarter: int = Field(24, ge=1, le=96)
@@ -94,7 +94,7 @@ class MultitrackCodecSettings(Settings):
 
 
 class GrooveCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.groove.GrooveCodec`."""
+    """Arguments of :class:`musicvae_lite.music.codecs.groove.GrooveCodec`."""
 
     kind: Literal["groove"] = "groove"
     bars: int = Field(2, ge=1, le=64)
@@ -108,7 +108,7 @@ class GrooveCodecSettings(Settings):
 
 
 class ControlSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.control.Control`: what a model of music is told beside the music."""
+    """Arguments of :class:`musicvae_lite.music.conditioning.control.Control`: what a model of music is told beside the music."""
 
     chords: bool = False
     key: bool = False
@@ -120,7 +120,7 @@ class ControlSettings(Settings):
 
 
 class ImageCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.image.ImageCodec`."""
+    """Arguments of :class:`musicvae_lite.images.codec.ImageCodec`."""
 
     kind: Literal["image"] = "image"
     height: int = Field(28, ge=1, le=1024)
@@ -129,7 +129,7 @@ class ImageCodecSettings(Settings):
 
 
 class SoundCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.codecs.sound.SoundCodec`."""
+    """Arguments of :class:`musicvae_lite.audio.codec.SoundCodec`."""
 
     kind: Literal["sound"] = "sound"
     rate: int = Field(44100, ge=8000, le=192_000)

@@ -26,7 +26,7 @@ class Settings(BaseModel):
 
 
 class ScheduleSettings(Settings):
-    """Arguments of :class:`musicvae_lite.objective.Schedule`; a plain number stands for a constant.
+    """Arguments of :class:`musicvae_lite.core.objective.Schedule`; a plain number stands for a constant.
 
     ``fraction`` gives the length as a part of the run's steps after the warm-up, in place of ``steps``.
     """

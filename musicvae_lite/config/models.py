@@ -13,7 +13,7 @@ _WINDOW = 6144  # samples of the denoiser's frames at 44.1 kHz, see media/spectr
 
 
 class EncoderSettings(Settings):
-    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.models.lstm.LstmEncoder`.
+    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.nn.lstm.LstmEncoder`.
 
     ``split``: one encoder for each number of a step.
     """
@@ -27,7 +27,7 @@ class EncoderSettings(Settings):
 
 
 class HierarchicalEncoderSettings(Settings):
-    """Bidirectional LSTMs, one a level; see :class:`musicvae_lite.models.hierarchy.HierarchicalEncoder`.
+    """Bidirectional LSTMs, one a level; see :class:`musicvae_lite.nn.hierarchical.HierarchicalEncoder`.
 
     ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window. ``skip``: for the
     readout ``steps``, upper levels are read past their LSTM, too. ``readout_size``: one for all levels, or one each.
@@ -67,7 +67,7 @@ class DecoderSettings(Settings):
 
 
 class HierarchicalDecoderSettings(Settings):
-    """A conductor over segments and an LSTM decoder in each; see :class:`musicvae_lite.models.hierarchy.HierarchicalDecoder`.
+    """A conductor over segments and an LSTM decoder in each; see :class:`musicvae_lite.nn.hierarchical.HierarchicalDecoder`.
 
     ``levels``: segments, then steps of a segment. ``sizes`` and what follows are of the decoder of a segment, which has the
     conductor's output in place of z; with ``skip`` also the vector ``conductor_plan`` that the conductor got.
@@ -107,7 +107,7 @@ class NadeSettings(Settings):
 
 
 class GrooveSettings(Settings):
-    """Hits, velocities and offsets of several drums a step; see :class:`musicvae_lite.models.likelihood.Groove`.
+    """Hits, velocities and offsets of several drums a step; see :class:`musicvae_lite.nn.likelihood.Groove`.
 
     The standard deviations of sqrt(1/2) make the nats the squared errors (Magenta).
     """
@@ -139,7 +139,7 @@ class SequenceModel(Settings):
     run makes (49 for a chord, 12 for a key), at each step of time. A size without it is for numbers that the user of the
     library gives, or 9 for the hits of a groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the
     root of the chord told. ``spectral``: z is read from the cosine transform of what a hierarchical encoder reads of the
-    segments, and the decoder's plan is made so; see :mod:`musicvae_lite.models.spectral`.
+    segments, and the decoder's plan is made so; see :mod:`musicvae_lite.nn.dct`.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -231,7 +231,7 @@ class ImageModel(Settings):
 
 
 class SpectrogramLosses(Settings):
-    """Weights of the terms that a denoiser is trained by; see :mod:`musicvae_lite.models.spectrogram_losses`."""
+    """Weights of the terms that a denoiser is trained by; see :mod:`musicvae_lite.audio.denoise.losses`."""
 
     snr: float = Field(1.0, ge=0)  # minus the signal-to-noise ratio of the cleaned clip, in dB
     magnitude: float = Field(20.0, ge=0)  # mean distance of compressed magnitudes: the noise that stays between notes
@@ -247,7 +247,7 @@ class SpectrogramLosses(Settings):
 class SpectrogramModel(Settings):
     """A denoiser of sound: an autoencoder from a noisy spectrogram to a gain for every band and frame.
 
-    Arguments of :class:`musicvae_lite.models.spectrogram.Shape`; ``best_db``: a clip that is cleaner than this is clean enough;
+    Arguments of :class:`musicvae_lite.audio.denoise.network.Shape`; ``best_db``: a clip that is cleaner than this is clean enough;
     ``window``: samples of a frame at 44.1 kHz, named so that a model of other frames is not taken for one of these.
     """
 
@@ -276,7 +276,7 @@ class SpectrogramModel(Settings):
 
 
 class TimbreModel(Settings):
-    """A variational autoencoder of about a second of sound; see :mod:`musicvae_lite.models.timbre`.
+    """A variational autoencoder of about a second of sound; see :mod:`musicvae_lite.audio.timbre.model`.
 
     ``rows``: of the picture of levels, evenly spaced in mel. ``range_db``: what lies so far below full scale counts as silence.
     ``scale``: standard deviation of a level, as a part of that range.

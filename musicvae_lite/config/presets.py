@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from musicvae_lite.config.groups import ScheduleSettings, Settings
 from musicvae_lite.config.run import RunConfig
-from musicvae_lite.errors import UsageError, suggest
-from musicvae_lite.files import resource
+from musicvae_lite.core.errors import UsageError, suggest
+from musicvae_lite.core.files import resource
 
 
 def preset_names() -> list[str]:

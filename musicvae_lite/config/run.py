@@ -18,13 +18,7 @@ from musicvae_lite.config.codecs import (
 )
 from musicvae_lite.config.groups import Settings
 from musicvae_lite.config.models import ModelConfig, SequenceModel
-from musicvae_lite.config.training import (
-    DataSettings,
-    ObjectiveSettings,
-    OptimiserSettings,
-    TeacherSettings,
-    TrainingSettings,
-)
+from musicvae_lite.config.training import DataSettings, ObjectiveSettings, OptimiserSettings, TeacherSettings, TrainingSettings
 
 
 class RunConfig(Settings):

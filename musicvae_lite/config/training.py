@@ -67,7 +67,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MixtureSettings(Settings):
-    """How noisy clips are drawn; see :class:`musicvae_lite.corpora.noisy.Recipe`.
+    """How noisy clips are drawn; see :class:`musicvae_lite.audio.denoise.mixtures.Recipe`.
 
     ``profile``: share of clips for which the model is told the noise alone. ``kinds``: weights of kinds of synthesised noise, 1
     where not named. ``performances``: stretches that MIDI files are played for. ``held_out``: share of the clean material that
@@ -100,7 +100,7 @@ class MixtureSettings(Settings):
 
 
 class GrooveInputSettings(Settings):
-    """What the input of a groove model lacks of the performance; see :mod:`musicvae_lite.corpora.groove_inputs`.
+    """What the input of a groove model lacks of the performance; see :mod:`musicvae_lite.music.data.groove_inputs`.
 
     ``share``: of the examples, against the shares of other inputs. ``humanize``: no velocities and offsets. ``tap``: the loudest
     hit of each step alone, as if of one drum. ``fixed_velocity``: no velocities. ``add``: one of these classes is missing, drawn

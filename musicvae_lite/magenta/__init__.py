@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicvae_lite import __version__
-from musicvae_lite.bundle import CONFIG, save_bundle
 from musicvae_lite.config import RunConfig, load_config
-from musicvae_lite.errors import UsageError
+from musicvae_lite.core.errors import UsageError
 from musicvae_lite.magenta.source import Weights
 from musicvae_lite.magenta.tensorflow import read_tensorflow
 from musicvae_lite.magenta.tfjs import is_tfjs, read_tfjs
+from musicvae_lite.model_dir.bundle import CONFIG, save_bundle
 
 if TYPE_CHECKING:
-    from musicvae_lite.models.sequence import SequenceAutoencoder
+    from musicvae_lite.music.model import SequenceAutoencoder
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ def build_from(config: RunConfig, weights: Weights) -> tuple[RunConfig, Sequence
     """
     import torch
 
-    from musicvae_lite.codecs import score_codec
+    from musicvae_lite.core.autoencoder import build_model
     from musicvae_lite.magenta.mapping import check_shapes, convert, layout, with_sizes
-    from musicvae_lite.models import build_model
-    from musicvae_lite.models.lstm import filled_later
-    from musicvae_lite.models.sequence import SequenceAutoencoder
+    from musicvae_lite.music.codec import score_codec
+    from musicvae_lite.music.model import SequenceAutoencoder
+    from musicvae_lite.nn.lstm import filled_later
 
     if config.model.kind != "sequence":
         raise UsageError(f"{config.name} is no preset of music; name one of Magenta's configurations")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.config import GrooveSettings, RunConfig, SequenceModel, parse_config
-from musicvae_lite.errors import UsageError
+from musicvae_lite.core.errors import UsageError
 from musicvae_lite.magenta.source import CheckpointError, Weights
 
 Arrays = dict[str, NDArray[np.float32]]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import reason
+from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.files import reason
 
 #: Numbers in one set of weights; Magenta's largest model has 251 million.
 MAX_NUMBERS = 2**30

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import UsageError
-from musicvae_lite.files import reason
+from musicvae_lite.core.errors import UsageError
+from musicvae_lite.core.files import reason
 from musicvae_lite.magenta.crc32c import crc32c, masked
 from musicvae_lite.magenta.source import Blob, CheckpointError, Weights, base_name, check_numbers, of_model
 

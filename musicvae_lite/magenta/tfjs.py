@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.files import reason
+from musicvae_lite.core.files import reason
 from musicvae_lite.magenta.source import Blob, CheckpointError, Weights, base_name, check_numbers, of_model, whole_number
 
 MANIFEST = "weights_manifest.json"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import reason
+from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.files import reason
 
 _MAX_BYTES = 2**32  # of all arrays unpacked: a small file can announce petabytes
 

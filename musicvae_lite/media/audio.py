@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.files import atomic_output, reason
+from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.core.files import atomic_output, reason
 
 Samples = NDArray[np.float32]
 

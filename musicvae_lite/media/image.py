@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.files import reason
+from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.core.files import reason
 from musicvae_lite.media.arrays import read_arrays
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")

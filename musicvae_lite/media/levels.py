@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import UsageError
+from musicvae_lite.core.errors import UsageError
 
 Block = NDArray[np.float32]
 

@@ -22,8 +22,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import MusaeError
-from musicvae_lite.files import atomic_output, reason, shown
+from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.files import atomic_output, reason, shown
 
 NOTE = np.dtype([("start", "<i8"), ("end", "<i8"), ("pitch", "u1"), ("velocity", "u1"), ("track", "<u2")])
 TEMPO = np.dtype([("tick", "<i8"), ("qpm", "<f8")])

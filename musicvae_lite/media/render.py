@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.errors import MusaeError, UsageError
-from musicvae_lite.files import shown
+from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.files import shown
 from musicvae_lite.media.audio import Audio, read_audio
 from musicvae_lite.media.midi import TEMPO, Score, midi_bytes
 

@@ -7,7 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from musicvae_lite.errors import MusaeError
+from musicvae_lite.core.errors import MusaeError
 
 _PACKAGE = "torchaudio"
 _EXTENSION = "torchaudio._extension"

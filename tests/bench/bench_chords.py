@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs.chords import NO_CHORD, chord_class
-from musicvae_lite.codecs.harmony import harmony
 from musicvae_lite.media.midi import Score, read_midi
+from musicvae_lite.music.chords import NO_CHORD, chord_class
+from musicvae_lite.music.harmony import harmony
 
 GRID = 8  # points of comparison a quarter note
 

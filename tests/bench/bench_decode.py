@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from musicvae_lite.bundle import Bundle, Description, shipped_models
-from musicvae_lite.codecs import build_codec
 from musicvae_lite.config import load_config
-from musicvae_lite.models import build_model
-from musicvae_lite.session import Session, load_as
+from musicvae_lite.core.autoencoder import build_model
+from musicvae_lite.core.codec import build_codec
+from musicvae_lite.model_dir.bundle import Bundle, Description, shipped_models
+from musicvae_lite.music.session import Session, load_as
 
 PRESETS = ("cat-mel_2bar_small", "mel-2bar", "mel-16bar", "hierdec-mel_16bar")
 

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from musicvae_lite.bundle import describe
-from musicvae_lite.evaluation.pairs import find_pairs
-from musicvae_lite.evaluation.sound import Example, SoundMeasures, evaluate_examples
+from musicvae_lite.audio.denoise.evaluate import Example, SoundMeasures, evaluate_examples
+from musicvae_lite.audio.denoise.pairs import find_pairs
+from musicvae_lite.audio.denoise.session import SoundSession
 from musicvae_lite.media.audio import Audio
 from musicvae_lite.media.spectrum import grid_of, istft, stft
-from musicvae_lite.scoring import mixture_examples, pair_examples
-from musicvae_lite.session import load_as
-from musicvae_lite.sound_session import SoundSession
+from musicvae_lite.model_dir.bundle import describe
+from musicvae_lite.music.evaluate.scoring import mixture_examples, pair_examples
+from musicvae_lite.music.session import load_as
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 

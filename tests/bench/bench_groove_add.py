@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from musicvae_lite.codecs.groove import DRUMS
-from musicvae_lite.corpora.groove_inputs import all_but_given, without_drum
-from musicvae_lite.corpora.store import Corpus
-from musicvae_lite.grooving import likeliest_hits
-from musicvae_lite.session import Session, load_as
+from musicvae_lite.music.codecs.groove import DRUMS
+from musicvae_lite.music.data.corpus import Corpus
+from musicvae_lite.music.data.groove_inputs import all_but_given, without_drum
+from musicvae_lite.music.session import Session, load_as
+from musicvae_lite.music.verbs.groove import likeliest_hits
 
 
 def _f1(made: Any, true: Any) -> float:

@@ -19,13 +19,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.codecs.melody import FIRST_NOTE, MelodyCodec
-from musicvae_lite.corpora.prepare import is_valid
-from musicvae_lite.errors import MusaeError
+from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.media.midi import read_midi
-from musicvae_lite.passages import Passage, is_silent, whole_melody
-from musicvae_lite.session import Session, load_as
-from musicvae_lite.weaving import weave
+from musicvae_lite.music.codecs.melody import FIRST_NOTE, MelodyCodec
+from musicvae_lite.music.data.prepare import is_valid
+from musicvae_lite.music.overlap import weave
+from musicvae_lite.music.session import Session, load_as
+from musicvae_lite.music.windows import Passage, is_silent, whole_melody
 
 #: The number of the note that sounds at each step, 0 for none, and its token.
 Heard = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -64,11 +64,11 @@ def musae_step(batch: int):
     from lightning_fabric import Fabric
 
     from musicvae_lite.config import load_config
-    from musicvae_lite.devices import keep_freed_memory, resolve_precision
-    from musicvae_lite.models import Batch
-    from musicvae_lite.models.sequence import build
-    from musicvae_lite.noise import Noise
-    from musicvae_lite.optimisation import TrainStep, clip_gradients, make_optimiser
+    from musicvae_lite.core.autoencoder import Batch
+    from musicvae_lite.core.devices import keep_freed_memory, resolve_precision
+    from musicvae_lite.core.random import Noise
+    from musicvae_lite.music.model import build
+    from musicvae_lite.training.optimiser import TrainStep, clip_gradients, make_optimiser
 
     config = load_config("cat-mel_2bar_small", [f"training.batch_size={batch}", "teacher.sampling=0"])
     keep_freed_memory()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from musicvae_lite.bundle import load_bundle, save_bundle
+from musicvae_lite.model_dir.bundle import load_bundle, save_bundle
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import musicvae_lite as mv
-from musicvae_lite.codecs.image import ImageCodec
-from musicvae_lite.corpora.pictures import Split, open_pictures
-from musicvae_lite.scoring import Evaluation
+from musicvae_lite.images.codec import ImageCodec
+from musicvae_lite.images.data.pictures import Split, open_pictures
+from musicvae_lite.music.evaluate.scoring import Evaluation
 
 # name of the run, what the lesson calls it, key of the figure, the lesson's figures
 PARITY = [
@@ -125,7 +125,7 @@ def adversarial(runs: Path, data: Path) -> Iterator[str]:
 
 
 def _mmd(folder: Path, data: Path) -> float:
-    from musicvae_lite.evaluation.pictures import mmd
+    from musicvae_lite.images.evaluate.pictures import mmd
 
     session = mv.load(folder, device="cpu")
     mean, _ = session.encode_windows(open_pictures(data, ImageCodec()).test.images[:2000])

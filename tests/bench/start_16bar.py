@@ -23,13 +23,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from musicvae_lite.bundle import load_bundle, save_bundle
-from musicvae_lite.codecs.melody import FIRST_NOTE
 from musicvae_lite.config import load_config
-from musicvae_lite.corpora.store import Corpus
-from musicvae_lite.evaluation.sequences import evaluate_windows
-from musicvae_lite.models import Autoencoder, Batch, build_model
-from musicvae_lite.models.spectral import cosines
+from musicvae_lite.core.autoencoder import Autoencoder, Batch, build_model
+from musicvae_lite.model_dir.bundle import load_bundle, save_bundle
+from musicvae_lite.music.codecs.melody import FIRST_NOTE
+from musicvae_lite.music.data.corpus import Corpus
+from musicvae_lite.music.evaluate.sequences import evaluate_windows
+from musicvae_lite.nn.dct import cosines
 
 WINDOWS = 1600
 SOURCES = {"mel-16bar": [("mel-2bar", 0)], "trio-16bar": [("mel-2bar", 0), ("mel-2bar", 24), ("drums-2bar", 0)]}

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from musicvae_lite.corpora.prepare import prepare_corpus
 from musicvae_lite.media.midi import read_midi, write_midi
+from musicvae_lite.music.data.prepare import prepare_corpus
 from tests.tiny import codec, melody, save, save_picture_model, save_tiny_model
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from musae.sound import check_sound
+from musae.audio.render import check_sound
 
-from musicvae_lite.errors import UsageError
+from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.midi import Track, midi_bytes
 from tests.tiny import melody, save, score
 
@@ -257,7 +257,7 @@ def test_a_picture_that_fails_leaves_nothing(musae, folder, tiny, monkeypatch, o
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("musicvae_lite.view._figure", fail)
+    monkeypatch.setattr("musicvae_lite.music.plots._figure", fail)
     assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", output, "--plot", "p.png").code == 1
     assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid"]
 
@@ -292,7 +292,7 @@ def test_a_process_that_is_asked_to_end_leaves_nothing_half_written(tmp_path, na
 import os, signal, sys, time
 from pathlib import Path
 from musae import app
-from musicvae_lite.files import atomic_output
+from musicvae_lite.core.files import atomic_output
 
 def work(*arguments, **options):
     with atomic_output(Path("x.wav")):

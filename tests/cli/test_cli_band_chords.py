@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from musae.app import main
 
-from musicvae_lite.bundle import describe
-from musicvae_lite.corpora.store import Corpus
 from musicvae_lite.media.midi import read_midi
+from musicvae_lite.model_dir.bundle import describe
+from musicvae_lite.music.data.corpus import Corpus
 from tests.cli.test_cli_chords import heard
 from tests.cli.test_cli_multitrack import PRESET, band
-from tests.codecs.test_harmony import block_chords
+from tests.music.test_harmony import block_chords
 from tests.tiny import save
 
 LONGER = PRESET.replace("10", "16")  # events of a track: chords need more

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from musicvae_lite.bundle import describe
 from musicvae_lite.media.midi import read_midi
-from tests.codecs.test_harmony import block_chords
+from musicvae_lite.model_dir.bundle import describe
+from tests.music.test_harmony import block_chords
 from tests.tiny import SETTINGS, save, save_chord_model
 
 

@@ -7,10 +7,10 @@ import pytest
 from musae.app import main
 
 import musicvae_lite as mv
-from musicvae_lite.bundle import shipped_models
 from musicvae_lite.media.midi import read_midi
-from tests.models.magenta_variables import variables
-from tests.models.tf_writer import write_checkpoint
+from musicvae_lite.model_dir.bundle import shipped_models
+from tests.magenta.magenta_variables import variables
+from tests.magenta.tf_writer import write_checkpoint
 from tests.tiny import save, score
 
 PREFIX = "model.ckpt-7"

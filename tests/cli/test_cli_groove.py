@@ -1,7 +1,7 @@
 import pytest
 
-from musicvae_lite.codecs.groove import GrooveCodec
 from musicvae_lite.media.midi import read_midi
+from musicvae_lite.music.codecs.groove import GrooveCodec
 from tests.grooves import beat, save_groove_model, windows
 from tests.media.smf import metre, off, on, smf, tempo
 from tests.tiny import save
@@ -46,9 +46,7 @@ def test_adding_says_what_was_added_in_place_of_what(musae, here, model):
 
 
 def test_a_drum_that_is_never_played_is_not_written(musae, here, model, monkeypatch):
-    monkeypatch.setattr(
-        "musicvae_lite.models.likelihood.Groove.sample", lambda own, outputs, *_: outputs.new_zeros(outputs.shape)
-    )
+    monkeypatch.setattr("musicvae_lite.nn.likelihood.Groove.sample", lambda own, outputs, *_: outputs.new_zeros(outputs.shape))
     run = musae("groove", "add", "beat.mid", "--drum", "ride", "-m", model)
     assert (run.code, run.out) == (3, "") and "plays no ride" in run.err and not (here / "beat.added.mid").exists()
 

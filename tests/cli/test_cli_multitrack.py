@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musicvae_lite.arranging import in_piece
 from musicvae_lite.media.midi import Track
-from musicvae_lite.passages import rebuild, whole_melody
+from musicvae_lite.music.splice import in_piece
+from musicvae_lite.music.windows import rebuild, whole_melody
 from tests.tiny import save, score
 
 PRESET = """

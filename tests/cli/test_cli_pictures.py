@@ -10,7 +10,7 @@ import pytest
 from musae.verbs.plot import PLOTS
 from PIL import Image
 
-from musicvae_lite.gallery import NAMES
+from musicvae_lite.images.figures import NAMES
 from musicvae_lite.media.image import png_bytes, read_picture
 from tests.idx import idx_bytes
 from tests.tiny import PICTURE_MODELS, digits, melody, save, save_picture_model

@@ -11,7 +11,7 @@ from musae.app import VERBS, Verbs, cli
 from musae.options import DEFAULT_MODEL, Console
 
 import musicvae_lite
-from musicvae_lite.bundle import DEFAULT_MODEL as LIBRARY_DEFAULT
+from musicvae_lite.model_dir.bundle import DEFAULT_MODEL as LIBRARY_DEFAULT
 
 HEAVY = ("torch", "symusic", "matplotlib", "pyarrow", "pydantic", "rich", "numpy")
 

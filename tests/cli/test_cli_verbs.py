@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicvae_lite.bundle import shipped_models
-from musicvae_lite.files import resource
+from musicvae_lite.core.files import resource
 from musicvae_lite.media.midi import Track, read_midi
+from musicvae_lite.model_dir.bundle import shipped_models
 from tests.tiny import melody, save, score
 
 

@@ -5,8 +5,8 @@ import wave
 
 import numpy as np
 import pytest
-from musae.drum_sounds import drum_sound, mix
-from musae.sound import RATE_HZ, wav_bytes
+from musae.audio.drum_sounds import drum_sound, mix
+from musae.audio.render import RATE_HZ, wav_bytes
 
 from tests.grooves import beat
 from tests.tiny import score

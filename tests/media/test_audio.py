@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media import audio
 from musicvae_lite.media.audio import (
     Audio,

@@ -2,7 +2,7 @@ import importlib.util
 
 import numpy as np
 
-from musicvae_lite.files import resource
+from musicvae_lite.core.files import resource
 from musicvae_lite.media.audio import read_audio
 
 

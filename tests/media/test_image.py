@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from musicvae_lite.errors import MusaeError, NothingUsableError, UsageError
+from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.media.image import image_bytes, is_idx, looks_like_pictures, png_bytes, read_idx, read_picture, read_pictures
 from tests.idx import idx_bytes as idx
 

@@ -1,16 +1,8 @@
 import numpy as np
 import pytest
 
-from musicvae_lite.errors import UsageError
-from musicvae_lite.media.levels import (
-    SILENCE_DBFS,
-    ClipCounter,
-    LevelMeter,
-    Stretch,
-    clock,
-    level_change_db,
-    parse_stretch,
-)
+from musicvae_lite.core.errors import UsageError
+from musicvae_lite.media.levels import SILENCE_DBFS, ClipCounter, LevelMeter, Stretch, clock, level_change_db, parse_stretch
 
 
 @pytest.mark.parametrize(

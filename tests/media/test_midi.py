@@ -9,11 +9,10 @@ import mido
 import numpy as np
 import pytest
 
-from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.media import midi
 from musicvae_lite.media.midi import METRE, NOTE, TEMPO, MidiError, Score, Segment, Text, Track, read_midi, write_midi
-
-from .smf import LONGEST, TEXT, TUNE, chunk, header, metre, off, on, smf, tempo
+from tests.media.smf import LONGEST, TEXT, TUNE, chunk, header, metre, off, on, smf, tempo
 
 # pretty_midi imports pkg_resources, which warns about its own end.
 pytestmark = [

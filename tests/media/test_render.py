@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicvae_lite.errors import MusaeError, UsageError
+from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.media import render
 from musicvae_lite.media.midi import NOTE, Score, Track
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from musicvae_lite.errors import MusaeError
+from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.media import torchaudio
 
 

@@ -3,9 +3,9 @@ from types import ModuleType
 
 import pytest
 
-from musicvae_lite.codecs.melody import MelodyCodec
-from musicvae_lite.files import resource
+from musicvae_lite.core.files import resource
 from musicvae_lite.media.midi import midi_bytes, read_midi
+from musicvae_lite.music.codecs.melody import MelodyCodec
 
 FOLDER = resource("data", "midi")
 

@@ -12,8 +12,8 @@ import click
 from musae.options import FILE, Console, console_options, examples, model_options, one_role_option, output_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.changing import Changed
-    from musicvae_lite.vectors import AttributeVectors
+    from musicvae_lite.music.attribute_vectors import AttributeVectors
+    from musicvae_lite.music.verbs.attribute import Changed
 
 _EPILOG = examples(
     "musae attribute song.mid density+1                       song.changed.mid, with more notes",
@@ -80,7 +80,7 @@ def attribute(
     move, too. A model that is told of chords keeps those of the file. Without FILE the verb lists the vectors of the model.
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     if file is not None and _MOVE.fullmatch(file) and not Path(file).exists():
         raise click.UsageError(f"no file to change: musae attribute FILE.mid {file}", click.get_current_context())
@@ -107,9 +107,9 @@ def attribute(
 
 
 def _vectors(model: str) -> AttributeVectors:
-    from musicvae_lite.bundle import describe
     from musicvae_lite.config import SequenceModel
-    from musicvae_lite.vectors import load_vectors
+    from musicvae_lite.model_dir.bundle import describe
+    from musicvae_lite.music.attribute_vectors import load_vectors
 
     description = describe(model)
     assert isinstance(description.config.model, SequenceModel)
@@ -117,12 +117,12 @@ def _vectors(model: str) -> AttributeVectors:
 
 
 def _learn(model: str, data: tuple[str, ...], limit: int | None, device: str, seed: int, console: Console) -> None:
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     if not data:
         raise UsageError("attribute vectors are learned from a prepared corpus; name it with --data ('musae prepare' makes one)")
-    from musicvae_lite.evaluation.attributes import WINDOWS
-    from musicvae_lite.scoring import learn_attributes
+    from musicvae_lite.music.evaluate.attributes import WINDOWS
+    from musicvae_lite.music.evaluate.scoring import learn_attributes
 
     _list(learn_attributes(model, data, limit or WINDOWS, device, seed), model, console)
 
@@ -161,9 +161,9 @@ def _change(
     seed: int,
     console: Console,
 ) -> None:
+    from musae.music.reading import codec_of
     from musae.outputs import one_each, write_pieces
-    from musae.reading import codec_of
-    from musicvae_lite.passages import one_window, whole_melody
+    from musicvae_lite.music.windows import one_window, whole_melody
 
     paths = one_each(output, [Path(file).stem], "changed", overwrite, [file])
     codec = codec_of(model)
@@ -171,8 +171,8 @@ def _change(
         passage = whole_melody(file, codec, model, track, roles=roles, overlapping=True)
     else:
         passage = one_window(file, codec, model, track, bar, roles)
-    from musicvae_lite.changing import change
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.music.verbs.attribute import change
 
     result = change(load_as(Session, model, device, seed), passage, moves, alone=bar is not None)
     expected = vectors.expected(moves)

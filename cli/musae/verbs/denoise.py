@@ -69,7 +69,7 @@ def denoise(
     Of sounds, rate, channels and length stay; so does what is hardly noisy.
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind, kind_of_files
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     notes = next((file for file in files if kind_of_files([file]) == "music"), None)
     if notes is not None:
@@ -78,13 +78,13 @@ def denoise(
     sound_only = ["max_reduction_db", "profile", "residual", "plot"]
     kind = choose_kind(name, files, pictures=["label"], sound=sound_only)
     if kind == "pictures":
-        from musae import picture_restore
-        from musae.pictures import Job
+        from musae.images import restore
+        from musae.images.files import Job
 
-        return picture_restore.denoise(Job(name, device, seed, output, overwrite, console, label), files, strength)
+        return restore.denoise(Job(name, device, seed, output, overwrite, console, label), files, strength)
     if kind == "sound":
-        from musae.denoising import Wishes
-        from musae.denoising import denoise as clean
+        from musae.audio.denoise import Wishes
+        from musae.audio.denoise import denoise as clean
 
         wishes = Wishes(strength, max_reduction_db, profile, residual, plot)
         return clean(files, output, overwrite, wishes, name, device, console)

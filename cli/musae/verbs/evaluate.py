@@ -9,7 +9,7 @@ import click
 from musae.options import FILE, Console, console_options, device_option, examples, seed_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.scoring import Split
+    from musicvae_lite.music.evaluate.scoring import Split
 
 _EPILOG = examples(
     "musae evaluate mel-2bar --data corpus",
@@ -58,17 +58,17 @@ def evaluate(
     --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11 points: the share of steps
     unlike each end, and the cost under a 5-gram model of the training windows divided by that of the ends.
     """
-    from musicvae_lite.bundle import describe
+    from musicvae_lite.model_dir.bundle import describe
 
     describe(model)
     if plot and not paths:
         raise click.UsageError("--plot goes with --paths", click.get_current_context())
     if paths:
-        from musae.path_measures import evaluate_paths
+        from musae.music.path_measures import evaluate_paths
 
         evaluate_paths(model, data, split, limit, plot, device, seed, console)
         return
-    from musicvae_lite.scoring import evaluate as score
+    from musicvae_lite.music.evaluate.scoring import evaluate as score
 
     result = score(model, data, split, limit, device, seed, claims=not quick)
     measures = result.measures.as_dict()

@@ -22,9 +22,9 @@ from musae.options import (
 
 if TYPE_CHECKING:
     from musicvae_lite.config import RunConfig
-    from musicvae_lite.grooving import Grooved
-    from musicvae_lite.passages import Passage
-    from musicvae_lite.session import Session
+    from musicvae_lite.music.session import Session
+    from musicvae_lite.music.verbs.groove import Grooved
+    from musicvae_lite.music.windows import Passage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,11 +76,11 @@ def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     What is hit where stays as it is, but that of several hits of a drum within one step (a roll) the loudest alone is played;
     what is lost is counted. Velocities and timing that the file has are not heard.
     """
-    from musicvae_lite.corpora.groove_inputs import HUMANIZE
-    from musicvae_lite.groove_passages import check_task
+    from musicvae_lite.music.data.groove_inputs import HUMANIZE
+    from musicvae_lite.music.groove_windows import check_task
 
     def do(session: Session, passage: Passage) -> Grooved:
-        from musicvae_lite.grooving import humanize
+        from musicvae_lite.music.verbs.groove import humanize
 
         return humanize(session, passage, track, values["temperature"])
 
@@ -95,11 +95,11 @@ def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
 
     When it was tapped counts, not on what: all notes of the drum tracks, or of the track that is named.
     """
-    from musicvae_lite.corpora.groove_inputs import TAP
-    from musicvae_lite.groove_passages import check_task
+    from musicvae_lite.music.data.groove_inputs import TAP
+    from musicvae_lite.music.groove_windows import check_task
 
     def do(session: Session, passage: Passage) -> Grooved:
-        from musicvae_lite.grooving import tap
+        from musicvae_lite.music.verbs.groove import tap
 
         return tap(session, passage, track, values["temperature"])
 
@@ -118,12 +118,12 @@ def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> 
     loudest stays; what is lost is counted. Where the model by itself would not play the drum at all, it is played as often as
     the model usually plays it, at the likeliest steps.
     """
-    from musicvae_lite.groove_passages import drum_named, shown_as_unknown
+    from musicvae_lite.music.groove_windows import drum_named, shown_as_unknown
 
     number = drum_named(drum)
 
     def do(session: Session, passage: Passage) -> Grooved:
-        from musicvae_lite.grooving import add
+        from musicvae_lite.music.verbs.groove import add
 
         return add(session, passage, number, track, values["temperature"])
 
@@ -143,10 +143,10 @@ def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> in
 
     The windows of A serve those of B one after the other, over and over where B is longer.
     """
-    from musae.reading import codec_of
-    from musicvae_lite.corpora.groove_inputs import WHOLE
-    from musicvae_lite.groove_passages import check_task, to_the_end
-    from musicvae_lite.passages import whole_melody
+    from musae.music.reading import codec_of
+    from musicvae_lite.music.data.groove_inputs import WHOLE
+    from musicvae_lite.music.groove_windows import check_task, to_the_end
+    from musicvae_lite.music.windows import whole_melody
 
     first, second = for_each(track, "--track", 2)
     read: list[Passage] = []
@@ -156,7 +156,7 @@ def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> in
         read.append(whole_melody(a, to_the_end(codec_of(name)), name, first))
 
     def do(session: Session, passage: Passage) -> Grooved:
-        from musicvae_lite.grooving import transfer
+        from musicvae_lite.music.verbs.groove import transfer
 
         return transfer(session, read[0], passage, (first, second), values["temperature"])
 
@@ -193,13 +193,13 @@ def _each(
 ) -> int:
     """Do something with every file and write the results; ``ready`` checks that the model can, before torch is loaded."""
     from musae.kinds import choose_kind
+    from musae.music.reading import codec_of, counted, edited_groove
     from musae.outputs import each, make_folder, one_each
-    from musae.reading import codec_of, counted, edited_groove
-    from musicvae_lite.bundle import describe
-    from musicvae_lite.files import write_files
-    from musicvae_lite.groove_passages import left_out, taps_of, to_the_end
+    from musicvae_lite.core.files import write_files
     from musicvae_lite.media.midi import midi_bytes
-    from musicvae_lite.passages import whole_melody
+    from musicvae_lite.model_dir.bundle import describe
+    from musicvae_lite.music.groove_windows import left_out, taps_of, to_the_end
+    from musicvae_lite.music.windows import whole_melody
 
     choose_kind(model, (*others, *files))
     paths = one_each(output, [Path(name).stem for name in files], kind, overwrite, (*others, *files))
@@ -215,7 +215,7 @@ def _each(
         usable[name] = passage
 
     code = each(files, read, console.error, more=True)
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
     results: list[dict[str, Any]] = []

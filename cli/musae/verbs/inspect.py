@@ -11,8 +11,8 @@ import click
 from musae.options import FILE, Console, console_options, examples, model_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import ScoreCodec, TrackReport
     from musicvae_lite.media.midi import Score
+    from musicvae_lite.music.codec import ScoreCodec, TrackReport
 
 _CHORDS_SHOWN = 16
 _SOURCES = {"texts": "written in the file", "notes": "inferred from the notes"}
@@ -44,15 +44,15 @@ def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
 
     kind = choose_kind(model, files)
     if kind == "pictures":
-        from musae import picture_verbs
+        from musae.images import verbs
 
-        return picture_verbs.inspect(files, model, console)
+        return verbs.inspect(files, model, console)
     if kind == "sound":
-        from musae import sound_inspect
+        from musae.audio import inspect
 
-        return sound_inspect.inspect(files, model, console)
+        return inspect.inspect(files, model, console)
+    from musae.music.reading import codec_of
     from musae.outputs import each
-    from musae.reading import codec_of
 
     codec = codec_of(model)
     found: list[dict[str, Any]] = []
@@ -73,9 +73,9 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     Raises:
         MidiError: if the file cannot be read.
     """
-    from musicvae_lite.codecs.harmony import harmony
     from musicvae_lite.media.midi import read_midi
-    from musicvae_lite.passages import any_instrument
+    from musicvae_lite.music.harmony import harmony
+    from musicvae_lite.music.windows import any_instrument
 
     score = read_midi(name, texts=True)
     found = harmony(score)
@@ -121,7 +121,7 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
 
 def _if_named(score: Score, tracks: Sequence[TrackReport], wide: ScoreCodec) -> dict[int, TrackReport]:
     """Return what the tracks that are left out for their program would give if they were named, by their number."""
-    from musicvae_lite.codecs.melody import track_report
+    from musicvae_lite.music.codecs.melody import track_report
 
     left_out = [track for track in tracks if any(reason.startswith("program") for reason in track.refused)]
     return {
@@ -142,7 +142,7 @@ def _chords(changes: list[tuple[float, str]]) -> str:
 
 
 def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
-    from musae.reading import counted
+    from musae.music.reading import counted
 
     metres = list(dict.fromkeys(report["metres"]))
     qpm = report["qpm"]

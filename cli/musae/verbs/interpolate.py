@@ -24,9 +24,9 @@ from musae.options import (
 )
 
 if TYPE_CHECKING:
-    from musicvae_lite.codecs import ScoreCodec
-    from musicvae_lite.passages import Passage
-    from musicvae_lite.results import Interpolation
+    from musicvae_lite.music.codec import ScoreCodec
+    from musicvae_lite.music.results import Interpolation
+    from musicvae_lite.music.windows import Passage
 
 _STEPS = 9
 _SLOW_TO_DRAW = 50  # steps
@@ -170,9 +170,9 @@ def interpolate(
     only_music = ["bar", "track", "roles", "temperature", "wav", "whole", "keep_tracks", "chords", "key"]
     kind = choose_kind(model, files, music=only_music, pictures=["label"])
     if kind == "sound":
-        from musae import timbre
+        from musae.audio import timbre
         from musae.kinds import require_timbre
-        from musicvae_lite.errors import UsageError
+        from musicvae_lite.core.errors import UsageError
 
         require_timbre(model)
         if plot or grid:
@@ -181,13 +181,13 @@ def interpolate(
         return
     steps = steps or _STEPS
     if kind == "pictures":
-        from musae import picture_verbs
-        from musae.pictures import Job
+        from musae.images import verbs
+        from musae.images.files import Job
 
         job = Job(model, device, seed, output, overwrite, console, label)
-        picture_verbs.interpolate(job, files, steps, grid, path, plot)
+        verbs.interpolate(job, files, steps, grid, path, plot)
     elif whole or keep_tracks:
-        from musae import songs
+        from musae.music import songs
 
         wish = songs.Songs(
             files=(a, b),
@@ -241,8 +241,8 @@ def _check_count(files: tuple[str, ...], grid: int | None) -> None:
 
 
 def _melodies(request: Request) -> None:
-    from musae.reading import conditions_of
-    from musicvae_lite.passages import one_window
+    from musae.music.reading import conditions_of
+    from musicvae_lite.music.windows import one_window
 
     _check_extra(request)
     outputs = _outputs(request)
@@ -254,7 +254,7 @@ def _melodies(request: Request) -> None:
         console.detail("\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates))
     if request.wav:
         _check_sound(request.wav, codec, ends, request.count)
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
 
     session, path = load_as(Session, request.model, request.device, request.seed), request.path or "slerp"
     chords, key = request.chords, request.key
@@ -289,8 +289,8 @@ def _outputs(request: Request) -> list[Path]:
 
 def _check_extra(request: Request) -> None:
     """Refuse a picture or a sound file of another kind."""
-    from musicvae_lite.errors import UsageError
-    from musicvae_lite.view import check_picture
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.music.plots import check_picture
 
     if request.plot:
         check_picture(Path(request.plot), request.count)
@@ -302,7 +302,7 @@ def _check_sound(wav: str, codec: ScoreCodec, ends: list[Passage], steps: int) -
     """Refuse more sound than can be rendered; the tempo moves evenly from one end (or side) to the other."""
     import numpy as np
 
-    from musae.sound import check_sound
+    from musae.audio.render import check_sound
 
     window = codec.decode(ends[0].windows[0])
     metre = window.metres[0]
@@ -322,14 +322,14 @@ def _write(request: Request, result: Interpolation, outputs: list[Path]) -> None
     files = {path: midi_bytes(score) for path, score in zip(outputs, scores, strict=True)}
     how = ""
     if request.plot:
-        from musicvae_lite.view import picture
+        from musicvae_lite.music.plots import picture
 
         path = Path(request.plot)
         if len(result) > _SLOW_TO_DRAW:
             request.console.note(f"{path}: drawing {len(result):,} steps; that takes up to half a minute")
         files[path] = picture(result.scores, path, result.title, result.labels, result.columns)
     if request.wav:
-        from musae.sound import wav_bytes
+        from musae.audio.render import wav_bytes
 
         files[Path(request.wav)], how = wav_bytes(result.joined)
     write_together(files, request.overwrite)
@@ -338,7 +338,7 @@ def _write(request: Request, result: Interpolation, outputs: list[Path]) -> None
 
 
 def _report(request: Request, result: Interpolation, bars: int, outputs: list[Path]) -> None:
-    from musae.reading import percent, place
+    from musae.music.reading import percent, place
 
     console = request.console
     words = ("from", "to  ") if result.columns is None else [result.labels[step] for step in result.corners]

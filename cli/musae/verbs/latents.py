@@ -21,8 +21,8 @@ from musae.options import (
 )
 
 if TYPE_CHECKING:
-    from musicvae_lite.passages import Passage
-    from musicvae_lite.session import Session
+    from musicvae_lite.music.session import Session
+    from musicvae_lite.music.windows import Passage
 
 _ENCODE = examples(
     "musae encode song.mid -o z.npz",
@@ -79,20 +79,20 @@ def encode(
     One picture of a file with many is FILE#INDEX.
     """  # noqa: D301 (click looks for this very character)
     from musae.kinds import choose_kind
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     kind = choose_kind(model, files, music=["track", "roles", "every_window"], pictures=["label"])
     if Path(output).suffix.lower() != ".npz":
         raise UsageError(f"{output}: the arrays go to a file that ends in .npz")
     if kind == "pictures":
-        from musae import picture_verbs
-        from musae.pictures import Job
+        from musae.images import verbs
+        from musae.images.files import Job
 
-        return picture_verbs.encode(Job(model, device, seed, output, overwrite, console, label), files)
+        return verbs.encode(Job(model, device, seed, output, overwrite, console, label), files)
     if kind == "sound":
-        from musae import denoising
+        from musae.audio import denoise
 
-        return denoising.encode(files, Path(output), overwrite, model, device, console)
+        return denoise.encode(files, Path(output), overwrite, model, device, console)
     return _encode_music(files, Path(output), overwrite, track, roles, every_window, model, device, seed, console)
 
 
@@ -108,16 +108,16 @@ def _encode_music(
     seed: int,
     console: Console,
 ) -> int:
-    from musae.archive import save_latents
+    from musae.music.latents import save_latents
+    from musae.music.reading import codec_of, counted
     from musae.outputs import check_files, each
-    from musae.reading import codec_of, counted
-    from musicvae_lite.passages import whole_melody
+    from musicvae_lite.music.windows import whole_melody
 
     check_files([path], overwrite, files)
     codec = codec_of(model)
     passages: list[Passage] = []
     code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window, roles)), console.error)
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
     tables = [_table(passage, session) for passage in passages]
@@ -187,17 +187,17 @@ def decode(
 
     kind = choose_kind(model, music=["temperature", "chords", "key"], pictures=["label"])
     if kind == "sound":
-        from musae import timbre
+        from musae.audio import timbre
         from musae.kinds import require_timbre
 
         require_timbre(model)
         timbre.decode(timbre.Job(model, device, seed, output, overwrite, console), latents)
         return
     if kind == "pictures":
-        from musae import picture_verbs
-        from musae.pictures import Job
+        from musae.images import verbs
+        from musae.images.files import Job
 
-        picture_verbs.decode(Job(model, device, seed, output, overwrite, console, label), latents)
+        verbs.decode(Job(model, device, seed, output, overwrite, console, label), latents)
     else:
         _decode_melodies(latents, output, overwrite, temperature, chords, key, model, device, seed, console)
 
@@ -216,9 +216,9 @@ def _decode_melodies(
 ) -> None:
     import numpy as np
 
-    from musae.archive import read_latents
+    from musae.music.latents import read_latents
+    from musae.music.reading import conditions_of, counted
     from musae.outputs import make_folder, one_each
-    from musae.reading import conditions_of, counted
     from musicvae_lite.media.midi import write_midi
 
     table = read_latents(Path(latents))
@@ -231,7 +231,7 @@ def _decode_melodies(
         console.note(f'{latents} says no chords and {model} hears none; name some, such as --chords "C Am F G"')
     if table.model not in ("", model):
         console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
 
     progression, number = conditions.progression(chords), conditions.key(key)
     starts = {}

@@ -29,7 +29,7 @@ _SHOWN = {
 def models(folders: tuple[str, ...], more: tuple[str, ...], console: Console) -> int:
     """List the shipped models, or those in the folders named: what they are, their size, how good they are."""
     from musae.outputs import each
-    from musicvae_lite.bundle import shipped_models
+    from musicvae_lite.model_dir.bundle import shipped_models
 
     names = [*folders, *more] or shipped_models()
     found: list[dict[str, Any]] = []
@@ -58,9 +58,9 @@ def examine(name: str) -> dict[str, Any]:
         MusaeError: the folder is foreign or damaged.
     """
     from musae.kinds import kind_of
-    from musicvae_lite.bundle import WEIGHTS, describe
-    from musicvae_lite.errors import MusaeError
-    from musicvae_lite.files import reason
+    from musicvae_lite.core.errors import MusaeError
+    from musicvae_lite.core.files import reason
+    from musicvae_lite.model_dir.bundle import WEIGHTS, describe
 
     model = describe(name)
     path = model.folder / WEIGHTS

@@ -10,9 +10,9 @@ import click
 from musae.options import FILE, Console, console_options, device_option, examples, output_option, seed_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.bundle import Description
-    from musicvae_lite.corpora.pictures import Split
-    from musicvae_lite.picture_session import PictureSession
+    from musicvae_lite.images.data.pictures import Split
+    from musicvae_lite.images.session import PictureSession
+    from musicvae_lite.model_dir.bundle import Description
 
 PLOTS = (  # gallery.NAMES, which would import numpy; a test compares them
     "reconstructions",
@@ -70,8 +70,8 @@ def plot(
     The held-out part of the data is shown: the official test pictures, or one in ten.
     """  # noqa: D301 (click looks for this very character)
     from musae.outputs import check_in_folder, write_together
-    from musicvae_lite.bundle import describe
-    from musicvae_lite.gallery import loss_curves
+    from musicvae_lite.images.figures import loss_curves
+    from musicvae_lite.model_dir.bundle import describe
 
     description = describe(model)
     names = _names(description, model, only)
@@ -80,9 +80,9 @@ def plot(
     files = dict.fromkeys(paths, b"")
     title = description.config.name
     if names != ["loss"]:
-        from musicvae_lite.gallery import Gallery
-        from musicvae_lite.picture_session import PictureSession
-        from musicvae_lite.session import load_as
+        from musicvae_lite.images.figures import Gallery
+        from musicvae_lite.images.session import PictureSession
+        from musicvae_lite.music.session import load_as
 
         session = load_as(PictureSession, model, device, seed)
         split, source = _held_out(description, data, session, console)
@@ -101,8 +101,8 @@ def _names(description: Description, model: str, only: tuple[str, ...]) -> list[
     Raises:
         UsageError: nothing can be, or not what is asked for; says why.
     """
-    from musicvae_lite.errors import UsageError
-    from musicvae_lite.gallery import reasons_against
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.images.figures import reasons_against
 
     against = reasons_against(description)
     for name in only:
@@ -116,8 +116,8 @@ def _names(description: Description, model: str, only: tuple[str, ...]) -> list[
 
 def _held_out(description: Description, data: str | None, session: PictureSession, console: Console) -> tuple[Split, str]:
     """Return pictures that the model has not learned from, and where they are from."""
-    from musicvae_lite.corpora.pictures import open_pictures
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.images.data.pictures import open_pictures
 
     source = data or description.config.data.source
     if source is None:

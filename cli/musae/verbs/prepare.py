@@ -12,7 +12,7 @@ import click
 from musae.options import FILE, Console, Number, console_options, examples
 
 if TYPE_CHECKING:
-    from musicvae_lite.corpora.prepare import Progress, Report
+    from musicvae_lite.music.data.prepare import Progress, Report
 
 _EPILOG = examples(
     "musae prepare my-midi/ --preset mel-2bar -o corpus",
@@ -72,7 +72,7 @@ def prepare(
     from musicvae_lite.config import load_config
 
     config = load_config(preset)
-    from musicvae_lite.corpora.prepare import prepare_corpus
+    from musicvae_lite.music.data.prepare import prepare_corpus
 
     with _progress(console) as on_event:
         report = prepare_corpus(

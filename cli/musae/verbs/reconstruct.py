@@ -83,15 +83,15 @@ def reconstruct(
     only_music = ["track", "roles", "keep_tracks", "chords", "key"]
     kind = choose_kind(model, files, music=only_music, pictures=["noise_sd", "label"])
     if kind == "sound":
-        from musae import denoising
+        from musae.audio import denoise
 
-        return denoising.reconstruct(files, output, overwrite, model, device, console)
+        return denoise.reconstruct(files, output, overwrite, model, device, console)
     if kind == "pictures":
-        from musae import picture_restore
-        from musae.pictures import Job
+        from musae.images import restore
+        from musae.images.files import Job
 
         job = Job(model, device, seed, output, overwrite, console, label)
-        return picture_restore.reconstruct(job, files, noise_sd)
+        return restore.reconstruct(job, files, noise_sd)
     return _melodies(files, output, overwrite, track, roles, keep_tracks, chords, key, model, device, seed, console)
 
 
@@ -109,10 +109,10 @@ def _melodies(
     seed: int,
     console: Console,
 ) -> int:
+    from musae.music.reading import check_keep_tracks, conditions_of, counted, edited, left_as_it_is, percent
     from musae.outputs import each, one_each, write_together
-    from musae.reading import check_keep_tracks, conditions_of, counted, edited, left_as_it_is, percent
     from musicvae_lite.media.midi import midi_bytes
-    from musicvae_lite.passages import Passage, whole_melody
+    from musicvae_lite.music.windows import Passage, whole_melody
 
     paths = one_each(output, [Path(name).stem for name in files], "reconstructed", overwrite, files)
     places = dict(zip(files, paths, strict=True))
@@ -124,7 +124,7 @@ def _melodies(
         usable[name] = whole_melody(name, codec, model, track, roles=roles, overlapping=True)
 
     code = each(files, read, console.error, more=True)
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
     results: list[dict[str, Any]] = []

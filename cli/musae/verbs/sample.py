@@ -20,7 +20,7 @@ from musae.options import (
     output_option,
     temperature_option,
 )
-from musicvae_lite.arguments import FASTEST, SLOWEST
+from musicvae_lite.core.validation import FASTEST, SLOWEST
 
 _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
@@ -103,25 +103,25 @@ def sample(
     inputs = [name for name in (like, style) if name is not None]
     kind = choose_kind(model, inputs, music=music, pictures=["label"])
     if kind == "sound":
-        from musae import timbre
+        from musae.audio import timbre
         from musae.kinds import require_timbre
-        from musicvae_lite.errors import UsageError
+        from musicvae_lite.core.errors import UsageError
 
         require_timbre(model)
         if like is not None:
             raise UsageError("--like is for melodies and pictures, not for sounds")
         timbre.sample(timbre.Job(model, device, seed, output, overwrite, console), count or 4)
     elif kind == "pictures":
-        from musae import picture_verbs
-        from musae.pictures import Job
+        from musae.images import verbs
+        from musae.images.files import Job
 
         job = Job(model, device, seed, output, overwrite, console, label)
-        picture_verbs.sample(job, count or 25, like, similarity)
+        verbs.sample(job, count or 25, like, similarity)
     elif like is None:
         told = _Told(chords, key, style, drift)
         _melodies(output, overwrite, count or 4, length, qpm or 120.0, temperature, told, model, device, seed, console)
     else:
-        from musae.similar import Wish, similar_melodies
+        from musae.music.similar import Wish, similar_melodies
 
         wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles, chords or None, key)
         paths = _outputs(output, wish.count, overwrite, [like])
@@ -159,10 +159,10 @@ def _melodies(
     seed: int,
     console: Console,
 ) -> None:
+    from musae.music.reading import conditions_of
     from musae.outputs import write_pieces
-    from musae.reading import conditions_of
-    from musicvae_lite.errors import UsageError
-    from musicvae_lite.passages import whole_melody
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.music.windows import whole_melody
 
     paths = _outputs(output, count, overwrite, [told.style] if told.style else [])
     if told.style and told.drift is not None:
@@ -175,7 +175,7 @@ def _melodies(
     style = whole_melody(told.style, codec, model) if told.style else None
     if conditions.control.chords and not told.chords:
         console.note(f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"')
-    from musicvae_lite.session import Session, load_as
+    from musicvae_lite.music.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
     scores = session.sample(
@@ -191,7 +191,7 @@ def _melodies(
 
 def _outputs(output: str | None, count: int, overwrite: bool, inputs: Sequence[str] = ()) -> list[Path]:
     from musae.outputs import check_files, check_in_folder, is_folder, midi_file
-    from musicvae_lite.errors import UsageError
+    from musicvae_lite.core.errors import UsageError
 
     if output is None or is_folder(output):
         digits = max(2, len(str(count)))

@@ -14,7 +14,7 @@ import click
 from musae.options import FILE, Console, console_options, device_option, examples
 
 if TYPE_CHECKING:
-    from musicvae_lite.events import Event, Trained
+    from musicvae_lite.training.events import Event, Trained
 
 _EPILOG = examples(
     "musae train mel-2bar --data corpus -o run",
@@ -61,10 +61,10 @@ def train(
     wanted = [*changes, *([] if seed is None else [f"seed={seed}"])]
     config = load_config(preset, wanted)
     if init_from is not None:
-        from musicvae_lite.bundle import describe
+        from musicvae_lite.model_dir.bundle import describe
 
         describe(init_from)
-    from musicvae_lite.training import train as run
+    from musicvae_lite.training.train import train as run
 
     folder = _folder(output, config.name)
     try:
@@ -129,7 +129,7 @@ def _progress(console: Console, steps: int) -> Iterator[Callable[[Event], None] 
         with Progress(*columns, console=Terminal(stderr=True)) as bar:
             task = bar.add_task("train", total=steps, state="")
 
-            from musicvae_lite.events import Trained
+            from musicvae_lite.training.events import Trained
 
             def draw(event: Event) -> None:
                 if isinstance(event, Trained):
@@ -148,7 +148,7 @@ def _state(event: Trained) -> str:
 
 def _line(event: Event) -> str:
     """Write an event on one line."""
-    from musicvae_lite.events import Trained, Validated
+    from musicvae_lite.training.events import Trained, Validated
 
     if isinstance(event, Trained):
         return f"step {event.step:,} of {event.steps:,}: {_state(event)}  beta {event.beta:.3g}"

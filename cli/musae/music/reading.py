@@ -1,0 +1,124 @@
+"""What verbs find out before torch is loaded: the codec of a model, and that its input can be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from musicvae_lite.media.midi import Score
+    from musicvae_lite.music.codec import ScoreCodec
+    from musicvae_lite.music.conditioning.conditions import Conditions
+    from musicvae_lite.music.verbs.groove import Grooved
+    from musicvae_lite.music.windows import Passage
+
+
+_FINE_TICKS = 480  # per quarter: a millisecond at 120 quarters a minute, less than a drummer means
+
+
+def codec_of(model: str) -> ScoreCodec:
+    """Return the codec of a model.
+
+    Raises:
+        UsageError: no such model.
+        MusaeError: the folder is foreign or damaged.
+    """
+    from musicvae_lite.model_dir.bundle import describe
+    from musicvae_lite.music.codec import score_codec
+
+    return score_codec(describe(model).config.codec.model_dump())
+
+
+def conditions_of(model: str, chords: str | Sequence[str] | None = None, key: str | None = None) -> Conditions:
+    """Return what a model can be told, after checking the chords and the key that a user gives.
+
+    Raises:
+        UsageError: no such model, a chord or key that is not known, or the model is not told of them.
+        MusaeError: the folder is foreign or damaged.
+    """
+    from musicvae_lite.model_dir.bundle import describe
+    from musicvae_lite.music.conditioning.conditions import Conditions
+
+    conditions = Conditions.of_model(describe(model).config, codec_of(model), model)
+    conditions.progressions(chords)
+    conditions.key(key)
+    return conditions
+
+
+def place(passage: Passage, bars: int) -> str:
+    """Say where a window of ``bars`` bars is: ``track 1 (Melody), bars 5-6``."""
+    first = int(passage.bars[0])
+    where = f"bar {first}" if bars == 1 else f"bars {first}-{first + bars - 1}"
+    return f"{passage.place}, {where}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write ``1 window``, ``2 windows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction as a percentage without rounding up to 100."""
+    return f"{int(fraction * 1000) / 10:g} %"
+
+
+def check_keep_tracks(keep_tracks: bool, codec: ScoreCodec, model: str) -> None:
+    """Refuse to keep the other tracks of a file where a model makes all of them.
+
+    Raises:
+        UsageError: saying so.
+    """
+    from musicvae_lite.core.errors import UsageError
+
+    if keep_tracks and codec.whole:
+        raise UsageError(f"{model} makes all tracks of a piece together; there are no others to keep (leave out --keep-tracks)")
+
+
+def edited(name: str, passage: Passage, score: Score) -> bytes:
+    """Return the MIDI file of a passage with the notes of ``score``, all else of it as it is.
+
+    Raises:
+        MidiError: if the file cannot be read again or edited.
+    """
+    from pathlib import Path
+
+    from musicvae_lite.media.edit import with_notes
+    from musicvae_lite.media.midi import read_bytes
+
+    return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
+
+
+def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bool) -> bytes:
+    """Return the MIDI file of a groove with its new hits, all else as it is; ticks are made finer where they are coarse.
+
+    Args:
+        name: the file.
+        result: what was made of it.
+        codec: of its windows.
+        all_pitches: whether all notes of the drum tracks were heard, whatever their pitch.
+
+    Raises:
+        MidiError: if the file cannot be read again or edited.
+    """
+    from dataclasses import replace
+    from pathlib import Path
+
+    from musicvae_lite.media.edit import with_finer_ticks, with_notes
+    from musicvae_lite.media.midi import read_bytes, read_midi
+    from musicvae_lite.music.splice import in_piece
+
+    passage = result.passage
+    data, factor = with_finer_ticks(read_bytes(Path(name), passage.source), passage.source, _FINE_TICKS)
+    piece = read_midi(data, source=passage.source)
+    passage = replace(passage, score=piece, ticks=passage.ticks * factor)
+    return with_notes(data, piece, in_piece(passage, result.score, codec, unheard=not all_pitches))
+
+
+def left_as_it_is(bars: Sequence[int]) -> str:
+    """Say which bars of a piece the model did not touch."""
+    import numpy as np
+
+    from musicvae_lite.music.windows import spans
+
+    return f"no window in bar{'' if len(bars) == 1 else 's'} {spans(np.array(bars))}: left as in the input"

@@ -1,0 +1,1 @@
+"""Sound: recordings, the denoiser, timbre."""

@@ -1,0 +1,284 @@
+"""Using a trained model of sound: files or samples in, cleaned files or samples out.
+
+Letters in shapes: C channels, N samples, W clips, K bands, Z latent size, L frames of the latent.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musicvae_lite.audio.codec import SoundCodec
+from musicvae_lite.audio.denoise.denoiser import Cleaner, View, Wish, noise_mean_square
+from musicvae_lite.audio.denoise.model import SpectrogramAutoencoder
+from musicvae_lite.core.autoencoder import Batch
+from musicvae_lite.core.batched import Floats
+from musicvae_lite.core.devices import keep_freed_memory
+from musicvae_lite.core.errors import UsageError
+from musicvae_lite.core.latent import Latent
+from musicvae_lite.core.validation import seed_of
+from musicvae_lite.media.audio import Audio, Header, Samples, check_finite, create_audio, open_audio, read_audio, resample
+from musicvae_lite.media.levels import ClipCounter, LevelMeter, Stretch, clock, dbfs, level_change_db, parse_stretch
+from musicvae_lite.media.spectrum import grid_of
+
+if TYPE_CHECKING:
+    from musicvae_lite.model_dir.bundle import Bundle
+
+Sound = str | os.PathLike[str] | Audio
+Profile = str | Stretch | Audio | None
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What happened to a sound.
+
+    Attributes:
+        source: its name.
+        seconds: its length.
+        rate: samples per second.
+        channels: C.
+        noise_dbfs: level of what the model took for noise, in dB below full scale, before strength and limits.
+        level_change_db: how much louder the result is (negative: quieter).
+        real_time_factor: seconds of sound for each second of computing.
+        warning: what the user should know of the input, or "".
+    """
+
+    source: str
+    seconds: float
+    rate: int
+    channels: int
+    noise_dbfs: float
+    level_change_db: float
+    real_time_factor: float
+    warning: str = ""
+
+
+class _Tally:
+    """Measures a sound while it is cleaned."""
+
+    def __init__(self, header: Header, source: str, watch: Callable[[View], None] | None) -> None:
+        self.header, self.source, self._watch = header, source, watch
+        self.before, self.after, self.clipped = LevelMeter(), LevelMeter(), ClipCounter(header.channels)
+        self.samples, self._noise, self._frames = 0, 0.0, 0
+        self._grid = grid_of(header.rate)
+        self._begun = time.perf_counter()
+
+    def take(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
+        for block in blocks:
+            self.samples += block.shape[1]
+            self.before.add(block)
+            self.clipped.add(block)
+            yield block
+
+    def view(self, view: View) -> None:
+        self._noise += noise_mean_square(view, self._grid)
+        self._frames += len(view.noise)
+        if self._watch is not None:
+            self._watch(view)
+
+    def result(self) -> Cleaned:
+        seconds, channels = self.samples / self.header.rate, self.header.channels
+        spent = max(time.perf_counter() - self._begun, 1e-9)
+        noise, change = dbfs(self._noise / max(self._frames, 1)), level_change_db(self.before, self.after)
+        warning = self.clipped.warning(self.source)
+        return Cleaned(self.source, seconds, self.header.rate, channels, noise, change, seconds / spent, warning)
+
+
+class SoundSession:
+    """A model of sound on one device.
+
+    Args:
+        bundle: the model; it stays on the device where it is.
+        name: what messages call it.
+        seed: not used; nothing is drawn.
+    """
+
+    unit = "sound"
+
+    def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
+        if not isinstance(bundle.codec, SoundCodec) or not isinstance(bundle.model, SpectrogramAutoencoder):
+            raise UsageError(f"{name} is no model of sound")
+        self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
+        self.codec, self.model = bundle.codec, bundle.model
+        self.cleaner = Cleaner(self.model.network)
+        self.device = self.cleaner.device
+        if self.device.type == "cpu":
+            keep_freed_memory()
+
+    def __repr__(self) -> str:
+        return f"<SoundSession {self.name}: latent size {self.latent_size}, {self.device}>"
+
+    @property
+    def latent_size(self) -> int:
+        """Z, numbers for each step of the code."""
+        return self.model.latent_size
+
+    # Sounds in, sounds out
+
+    def denoise(
+        self, sound: Sound, strength: float = 1.0, max_reduction_db: float | None = None, profile: Profile = None
+    ) -> Audio:
+        """Return a sound without its noise, with the same rate, channels and length.
+
+        A place that is hardly noisy passes almost unchanged.
+
+        Args:
+            sound: a file, or samples with their rate; any rate and number of channels.
+            strength: 0 leaves it as it is, 1 takes away all that is found to be noise.
+            max_reduction_db: nothing becomes quieter by more than that.
+            profile: where in the sound there is noise alone (``"0:01-0:02"``), or a sound of the same rate that is noise alone.
+
+        Raises:
+            AudioError: if a file cannot be read or holds samples that are no numbers.
+            NothingUsableError: if it holds no samples.
+            UsageError: if an option does not fit.
+        """
+        wish = Wish(strength, max_reduction_db)
+        audio = sound if isinstance(sound, Audio) else read_audio(sound)
+        check_finite(audio.samples, audio.rate, audio.source)
+        if profile is not None:
+            wish = replace(wish, profile=self._profile([audio.samples], audio.header, audio.source, profile))
+        parts = list(self.cleaner.stream([audio.samples], audio.rate, wish))
+        return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
+
+    def denoise_file(
+        self,
+        source: str | os.PathLike[str],
+        output: str | os.PathLike[str],
+        strength: float = 1.0,
+        max_reduction_db: float | None = None,
+        profile: Profile = None,
+        residual: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        watch: Callable[[View], None] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Cleaned:
+        """Clean a file of any length in constant memory; rate, channels and, where the format allows, encoding are kept.
+
+        Args:
+            source: the file.
+            output: where the result goes; it appears when it is whole.
+            strength: see :meth:`denoise`.
+            max_reduction_db: see :meth:`denoise`.
+            profile: see :meth:`denoise`.
+            residual: file for what was taken away.
+            overwrite: replace existing files.
+            watch: called with every stretch of the spectrum.
+            progress: called with the seconds that are done.
+
+        Raises:
+            AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if an output exists.
+            MusaeError: if the file system refuses.
+        """
+        wish = Wish(strength, max_reduction_db)
+        if profile is not None:
+            with open_audio(source) as reader:
+                told = self._profile(reader.blocks(), reader.header, reader.source, profile)
+            wish = replace(wish, profile=told)
+        with ExitStack() as stack:
+            reader = stack.enter_context(open_audio(source))
+            writer = stack.enter_context(create_audio(output, reader.header, overwrite))
+            rest = None if residual is None else stack.enter_context(create_audio(residual, reader.header, overwrite))
+            tally = _Tally(reader.header, reader.source, watch)
+            waiting = _Waiting()
+            blocks = waiting.copy(tally.take(reader.blocks())) if rest is not None else tally.take(reader.blocks())
+            done = 0
+            for block in self.cleaner.stream(blocks, reader.header.rate, wish, tally.view):
+                tally.after.add(block)
+                writer.write(block)
+                if rest is not None:
+                    rest.write(waiting.take(block.shape[1]) - block)
+                done += block.shape[1]
+                if progress is not None:
+                    progress(done / reader.header.rate)
+            loudest = tally.after.peak if writer.clips else 0.0
+        result = tally.result()
+        if loudest > 1.001:  # what rounding and a mask add to sound at full scale is not heard
+            clipped = f"{output}: goes up to {loudest:.2f} times full scale and is clipped there; a .wav of floats would hold it"
+            result = replace(result, warning="; ".join(filter(None, (result.warning, clipped))))
+        return result
+
+    def _profile(self, blocks: Any, header: Header, source: str, profile: str | Stretch | Audio) -> Tensor:
+        """Measure the noise that a profile marks."""
+        if isinstance(profile, Audio):
+            if profile.rate != header.rate:
+                raise UsageError(f"{source}: the profile has {profile.rate} samples per second, the sound {header.rate}")
+            return self.cleaner.profile(profile.samples, header.rate)
+        stretch = parse_stretch(profile) if isinstance(profile, str) else profile
+        place = stretch.samples(header.rate)
+        parts: list[Samples] = []
+        first = 0
+        for block in blocks:
+            begin, end = max(place.start - first, 0), min(place.stop - first, block.shape[1])
+            if begin < end:
+                parts.append(block[:, begin:end])
+            first += block.shape[1]
+            if first >= place.stop:
+                break
+        else:
+            asked = f"{clock(stretch.start)}-{clock(stretch.end)}"
+            raise UsageError(f"{source}: lasts {clock(first / header.rate)}, so that it has no stretch {asked}")
+        return self.cleaner.profile(np.concatenate(parts, 1), header.rate)
+
+    # Codes
+
+    def encode(self, sound: Sound) -> Latent:
+        """Return the code of each clip of a sound (mixed to mono, at the model's rate), mean [W, Z, L].
+
+        Clips follow one another and are as long as those of the training; silence fills the last one.
+        """
+        clips = torch.from_numpy(self._clips(sound))
+        means: list[Tensor] = []
+        scales: list[Tensor] = []
+        with torch.inference_mode():
+            for clip in clips:
+                x = clip[None].to(self.device)
+                latent = self.model.encode(Batch(x, x))
+                means.append(latent.mean.cpu())
+                if latent.log_scale is not None:
+                    scales.append(latent.log_scale.cpu())
+        return Latent(torch.cat(means), torch.cat(scales) if scales else None)
+
+    def reconstruct(self, sound: Sound) -> Audio:
+        """Return what the model makes of a sound by itself: the whole of its mask, without care for clean places."""
+        audio = sound if isinstance(sound, Audio) else read_audio(sound)
+        check_finite(audio.samples, audio.rate, audio.source)
+        parts = list(self.cleaner.stream([audio.samples], audio.rate, Wish(careful=False)))
+        return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
+
+    def _clips(self, sound: Sound) -> Floats:
+        audio = sound if isinstance(sound, Audio) else read_audio(sound)
+        check_finite(audio.samples, audio.rate, audio.source)
+        mono = resample(audio.samples.mean(0, keepdims=True), audio.rate, self.codec.rate)[0]
+        return self.codec.encode(mono)
+
+
+class _Waiting:
+    """Samples that went in and whose results have not come out."""
+
+    def __init__(self) -> None:
+        self._parts: list[Samples] = []
+
+    def copy(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
+        for block in blocks:
+            self._parts.append(block)
+            yield block
+
+    def take(self, count: int) -> Samples:
+        taken: list[Samples] = []
+        while count:
+            part = self._parts.pop(0)
+            if part.shape[1] > count:
+                self._parts.insert(0, part[:, count:])
+                part = part[:, :count]
+            taken.append(part)
+            count -= part.shape[1]
+        return np.concatenate(taken, 1)

@@ -1,0 +1,169 @@
+"""The latent space that every model shares: the posterior, and paths and directions between its points.
+
+Letters in shapes: B batch, Z latent size, L length of a latent sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args, overload
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from musicvae_lite.core.errors import ArgumentError, UsageError
+from musicvae_lite.core.random import Noise
+from musicvae_lite.core.validation import whole
+
+Path = Literal["slerp", "lerp"]
+
+# Below this sine the two directions are equal or opposite for float32 and the great circle between them is not defined.
+_PARALLEL = 1e-4
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A diagonal normal posterior q(z|x), or a point where there is no scale (a plain autoencoder).
+
+    Attributes:
+        mean: [B, Z] or [B, Z, L].
+        log_scale: log of the standard deviation, same shape as ``mean``; None for a deterministic code.
+    """
+
+    mean: Tensor
+    log_scale: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.log_scale is not None and self.log_scale.shape != self.mean.shape:
+            shapes = f"{tuple(self.log_scale.shape)} and {tuple(self.mean.shape)}"
+            raise ValueError(f"log_scale and mean differ in shape: {shapes}")
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """Standard deviation, same shape as the mean; zeros for a deterministic code."""
+        return torch.zeros_like(self.mean) if self.log_scale is None else self.log_scale.exp()
+
+    def sample(self, noise: Noise) -> Tensor:
+        """Draw z = mean + scale * noise (reparameterisation, Kingma & Welling 2014), shape of ``mean``."""
+        if self.log_scale is None:
+            return self.mean
+        return self.at(noise.normal(self.mean.shape, self.mean.device))
+
+    def at(self, noise: Tensor) -> Tensor:
+        """Return mean + scale * ``noise`` for given standard normal noise of the mean's shape."""
+        return self.mean + self.scale * noise.to(self.mean.dtype)
+
+    def kl(self) -> Tensor:
+        """KL(q(z|x) || N(0, I)) in nats per dimension, shape of ``mean``; zeros for a deterministic code."""
+        if self.log_scale is None:
+            return torch.zeros_like(self.mean)
+        return 0.5 * (self.mean.square() + self.scale.square() - 1) - self.log_scale
+
+
+@overload
+def interpolate(start: Tensor, end: Tensor, steps: int, path: Path = "slerp") -> Tensor: ...
+@overload
+def interpolate(start: NDArray[Any], end: NDArray[Any], steps: int, path: Path = "slerp") -> NDArray[Any]: ...
+def interpolate(
+    start: Tensor | NDArray[Any], end: Tensor | NDArray[Any], steps: int, path: Path = "slerp"
+) -> Tensor | NDArray[Any]:
+    """Return ``steps`` points from ``start`` to ``end``, both included exactly; see :func:`along`.
+
+    Args:
+        start: [Z].
+        end: [Z].
+        steps: number of points, at least 2 (or 1, which gives ``start``).
+        path: ``slerp`` or ``lerp`` (straight line).
+
+    Returns:
+        [steps, Z], of the kind and dtype of ``start``: a tensor for tensors, an array for arrays.
+
+    Raises:
+        ArgumentError: if ``steps`` is no whole number from 1 on, or there is no such path.
+        ValueError: if the ends differ in shape.
+    """
+    if not isinstance(start, Tensor) or not isinstance(end, Tensor):
+        return interpolate(torch.as_tensor(start), torch.as_tensor(end), steps, path).numpy()
+    steps = whole(steps, 1, f"steps is {steps}; a whole number, at least 1, is needed")
+    return along(start, end, torch.linspace(0, 1, steps, dtype=torch.float64), path)
+
+
+def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -> Tensor:
+    """Return the points at ``fractions`` [S] of the way from ``start`` [Z] to ``end`` [Z], [S, Z]; at 0 and 1 the ends exactly.
+
+    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
+    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
+    defined, fall back on the straight line, ``lerp``.
+
+    Raises:
+        ArgumentError: if there is no such path.
+        ValueError: if the ends differ in shape.
+    """
+    if path not in get_args(Path):
+        raise ArgumentError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
+    if start.shape != end.shape or start.dim() != 1:
+        raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
+    a, b = start.cpu().double(), end.cpu().double()  # Apple's GPUs have no float64
+    t = fractions.cpu().double().unsqueeze(1)
+    points = (1 - t) * a + t * b
+    length_a, length_b = a.norm(), b.norm()
+    if path == "slerp" and length_a > 0 and length_b > 0:
+        unit_a, unit_b = a / length_a, b / length_b
+        # atan2 keeps its precision near 0 and pi, where acos of a dot product loses it.
+        angle = 2 * torch.atan2((unit_a - unit_b).norm(), (unit_a + unit_b).norm())
+        if torch.sin(angle) > _PARALLEL:
+            direction = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / torch.sin(angle)
+            points = direction * ((1 - t) * length_a + t * length_b)
+    points = torch.where(t == 1, b, torch.where(t == 0, a, points))
+    return points.to(start)
+
+
+def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tensor:
+    """Return points between four corners, [rows, columns, Z]; the corners of the grid are ``corners`` exactly.
+
+    Bilinear: each row is a path between a point of the left side and one of the right side, which are paths themselves.
+
+    Args:
+        corners: [4, Z]: top left, top right, bottom left, bottom right.
+        rows: at least 2.
+        columns: at least 2.
+        path: ``slerp`` or ``lerp``, see :func:`along`.
+
+    Raises:
+        ValueError: if there are not four corners, or too few rows or columns.
+    """
+    if corners.dim() != 2 or len(corners) != 4 or min(rows, columns) < 2:
+        raise ValueError(f"a grid of at least 2 x 2 has corners [4, Z]; this is {rows} x {columns} of {tuple(corners.shape)}")
+    left = interpolate(corners[0], corners[2], rows, path)
+    right = interpolate(corners[1], corners[3], rows, path)
+    return torch.stack([interpolate(a, b, columns, path) for a, b in zip(left, right, strict=True)])
+
+
+def towards(draws: Tensor, goal: Tensor, fraction: float) -> Tensor:
+    """Return the points at ``fraction`` of the great circle from each draw [N, Z] to ``goal`` [Z], [N, Z]; see :func:`along`."""
+    return torch.cat([along(draw, goal, torch.tensor([fraction])) for draw in draws])
+
+
+def check_similar(similarity: float, count: int) -> None:
+    """Refuse a similarity or a count out of range.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if not 0 <= similarity <= 1:
+        raise UsageError(f"similarity is {similarity}; it goes from 0 (unrelated) to 1 (the same)")
+    whole(count, 1, f"count is {count}; at least 1 can be drawn")
+
+
+def active_units(means: Tensor, threshold: float = 0.01) -> int:
+    """Count the latent dimensions whose posterior mean varies over the data (Burda et al. 2016).
+
+    Args:
+        means: [N, Z] posterior means of N examples.
+        threshold: least variance of an active unit.
+    """
+    if means.shape[0] < 2:
+        return 0
+    return int((torch.var(means.cpu().double().flatten(1), dim=0) > threshold).sum())

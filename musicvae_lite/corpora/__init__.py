@@ -1,1 +1,0 @@
-"""Prepared training material: files to shards, and shards to batches."""

@@ -1,0 +1,1 @@
+"""Images: codec, model, data, measures, figures."""

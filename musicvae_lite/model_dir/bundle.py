@@ -1,0 +1,252 @@
+"""A model folder: ``model.safetensors``, ``config.json`` and ``README.md`` (the card). Nothing else is needed to use it.
+
+``config.json`` holds format, version, the whole run configuration, provenance, metrics and the checksum of the weights.
+Nothing is pickled. Reading the description of a folder needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musicvae_lite.config import RunConfig, parse_config
+from musicvae_lite.core.errors import MusaeError, UsageError, suggest
+from musicvae_lite.core.files import read_json, reason, resource, write_files
+
+if TYPE_CHECKING:
+    import torch
+
+    from musicvae_lite.core.autoencoder import Autoencoder
+    from musicvae_lite.core.codec import Codec
+
+FORMAT = "musae-model"
+VERSION = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+DEFAULT_MODEL = "mel-2bar"
+#: Settings of a model that are no dimension of a weight.
+_NOT_SIZES: dict[str, Any] = {"classes": True, "rows": True, "window": True, "encoder": {"levels"}, "decoder": {"levels"}}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model folder says of itself.
+
+    Attributes:
+        folder: where it is.
+        config: the run that made the model.
+        provenance: data, command, examples seen, version of the program.
+        metrics: measures on held-out material, by name.
+        sha256: checksum of the weights file.
+        parameters: number of weights that were trained.
+    """
+
+    folder: Path
+    config: RunConfig
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model ready for use, with its codec."""
+
+    description: Description
+    model: Autoencoder
+    codec: Codec
+
+    @property
+    def config(self) -> RunConfig:
+        """The run that made the model."""
+        return self.description.config
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that come with the project."""
+    return sorted(path.parent.name for path in resource("data", "models").glob(f"*/{CONFIG}"))
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the folder of a shipped model's name or of a path.
+
+    Raises:
+        UsageError: if there is neither; the nearest shipped name is suggested.
+    """
+    text = str(name)
+    path = Path(text)
+    if text in shipped_models():
+        if (path / CONFIG).exists():
+            raise UsageError(f"{text} is a shipped model and a model folder here; write ./{text} for the folder")
+        return resource("data", "models", text)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(f"{path}: is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
+    raise UsageError(f"no model {text!r}; {suggest(text, shipped_models())} (or name a model folder; 'musae models' lists them)")
+
+
+def describe(name: str | Path) -> Description:
+    """Read what a model folder says of itself, without its weights and without torch.
+
+    Raises:
+        UsageError: no such model.
+        MusaeError: the folder is no model folder, of another version, or damaged.
+    """
+    folder = find_model(name)
+    path = folder / CONFIG
+    absent = f"{folder}: is not a model folder (no {CONFIG}); 'musae train -o FOLDER' makes one"
+    tree = read_json(path, absent, "copy the model folder again")
+    if tree.get("format") != FORMAT:
+        raise MusaeError(f"{folder}: is not a musae model folder ({CONFIG} does not say format {FORMAT!r})")
+    if tree.get("version") != VERSION:
+        raise MusaeError(f"{folder}: has model format version {tree.get('version')}; this musae reads version {VERSION}")
+    try:
+        groups = [tree[key] for key in ("run", "provenance", "metrics", "weights")]
+        sha256, parameters = str(groups[3]["sha256"]), int(groups[3]["parameters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise MusaeError(f"{path}: is damaged (no {error}); copy the model folder again") from error
+    if not all(isinstance(group, dict) for group in groups):
+        raise MusaeError(f"{path}: is damaged (a group is no JSON object); copy the model folder again")
+    run, provenance, metrics, _ = groups
+    return Description(folder, parse_config(run, where=str(path)), provenance, metrics, sha256, parameters)
+
+
+def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
+    """Load a model for use.
+
+    Raises:
+        UsageError: no such model.
+        MusaeError: the folder is foreign, truncated or damaged.
+    """
+    from musicvae_lite.core.autoencoder import build_model
+    from musicvae_lite.core.codec import build_codec
+    from musicvae_lite.nn.lstm import filled_later
+
+    description = describe(name)
+    codec = build_codec(description.config.codec.model_dump())
+    tensors = _read_weights(description)
+    # Before memory is taken: settings of a damaged or hostile folder may ask for any size.
+    largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
+    asked = max(_numbers(description.config.model.model_dump(exclude=_NOT_SIZES)))
+    if asked > largest:
+        path = description.folder / WEIGHTS
+        raise MusaeError(f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is {largest})")
+    with filled_later():
+        model = build_model(description.config, codec)
+    _fill(model, tensors, description)
+    return Bundle(description, model.to(device).eval(), codec)
+
+
+def start_from(model: Autoencoder, description: Description) -> None:
+    """Copy the weights of a folder into ``model``, which may be told of chords and key where that one is told of nothing.
+
+    The numbers that are new to it are the last inputs of the first layers; they start without effect.
+
+    Raises:
+        MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
+    """
+    from torch.nn.functional import pad
+
+    before, tensors = description.config.model, _read_weights(description)
+    new = 0 if getattr(before, "control_size", 0) else getattr(model, "control_size", 0)
+    for key, value in model.state_dict().items():
+        old = tensors.get(key)
+        if new and old is not None and old.ndim == 2 and value.shape == (old.shape[0], old.shape[1] + new):
+            tensors[key] = pad(old, (0, new))
+    _fill(model, tensors, description)
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """Yield the whole numbers in a tree of settings."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, dict):
+        yield from (number for item in value.values() for number in _numbers(item))
+    elif isinstance(value, list | tuple):
+        yield from (number for item in value for number in _numbers(item))
+
+
+def _read_weights(description: Description) -> dict[str, torch.Tensor]:
+    """Read the weights of a folder and check their checksum."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = description.folder / WEIGHTS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
+    if hashlib.sha256(data).hexdigest() != description.sha256:
+        raise MusaeError(f"{path}: is damaged or truncated (its checksum is not the one in {CONFIG}); copy the folder again")
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise MusaeError(f"{path}: is not a safetensors file ({error})") from error
+
+
+def _fill(model: Autoencoder, tensors: dict[str, torch.Tensor], description: Description) -> None:
+    """Copy tensors into ``model`` after checking their names and shapes."""
+    path = description.folder / WEIGHTS
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in tensors.items()}
+    if expected != found:
+        wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+        first = wrong[0]
+        detail = f"{first} is {found.get(first, 'missing')}, the settings ask for {expected.get(first, 'none')}"
+        raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
+    model.load_state_dict(tensors)
+
+
+def save_bundle(
+    folder: Path,
+    config: RunConfig,
+    model: Autoencoder,
+    provenance: dict[str, Any],
+    metrics: dict[str, Any],
+) -> None:
+    """Write a model folder; all files are written under other names first, then moved into place together.
+
+    Weights are stored as ``config.training.stored`` says; float16 halves the file. Buffers (running means, counts) are few and
+    stay as they are.
+
+    Raises:
+        MusaeError: if the file system refuses; the folder keeps what it had.
+    """
+    import torch
+    from safetensors.torch import save
+
+    from musicvae_lite.model_dir.card import write_card
+
+    stored = {"float32": torch.float32, "float16": torch.float16}[config.training.stored]
+    weights = {name for name, _ in model.named_parameters()}
+    tensors = {
+        key: value.detach().to("cpu", stored if key in weights else value.dtype).contiguous()
+        for key, value in model.state_dict().items()
+    }
+    data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})  # one entry: their order is not fixed
+    parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
+    tree = {
+        "format": FORMAT,
+        "version": VERSION,
+        "run": config.model_dump(mode="json"),
+        "provenance": provenance,
+        "metrics": metrics,
+        "weights": {
+            "file": WEIGHTS,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "dtype": config.training.stored,
+            "parameters": parameters,
+        },
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
+    card = write_card(config, provenance, metrics, parameters)
+    files = {WEIGHTS: data, CARD: card.encode(), CONFIG: (json.dumps(tree, indent=1) + "\n").encode()}
+    write_files({folder / name: content for name, content in files.items()}, overwrite=True)

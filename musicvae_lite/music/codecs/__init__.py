@@ -1,0 +1,1 @@
+"""Codecs of music: one module each, found by its ``kind``."""

@@ -1,0 +1,1 @@
+"""What a model of music is conditioned on: chords and key."""

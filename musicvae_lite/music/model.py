@@ -1,0 +1,268 @@
+"""Autoencoder of event sequences (MusicVAE, Roberts et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.core.latent import Latent
+from musicvae_lite.core.random import Noise
+from musicvae_lite.music.conditioning.chord_frame import ChordFrame, Pitches
+from musicvae_lite.nn.dct import SpectralHead
+from musicvae_lite.nn.event_time import Clock
+from musicvae_lite.nn.heads import PosteriorHead
+from musicvae_lite.nn.hierarchical import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder, SplitEncoder
+from musicvae_lite.nn.inputs import EventInput, JointInput, RollInput, TokenInput
+from musicvae_lite.nn.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
+from musicvae_lite.nn.lstm import LstmDecoder, LstmEncoder
+
+if TYPE_CHECKING:
+    from musicvae_lite.config import SequenceDecoder, SequenceEncoder, SequenceModel
+
+Encoder = LstmEncoder | HierarchicalEncoder | SplitEncoder
+Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
+
+
+class SequenceAutoencoder(Autoencoder):
+    """Encoder, posterior head and decoder of sequences of events.
+
+    An event is one class, or K of them (or K numbers); sequences are [B, T] or [B, T, K] accordingly.
+
+    Attributes:
+        control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
+        padding: class that stands for no step, where segments of a sequence may end early; else None.
+        frame: how encoder and decoder number pitches, where it is not as they are heard; callers see heard ones alone.
+        clock: of events that are told by time: the control input is then [B, G, C], G steps of time; else None: [B, T, C].
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        latent_size: int,
+        control_size: int = 0,
+        padding: int | None = None,
+        frame: ChordFrame | None = None,
+        clock: Clock | None = None,
+        spectral: bool = False,
+    ) -> None:
+        super().__init__()
+        self.padding, self.frame, self.clock = padding, frame, clock
+        self.latent_size = latent_size
+        self.control_size = control_size
+        self.adversary = None
+        self.encoder = encoder
+        self.head: PosteriorHead | SpectralHead
+        if spectral and isinstance(decoder, HierarchicalDecoder):
+            voices = len(encoder.parts) if isinstance(encoder, SplitEncoder) else 1
+            self.head = SpectralHead(encoder.output_size, latent_size, decoder.segments, voices)
+        else:
+            self.head = PosteriorHead(encoder.output_size, latent_size)
+        self.decoder = decoder
+
+    def encode(self, batch: Batch) -> Latent:
+        """Return the posterior of each sequence, mean [B, Z]."""
+        control = self._told(batch.condition, batch.x)
+        latent: Latent = self.head(self.encoder(self._seen(batch.x, control), batch.length, control))
+        return latent
+
+    def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+        """Return the decoder's outputs [B, T, V] over the targets: the logits of each class.
+
+        Those of several classes a step stand one after another. For the likelihood ``nade`` they are what it computes the
+        probabilities of the bits from.
+        """
+        control = self._told(batch.condition, batch.target)
+        outputs = self.decoder.run(z, self._seen(batch.target, control), teacher, noise, control)
+        return outputs if self.frame is None or control is None else self.frame.outputs(outputs, control)
+
+    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+        """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
+        control = self._told(batch.condition, batch.target)
+        target = self._seen(batch.target, control)  # another order of the classes, the same likelihood
+        nats = self.decoder.likelihood.nll(self.decoder.run(z, target, teacher, noise, control), target)
+        if batch.length is not None:
+            steps = torch.arange(nats.shape[1], device=nats.device)
+            nats = nats * (steps < batch.length.unsqueeze(1))
+        return nats.sum(1)
+
+    def predict(self, z: Tensor, batch: Batch) -> Tensor:
+        """Return the likeliest event of each step under teacher forcing, shape of the target; padding stays."""
+        outputs = self.logits(z, batch)
+        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None).view(batch.target.shape)
+        return events if self.padding is None else torch.where(batch.target == self.padding, self.padding, events)
+
+    def decode(
+        self,
+        z: Tensor,
+        length: int,
+        temperature: float = 0.0,
+        noise: Noise | None = None,
+        condition: Tensor | None = None,
+        given: Tensor | None = None,
+    ) -> Tensor:
+        """Return events [B, length] (or [B, length, K]).
+
+        ``given`` [B, length, K] holds the numbers of a groove that are known, NaN for the others: those go with them.
+
+        Raises:
+            ValueError: the model cannot be given anything.
+        """
+        control = self._control(condition)
+        if given is None:
+            events = self.decoder.sample(z, length, temperature, noise, control)
+            return events if self.frame is None or control is None else self.frame.leave(events, control[:, :length])
+        if not isinstance(self.decoder, LstmDecoder) or not isinstance(self.decoder.likelihood, Groove):
+            raise ValueError("only a groove model with one decoder can be given a part of what it decodes")
+        return self.decoder.sample(z, length, temperature, noise, control, given=given)
+
+    def _seen(self, events: Tensor, control: Tensor | None) -> Tensor:
+        return events if self.frame is None or control is None else self.frame.enter(events, control)
+
+    def _told(self, condition: Tensor | None, events: Tensor) -> Tensor | None:
+        """Return the control input of each of some events [B, T]."""
+        control = self._control(condition)
+        return control if control is None or self.clock is None else self.clock.tell(events, control)
+
+    def _control(self, condition: Tensor | None) -> Tensor | None:
+        """Check the control input.
+
+        Raises:
+            ValueError: the model needs one and there is none, or the other way round, or it has another size.
+        """
+        size = 0 if condition is None else condition.shape[-1]
+        if size != self.control_size:
+            raise ValueError(f"the model is told of {self.control_size} control numbers a step, not of {size}")
+        return condition
+
+
+def build(
+    config: SequenceModel,
+    classes: int | Sequence[int],
+    steps: int,
+    table: Sequence[Sequence[float]] | None = None,
+    end: int | None = None,
+    pitches: Sequence[Pitches | None] = (),
+    clock: Clock | None = None,
+) -> SequenceAutoencoder:
+    """Build the model of a preset.
+
+    Args:
+        config: the settings.
+        classes: number of classes of a step, or of each number of a step.
+        steps: steps of a window.
+        table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
+        end: class after which a segment holds only padding (the class one past the last); None where all are full.
+        pitches: which classes of each number of a step are pitches; for a model that numbers them from the chord's root.
+        clock: of events that are told by time.
+    """
+    sizes = (classes,) if isinstance(classes, int) else tuple(classes)
+    fixed = None if table is None else torch.tensor(table, dtype=torch.float32)
+    encoder = _encoder(config.encoder, _Events(config, sizes, fixed, end), steps, config)
+    decoder = _decoder(config.decoder, _Events(config, sizes, None, end, clock), steps, config)
+    padding = None if end is None else sizes[0]
+    frame = ChordFrame(sizes, pitches) if config.relative_pitch else None
+    more = padding, frame, clock, config.spectral
+    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, *more)
+
+
+class _Events:
+    """Makes the inputs and the likelihoods for events of some sizes."""
+
+    def __init__(
+        self,
+        config: SequenceModel,
+        sizes: Sequence[int],
+        table: Tensor | None,
+        end: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.likelihood, self.sizes, self.table = config.likelihood, tuple(sizes), table
+        self.end, self.clock, self._config = end, clock, config
+
+    def each(self) -> list[_Events]:
+        """Return those of each number of an event by itself."""
+        return [_Events(self._config, [size], None) for size in self.sizes]
+
+    def input(self, token_size: int | None, silence: bool = False) -> EventInput:
+        if self.likelihood.kind == "nade":
+            return RollInput(len(self.sizes), silence)
+        if self.likelihood.kind == "groove":
+            return RollInput(len(self.sizes))
+        parts = [TokenInput(size, token_size, self.table) for size in self.sizes]
+        return parts[0] if len(parts) == 1 else JointInput(parts)
+
+    def output(self) -> StepLikelihood:
+        if self.likelihood.kind == "nade":
+            return Nade(len(self.sizes), self.likelihood.size)
+        if self.likelihood.kind == "groove":
+            return Groove(len(self.sizes) // 3, **self.likelihood.model_dump(exclude={"kind"}))
+        return Categorical(self.sizes[0]) if len(self.sizes) == 1 else Joint(self.sizes)
+
+
+def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel) -> Encoder:
+    if settings.split:
+        return SplitEncoder([_encoder_of(settings, part, steps, config) for part in events.each()])
+    return _encoder_of(settings, events, steps, config)
+
+
+def _encoder_of(
+    settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel
+) -> LstmEncoder | HierarchicalEncoder:
+    inputs = events.input(settings.token_size, silence=True)
+    more = config.control_size, config.dropout
+    if settings.kind == "hierarchical":
+        readout, padded = (settings.readout, settings.readout_size), events.end is not None
+        form = settings.levels, settings.sizes, *readout
+        return HierarchicalEncoder(inputs, *form, *more, settings.skip, padded, settings.upper_sizes)
+    return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
+
+
+def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: SequenceModel) -> Decoder:
+    if settings.kind == "lstm":
+        return _core(settings, events, config.latent_size, steps, config)
+    segments, length = settings.levels
+    return HierarchicalDecoder(
+        _core(settings, events, settings.conductor[-1] + settings.conductor_plan * settings.skip, length, config),
+        config.latent_size,
+        segments,
+        length,
+        settings.conductor,
+        plan_size=settings.conductor_plan,
+        carry=settings.carry,
+        dropout=config.dropout,
+        skip=settings.skip,
+        spectral=config.spectral,
+    )
+
+
+def _core(
+    settings: SequenceDecoder, events: _Events, latent_size: int, length: int, config: SequenceModel
+) -> LstmDecoder | SplitDecoder:
+    """Build the decoder of a sequence, or one for each number of its events."""
+    if settings.split:
+        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in events.each()])
+    return _lstm_decoder(settings, events, latent_size, length, config)
+
+
+def _lstm_decoder(
+    settings: SequenceDecoder, events: _Events, latent_size: int, length: int, config: SequenceModel
+) -> LstmDecoder:
+    return LstmDecoder(
+        events.input(settings.token_size),
+        events.output(),
+        latent_size,
+        settings.sizes,
+        plan_size=settings.plan_size,
+        position_size=settings.position_size,
+        length=length,
+        control_size=config.control_size,
+        dropout=config.dropout,
+        latent_input=settings.latent_input,
+        end=events.end,
+        clock=events.clock,
+    )

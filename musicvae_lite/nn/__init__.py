@@ -1,0 +1,1 @@
+"""Parts of networks: sequence models, likelihoods, kernels."""
