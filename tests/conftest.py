@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# The models of the tests are tiny: a second thread only waits for the first, and far longer where the machine is busy.
+# The models of the tests are tiny: a second thread only waits for the first, and far longer where
+# the machine is busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]

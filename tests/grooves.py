@@ -21,14 +21,20 @@ def windows(count: int, codec: GrooveCodec | None = None, seed: int = 0) -> np.n
     generator = np.random.default_rng(seed)
     hits = (generator.random((count, *shape)) < 0.3).astype(np.float32)
     offset = hits * generator.uniform(-0.9, 0.9, hits.shape)
-    return np.concatenate([hits, hits * generator.uniform(0.1, 1, hits.shape), offset], -1).astype(np.float32)
+    return np.concatenate([hits, hits * generator.uniform(0.1, 1, hits.shape), offset], -1).astype(
+        np.float32
+    )
 
 
 def beat(bars: int = 5, qpm: float = 97, first: int = 0, drums: bool = True) -> Score:
-    """Return kick, snare and hi-hat on the grid at one velocity, from bar ``first`` (0-based) on, beside a bass."""
+    """Return kick, snare and hi-hat on the grid at one velocity, from bar ``first`` (0-based) on,
+    beside a bass.
+    """
     rows = []
     for bar in range(first, first + bars):
-        rows += [(bar * 1920 + quarter * 480, 36 if quarter % 2 == 0 else 38, 0) for quarter in range(4)]
+        rows += [
+            (bar * 1920 + quarter * 480, 36 if quarter % 2 == 0 else 38, 0) for quarter in range(4)
+        ]
         rows += [(bar * 1920 + eighth * 240, 42, 0) for eighth in range(8)]
         rows += [(bar * 1920, 40, 1)]
     notes = np.array([(start, start + 60, pitch, 80, track) for start, pitch, track in rows], NOTE)

@@ -9,7 +9,11 @@ import numpy as np
 
 def idx_bytes(array: np.ndarray) -> bytes:
     """Return bytes [N, ...] as the content of an IDX file."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.astype(np.uint8).tobytes()
+    )
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

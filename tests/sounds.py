@@ -32,7 +32,9 @@ def tone(hz: float, seconds: float = 2.0, rate: int = RATE, size: float = 0.3) -
     return (size * wave * np.exp(-4 * (time % 0.5))).astype(np.float32)
 
 
-def noise(seconds: float = 2.0, rate: int = RATE, size: float = 0.05, channels: int = 1, seed: int = 0) -> np.ndarray:
+def noise(
+    seconds: float = 2.0, rate: int = RATE, size: float = 0.05, channels: int = 1, seed: int = 0
+) -> np.ndarray:
     """Return white noise [C, N]."""
     generator = np.random.default_rng(seed)
     return (size * generator.standard_normal((channels, round(seconds * rate)))).astype(np.float32)
@@ -55,7 +57,10 @@ def save_clean_folder(folder: Path, files: int = 5) -> Path:
 #: A model of timbre for clips of half a second, 18 frames.
 TIMBRE = [
     f"codec={{kind: sound, rate: {RATE}, seconds: 0.5}}",
-    "model={kind: timbre, latent_size: 4, rows: 24, encoder: {channels: [4, 8]}, decoder: {channels: [8, 4]}}",
+    (
+        "model={kind: timbre, latent_size: 4, rows: 24, encoder: {channels: [4, 8]}, decoder: "
+        "{channels: [8, 4]}}"
+    ),
     "training.batch_size=4",
     "training.valid_windows=6",
     "training.stored=float32",

@@ -37,11 +37,20 @@ def test_the_unpacked_wheel_works_from_another_folder(wheel, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(site)}
 
     def python(*arguments):
-        return subprocess.run([sys.executable, *arguments], cwd=user, env=environment, check=True, capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=user,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
 
     assert str(site) in python("-c", "import musicvae_lite; print(musicvae_lite.__file__)").stdout
     assert "mel-2bar" in python("-m", "musae", "models").stdout
     assert "cat-mel_2bar_big" in python("-m", "musae", "presets").stdout
-    tunes = [str(ROOT / "data" / "midi" / f"{name}.mid") for name in ("ode_to_joy", "auld_lang_syne")]
+    tunes = [
+        str(ROOT / "data" / "midi" / f"{name}.mid") for name in ("ode_to_joy", "auld_lang_syne")
+    ]
     python("-m", "musae", "interpolate", *tunes)
     assert (user / "ode_to_joy__auld_lang_syne.mid").is_file()

@@ -1,4 +1,6 @@
-"""The README says what is so: its commands run as printed, and its figures are those of the shipped model."""
+"""The README says what is so: its commands run as printed, and its figures are those of the shipped
+model.
+"""
 
 import json
 import re
@@ -30,7 +32,9 @@ def commands() -> list[str]:
 
 
 def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -40,7 +44,13 @@ def folder(tmp_path_factory):
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("user")
     midi = ROOT / "data" / "midi"
-    tunes = {"a": "ode_to_joy", "b": "yankee_doodle", "c": "twinkle_twinkle", "d": "oh_susanna", "song": "oh_susanna"}
+    tunes = {
+        "a": "ode_to_joy",
+        "b": "yankee_doodle",
+        "c": "twinkle_twinkle",
+        "d": "oh_susanna",
+        "song": "oh_susanna",
+    }
     for name, tune in tunes.items():
         shutil.copy(midi / f"{tune}.mid", folder / f"{name}.mid")
     (folder / "my-midi").mkdir()
@@ -48,7 +58,9 @@ def folder(tmp_path_factory):
         shutil.copy(path, folder / "my-midi")
     for part in ("audio", "drums"):
         shutil.copytree(ROOT / "data" / part, folder / "data" / part)
-    digits = open_pictures("digits", ImageCodec()).everything()  # 8 x 8 digits enlarged: enough to run on
+    digits = open_pictures(
+        "digits", ImageCodec()
+    ).everything()  # 8 x 8 digits enlarged: enough to run on
     mnist_folder(folder / "mnist", digits.images[:120], digits.labels[:120])
     for name, row in {"3": 3, "8": 8, "noisy": 5}.items():
         (folder / f"{name}.png").write_bytes(png_bytes(digits.images[row]))
@@ -67,8 +79,14 @@ def test_every_command_works_as_printed(folder):
         extra = []
         if command.startswith("musae train"):
             short = {"epochs": "null", "steps": 2, "batch_size": 16, "valid_windows": 8}
-            extra = [word for key, value in short.items() for word in ("--set", f"training.{key}={value}")]
-            extra += ["--data", "mnist"] if command == "musae train mnist-vae" else []  # nothing is fetched here
+            extra = [
+                word
+                for key, value in short.items()
+                for word in ("--set", f"training.{key}={value}")
+            ]
+            extra += (
+                ["--data", "mnist"] if command == "musae train mnist-vae" else []
+            )  # nothing is fetched here
         elif "--model run" in command:
             extra = ["-o", "mine.mid"]
         run([*shlex.split(command), *extra], folder)
@@ -96,7 +114,9 @@ def test_every_command_works_as_printed(folder):
 
 def test_the_python_snippet_works(tmp_path):
     shutil.copytree(ROOT / "data" / "midi", tmp_path / "data" / "midi")
-    subprocess.run([sys.executable, "-c", blocks("python")[0]], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", blocks("python")[0]], cwd=tmp_path, check=True, timeout=120
+    )
     assert (tmp_path / "halfway.mid").is_file()
 
 
@@ -105,7 +125,11 @@ def test_training_in_python_works(folder):
     code = blocks("python")[1]
     short = '"training.steps=2", "training.batch_size=16", "training.valid_windows=8"'
     assert code.count('"training.steps=500"') == 1
-    text = "import musicvae_lite as mv\n" + code.replace('"training.steps=500"', short) + "assert session.name == 'tuned'\n"
+    text = (
+        "import musicvae_lite as mv\n"
+        + code.replace('"training.steps=500"', short)
+        + "assert session.name == 'tuned'\n"
+    )
     place = folder / "in-python"
     shutil.copytree(folder / "my-midi", place / "my-midi")
     subprocess.run([sys.executable, "-c", text], cwd=place, check=True, timeout=300)
@@ -122,7 +146,13 @@ def test_ci_runs_the_commands_of_the_readme():
 
 def test_figures_are_those_of_the_model():
     metrics = describe("mel-2bar").metrics
-    config = json.loads((ROOT / "data" / "models" / "mel-2bar" / "config.json").read_text(encoding="utf-8"))
+    config = json.loads(
+        (ROOT / "data" / "models" / "mel-2bar" / "config.json").read_text(encoding="utf-8")
+    )
     assert config["metrics"] == metrics
-    for key, form in {"accuracy": "{:.3f}", "onset_accuracy": "{:.3f}", "kl_bits": "{:.1f}"}.items():
+    for key, form in {
+        "accuracy": "{:.3f}",
+        "onset_accuracy": "{:.3f}",
+        "kl_bits": "{:.1f}",
+    }.items():
         assert form.format(metrics[key]) in README

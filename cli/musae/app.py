@@ -1,6 +1,7 @@
 """The group of verbs, and how errors end the program.
 
-Imports nothing heavy: a verb's module is imported when its verb is named, and what it needs when it has something to do.
+Imports nothing heavy: a verb's module is imported when its verb is named, and what it needs when it
+has something to do.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from musicvae_lite.core.errors import MusaeError, suggest
 
 #: Verb to module and the line that ``musae --help`` shows.
 VERBS = {
-    "interpolate": ("interpolate", "Turn one melody, picture or sound into another in a few steps."),
+    "interpolate": (
+        "interpolate",
+        "Turn one melody, picture or sound into another in a few steps.",
+    ),
     "reconstruct": ("reconstruct", "Write what a model makes of MIDI files, pictures or sound."),
     "groove": ("groove", "Humanize drums, make a beat of taps, add a drum, transfer a groove."),
     "denoise": ("denoise", "Clean noisy recordings or pictures."),
@@ -60,10 +64,14 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"musae.verbs.{VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, "inspect_" if cmd_name == "inspect" else cmd_name.replace("-", "_"))
+        command: click.Command = getattr(
+            module, "inspect_" if cmd_name == "inspect" else cmd_name.replace("-", "_")
+        )
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; an unknown one is answered with the nearest."""
         if args and not args[0].startswith("-") and args[0] not in VERBS:
             raise click.UsageError(f"no verb {args[0]!r}; {suggest(args[0], VERBS)}", ctx)
@@ -75,10 +83,16 @@ class Verbs(click.Group):
             formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
 
 
-@click.group(cls=Verbs, epilog=_EPILOG, subcommand_metavar="VERB ...", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs,
+    epilog=_EPILOG,
+    subcommand_metavar="VERB ...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="musae", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Autoencoders for music, pictures and sound: melodies, digits or tones that turn into one another.
+    """Autoencoders for music, pictures and sound: melodies, digits or tones that turn into one
+    another.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to write.
     """
@@ -89,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _leave_tidily()
     try:
-        # click wants its own exit handling off to let errors through; what comes back is a verb's exit code or None.
+        # click wants its own exit handling off to let errors through; what comes back is a verb's
+        # exit code or None.
         result = cli.main(given, prog_name="musae", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
@@ -112,13 +127,17 @@ def _leave_tidily() -> None:
 
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+        if (
+            number is not None and signal.getsignal(number) == signal.SIG_DFL
+        ):  # nohup has it ignored
             signal.signal(number, leave)
 
 
 def _failed(error: Exception, traceback: bool) -> int:
     """Report an error and return the exit code."""
-    if isinstance(error, click.UsageError) and type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 and later
+    if (
+        isinstance(error, click.UsageError) and type(error).__name__ == "NoArgsIsHelpError"
+    ):  # of click 8.2 and later
         click.echo(error.ctx.get_help() if error.ctx else "")
         return 0 if error.ctx is not None and error.ctx.parent is None else 2
     if traceback and not isinstance(error, click.ClickException):
@@ -133,7 +152,10 @@ def _failed(error: Exception, traceback: bool) -> int:
     if isinstance(error, MusaeError):
         return _say(str(error), error.exit_code)
     hint = "" if traceback else "; -v shows where"
-    return _say(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{hint}", 1)
+    return _say(
+        f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{hint}",
+        1,
+    )
 
 
 def _lower(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Which kind of thing a model is of, told before torch is loaded; files and options of another kind are refused."""
+"""Which kind of thing a model is of, told before torch is loaded.
+
+Files and options of another kind are refused.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,12 @@ Kind = Literal["music", "pictures", "sound"]
 
 _MUSIC = (".mid", ".midi", ".kar")
 _SOUND = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf", ".mp3")
-_OF_MODEL: dict[str, Kind] = {"sequence": "music", "image": "pictures", "spectrogram": "sound", "timbre": "sound"}
+_OF_MODEL: dict[str, Kind] = {
+    "sequence": "music",
+    "image": "pictures",
+    "spectrogram": "sound",
+    "timbre": "sound",
+}
 _ANY_PRESET = {"music": "mel-2bar", "pictures": "mnist-vae", "sound": "denoise-small"}
 
 
@@ -46,7 +54,8 @@ def choose_kind(
         sound: the same for models of sound.
 
     Raises:
-        UsageError: no such model; a file or a given option of another kind, with the models that fit.
+        UsageError: no such model; a file or a given option of another kind, with the models that
+            fit.
         MusaeError: the model folder is foreign or damaged.
     """
     kind = kind_of(model)
@@ -59,13 +68,20 @@ def choose_kind(
     for other, names in parameters.items():
         for parameter in names if other != kind else ():
             if context.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE:
-                option = next(known.opts[0] for known in context.command.params if known.name == parameter)
-                raise click.UsageError(f"{option} is for models of {other}; {model} is a model of {kind}", context)
+                option = next(
+                    known.opts[0] for known in context.command.params if known.name == parameter
+                )
+                raise click.UsageError(
+                    f"{option} is for models of {other}; {model} is a model of {kind}", context
+                )
     return kind
 
 
 def is_timbre(model: str) -> bool:
-    """Say whether a model of sound is one of timbre, which makes sounds of codes; a denoiser makes masks."""
+    """Say whether a model of sound is one of timbre, which makes sounds of codes.
+
+    A denoiser makes masks.
+    """
     from musicvae_lite.model_dir.bundle import describe
 
     return describe(model).config.model.kind == "timbre"
@@ -81,22 +97,35 @@ def require_timbre(model: str) -> None:
 
     if not is_timbre(model):
         raise UsageError(
-            f"{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by itself; "
+            f"{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by "
+            "itself; "
             "'musae train timbre' makes a model that does"
         )
 
 
 def kind_of_files(files: Iterable[str]) -> Kind | None:
-    """Tell the kind of files by the name of the first that says it; of folders by what lies in them.
+    """Tell the kind of files by the name of the first that says it.
+
+    Of folders by what lies in them.
 
     Raises:
         UsageError: a folder of sound.
     """
-    return next((kind for name in files if (kind := _kind_of_file(name) or _kind_of_folder(name)) is not None), None)
+    return next(
+        (
+            kind
+            for name in files
+            if (kind := _kind_of_file(name) or _kind_of_folder(name)) is not None
+        ),
+        None,
+    )
 
 
 def _kind_of_folder(name: str) -> Kind | None:
-    """Tell the kind of a folder: pictures, where there are some in it; None where it is no folder or holds nothing known."""
+    """Tell the kind of a folder: pictures, where there are some in it.
+
+    None where it is no folder or holds nothing known.
+    """
     from musicvae_lite.core.errors import UsageError
     from musicvae_lite.media.image import picture_paths
 
@@ -105,7 +134,8 @@ def _kind_of_folder(name: str) -> Kind | None:
     sound = sorted(path for path in Path(name).glob("*") if path.suffix.lower() in _SOUND)
     if sound:
         raise UsageError(
-            f"{name}: is a folder of sound; name its files, such as {sound[0]} or {Path(name) / '*'}{sound[0].suffix}"
+            f"{name}: is a folder of sound; name its files, such as {sound[0]} or "
+            f"{Path(name) / '*'}{sound[0].suffix}"
         )
     return "pictures" if picture_paths(Path(name)) else None
 
@@ -115,7 +145,11 @@ def fitting_models(kind: Kind) -> str:
     from musicvae_lite.model_dir.bundle import shipped_models
 
     names = [name for name in shipped_models() if kind_of(name) == kind]
-    return ", ".join(names) if names else f"none is shipped; 'musae train {_ANY_PRESET[kind]}' makes one"
+    return (
+        ", ".join(names)
+        if names
+        else f"none is shipped; 'musae train {_ANY_PRESET[kind]}' makes one"
+    )
 
 
 def _kind_of_file(name: str) -> Kind | None:
@@ -127,7 +161,9 @@ def _kind_of_file(name: str) -> Kind | None:
     if name.lower().endswith(_SOUND):
         return "sound"
     plain, mark, index = name.rpartition("#")
-    return "pictures" if looks_like_pictures(plain if mark and index.isdecimal() else name) else None
+    return (
+        "pictures" if looks_like_pictures(plain if mark and index.isdecimal() else name) else None
+    )
 
 
 def _refuse_file(name: str, found: Kind, model: str, kind: Kind) -> None:
@@ -135,5 +171,6 @@ def _refuse_file(name: str, found: Kind, model: str, kind: Kind) -> None:
 
     what = {"music": "holds music", "pictures": "holds pictures", "sound": "holds sound"}[found]
     raise UsageError(
-        f"{name}: {what}, and {model} is a model of {kind}; name a model of {found} with --model ({fitting_models(found)})"
+        f"{name}: {what}, and {model} is a model of {kind}; name a model of {found} with --model "
+        f"({fitting_models(found)})"
     )

@@ -1,4 +1,6 @@
-"""The options that verbs share, and where what they say goes: results to stdout, the rest to stderr."""
+"""The options that verbs share, and where what they say goes: results to stdout, the rest to
+stderr.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from musicvae_lite.core.files import json_text, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_MODEL = "mel-2bar"  # bundle.DEFAULT_MODEL, which would import pydantic; a test compares them
+DEFAULT_MODEL = (
+    "mel-2bar"  # bundle.DEFAULT_MODEL, which would import pydantic; a test compares them
+)
 
 #: A file that is read; the library says what is wrong with it, in its own words.
 FILE = click.Path(path_type=str)
@@ -61,7 +65,10 @@ class Console:
             click.echo(shown(text))
 
     def document(self, tree: dict[str, Any]) -> None:
-        """Write the one JSON document to stdout, if that is wanted; what could not be computed (NaN) is null in it."""
+        """Write the one JSON document to stdout, if that is wanted.
+
+        What could not be computed (NaN) is null in it.
+        """
         if self.json:
             failures = {"failures": self.failures} if self.failures else {}
             echo(json_text({**tree, **failures}, indent=2))
@@ -135,20 +142,26 @@ def console() -> Console:
 def model_option(default: str = DEFAULT_MODEL) -> Callable[[F], F]:
     """Add ``--model``."""
     text = "Shipped model or model folder ('musae models' lists them)."
-    return click.option("--model", "-m", default=default, show_default=True, metavar="NAME|FOLDER", help=text)
+    return click.option(
+        "--model", "-m", default=default, show_default=True, metavar="NAME|FOLDER", help=text
+    )
 
 
 def device_option(function: F) -> F:
     """Add ``--device``."""
     choice = click.Choice(["auto", "cpu", "cuda", "mps"])
-    return click.option("--device", type=choice, default="auto", show_default=True, help="Where the model runs.")(function)
+    return click.option(
+        "--device", type=choice, default="auto", show_default=True, help="Where the model runs."
+    )(function)
 
 
 def seed_option(function: F) -> F:
     """Add ``--seed``."""
     numbers = click.IntRange(0, 2**63 - 1)
     text = "Makes every draw repeatable."
-    return click.option("--seed", type=numbers, default=0, show_default=True, metavar="INTEGER", help=text)(function)
+    return click.option(
+        "--seed", type=numbers, default=0, show_default=True, metavar="INTEGER", help=text
+    )(function)
 
 
 class Number(click.FloatRange):
@@ -197,7 +210,12 @@ def chords_options(text: str, multiple: bool = False) -> Callable[[F], F]:
     """Add ``--chords`` and ``--key``, for models that are told of them."""
     key = "For a model told of the key: C, Am, 'F# minor' ... [default: what the chords fit best]"
     return _together(
-        click.option("--chords", metavar='"C Am F G"', multiple=multiple, help=f"For a model told of chords: {text}"),
+        click.option(
+            "--chords",
+            metavar='"C Am F G"',
+            multiple=multiple,
+            help=f"For a model told of chords: {text}",
+        ),
         click.option("--key", metavar="KEY", help=key),
     )
 
@@ -205,12 +223,19 @@ def chords_options(text: str, multiple: bool = False) -> Callable[[F], F]:
 MAX_INPUTS = 4
 
 
-def numbers_each(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Parse ``N`` (for every input), ``N,M`` or ``N,M,O,P`` (one for each), from 1; a callback of click options."""
+def numbers_each(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """Parse ``N`` (for every input), ``N,M`` or ``N,M,O,P`` (one for each), from 1.
+
+    A callback of click options.
+    """
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
-    if len(parts) not in (1, 2, MAX_INPUTS) or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) not in (1, 2, MAX_INPUTS) or not all(
+        part.isascii() and part.isdigit() and int(part) > 0 for part in parts
+    ):
         raise click.BadParameter(f"{value!r} is not N or N,M with numbers from 1", ctx, parameter)
     return tuple(map(int, parts))
 
@@ -225,12 +250,17 @@ def for_each(values: tuple[int, ...] | None, option: str, inputs: int) -> tuple[
         return (None if values is None else values[0],) * inputs
     if len(values) != inputs:
         given = ",".join(map(str, values))
-        raise click.UsageError(f"{option} {given}: give one number, or one for each of the {inputs} inputs")
+        raise click.UsageError(
+            f"{option} {given}: give one number, or one for each of the {inputs} inputs"
+        )
     return values
 
 
 def role_option(function: F) -> F:
-    """Add ``--role ROLE=N`` (``ROLE=N,M`` for two inputs); the verb gets ``roles``, one mapping for each of four inputs."""
+    """Add ``--role ROLE=N`` (``ROLE=N,M`` for two inputs).
+
+    The verb gets ``roles``, one mapping for each of four inputs.
+    """
     return _role_option(MAX_INPUTS)(function)
 
 
@@ -256,7 +286,9 @@ def _role_option(inputs: int) -> Callable[[F], F]:
         return roles if inputs > 1 else roles[0]
 
     text = "Track of a voice (melody, bass, drums), whatever its program; may be repeated."
-    return click.option("--role", "roles", multiple=True, callback=parse, metavar="ROLE=N", help=text)
+    return click.option(
+        "--role", "roles", multiple=True, callback=parse, metavar="ROLE=N", help=text
+    )
 
 
 def examples(*lines: str) -> str:

@@ -22,7 +22,9 @@ MAX_NAME = 255  # bytes of a file name
 
 def is_folder(output: str) -> bool:
     """Say whether an ``-o`` names a folder: it ends with a slash or is one."""
-    return output.endswith("/") or os.path.isdir(output)  # Path.is_dir raises where a name is too long
+    return output.endswith("/") or os.path.isdir(
+        output
+    )  # Path.is_dir raises where a name is too long
 
 
 def shortened(stem: str, size: int) -> str:
@@ -53,7 +55,10 @@ def joined_name(stems: Sequence[str], suffix: str) -> str:
 
 
 def step_names(steps: int, grid: int | None = None) -> list[str]:
-    """Return names of steps: ``00``, ``01`` ... of a path, row and column from 1 (``1-1``, ``1-2`` ...) of a grid."""
+    """Return names of steps: ``00``, ``01`` ...
+
+    Of a path, row and column from 1 (``1-1``, ``1-2`` ...) of a grid.
+    """
     if grid is None:
         return [f"{step:0{max(2, len(str(steps - 1)))}}" for step in range(steps)]
     from musicvae_lite.music.results import step_labels
@@ -64,7 +69,8 @@ def step_names(steps: int, grid: int | None = None) -> list[str]:
 def check_files(paths: Sequence[Path], overwrite: bool, inputs: Iterable[str] = ()) -> None:
     """Refuse outputs that exist, coincide, would replace an input, or have no place to be.
 
-    The folder of an output may be missing when its own parent exists: it is made when the first file is written.
+    The folder of an output may be missing when its own parent exists: it is made when the first
+    file is written.
 
     Raises:
         UsageError: naming the first output that cannot be.
@@ -91,12 +97,18 @@ def check_folder(folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is a file; choose another folder with -o")
         if not folder.is_dir() and not folder.parent.is_dir():
-            raise UsageError(f"{folder.parent}: no such folder; create it first or choose another output with -o")
+            raise UsageError(
+                f"{folder.parent}: no such folder; create it first or choose another output with -o"
+            )
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be written: {reason(error)}; choose another output with -o") from error
+        raise UsageError(
+            f"{folder}: cannot be written: {reason(error)}; choose another output with -o"
+        ) from error
 
 
-def check_in_folder(folder: Path, names: Sequence[str], overwrite: bool, inputs: Iterable[str] = ()) -> list[Path]:
+def check_in_folder(
+    folder: Path, names: Sequence[str], overwrite: bool, inputs: Iterable[str] = ()
+) -> list[Path]:
     """Return the paths of ``names`` in a folder that is there or can be made.
 
     Raises:
@@ -106,27 +118,40 @@ def check_in_folder(folder: Path, names: Sequence[str], overwrite: bool, inputs:
     paths = [folder / name for name in names]
     if len({path.name for path in paths}) < len(paths):
         double = next(path for index, path in enumerate(paths) if path in paths[:index])
-        raise UsageError(f"{double}: two inputs would be written to this file; give them one at a time")
+        raise UsageError(
+            f"{double}: two inputs would be written to this file; give them one at a time"
+        )
     if folder.is_dir():
         check_files(paths, overwrite, inputs)
     return paths
 
 
-def one_each(output: str | None, stems: Sequence[str], kind: str, overwrite: bool, inputs: Sequence[str]) -> list[Path]:
+def one_each(
+    output: str | None, stems: Sequence[str], kind: str, overwrite: bool, inputs: Sequence[str]
+) -> list[Path]:
     """Return the outputs of a verb that writes one MIDI file for each of ``stems``.
 
-    They are ``OUTPUT/STEM.mid``, by default ``STEM.KIND.mid`` here; a single one may be named itself.
+    They are ``OUTPUT/STEM.mid``, by default ``STEM.KIND.mid`` here; a single one may be named
+    itself.
 
     Raises:
         UsageError: see :func:`check_files` and :func:`check_folder`.
     """
     if output is None:
         end = f".{kind}.mid"
-        return check_in_folder(Path(), [shortened(stem, MAX_NAME - len(end)) + end for stem in stems], overwrite, inputs)
+        return check_in_folder(
+            Path(),
+            [shortened(stem, MAX_NAME - len(end)) + end for stem in stems],
+            overwrite,
+            inputs,
+        )
     if is_folder(output) or Path(output).suffix.lower() not in _MIDI:
         return check_in_folder(Path(output), [f"{stem}.mid" for stem in stems], overwrite, inputs)
     if len(stems) > 1:
-        raise UsageError(f"{output}: one file cannot hold {len(stems)} results; name a folder ({Path(output).stem}/)")
+        raise UsageError(
+            f"{output}: one file cannot hold {len(stems)} results; name a folder "
+            f"({Path(output).stem}/)"
+        )
     check_files([Path(output)], overwrite, inputs)
     return [Path(output)]
 
@@ -162,7 +187,9 @@ def write_together(files: Mapping[Path, bytes], overwrite: bool) -> None:
         raise
 
 
-def write_pieces(scores: Sequence[Score], paths: Sequence[Path], overwrite: bool, console: Console) -> None:
+def write_pieces(
+    scores: Sequence[Score], paths: Sequence[Path], overwrite: bool, console: Console
+) -> None:
     """Write scores to MIDI files, all or none, and say where they are.
 
     Raises:
@@ -171,7 +198,9 @@ def write_pieces(scores: Sequence[Score], paths: Sequence[Path], overwrite: bool
     """
     from musicvae_lite.media.midi import midi_bytes
 
-    write_together({path: midi_bytes(score) for path, score in zip(paths, scores, strict=True)}, overwrite)
+    write_together(
+        {path: midi_bytes(score) for path, score in zip(paths, scores, strict=True)}, overwrite
+    )
     console.show("wrote " + (f"{paths[0]}" if len(paths) == 1 else f"{paths[0]} ... {paths[-1]}"))
 
 
@@ -185,8 +214,8 @@ def each(
 ) -> int:
     """Do ``work`` for every input, reporting those that fail, and return the exit code.
 
-    0: all worked; 1: some. Where there is but one input its error is raised; where all of several fail, one with the exit code
-    that the failures have in common, or with 1.
+    0: all worked; 1: some. Where there is but one input its error is raised; where all of several
+    fail, one with the exit code that the failures have in common, or with 1.
 
     Args:
         inputs: what is worked on.

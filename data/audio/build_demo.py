@@ -1,4 +1,6 @@
-"""Make ode_to_joy_noisy.flac: a demo tune under tape hiss and mains hum: ``python data/audio/build_demo.py``."""
+"""Make ode_to_joy_noisy.flac: a demo tune under tape hiss and mains hum: ``python
+data/audio/build_demo.py``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ LEAD = 0.75  # seconds of noise alone at the start, for --profile
 
 
 def play(name: str) -> NDArray[np.float32]:
-    """Return the start of a demo tune as struck strings: six harmonics, the higher the sooner gone, [N]."""
+    """Return the start of a demo tune as struck strings: six harmonics, the higher the sooner gone,
+    [N].
+    """
     score = read_midi(FOLDER.parent / "midi" / f"{name}.mid")
     seconds_a_tick = 60 / score.qpm / score.ticks_per_quarter
     wave = np.zeros(round(SECONDS * RATE))
@@ -26,15 +30,22 @@ def play(name: str) -> NDArray[np.float32]:
         length = round(((note["end"] - note["start"]) * seconds_a_tick + 0.3) * RATE)
         time = np.arange(max(min(length, len(wave) - first), 0)) / RATE
         hz = 440 * 2 ** ((int(note["pitch"]) - 69) / 12)
-        tone = sum(np.sin(2 * np.pi * hz * n * time) * np.exp(-time * (1 + n)) / n for n in range(1, 7))
-        wave[first : first + len(time)] += tone * np.minimum(1, time / 0.005) * np.minimum(1, (length / RATE - time) / 0.3)
+        tone = sum(
+            np.sin(2 * np.pi * hz * n * time) * np.exp(-time * (1 + n)) / n for n in range(1, 7)
+        )
+        wave[first : first + len(time)] += (
+            tone * np.minimum(1, time / 0.005) * np.minimum(1, (length / RATE - time) / 0.3)
+        )
     return wave.astype(np.float32)
 
 
 def noise(samples: int) -> NDArray[np.float32]:
     """Return tape hiss with some mains hum, the same every time, [N] of level 1."""
     random = np.random.default_rng(7)
-    return unit(synthesise("hiss", samples, RATE, random) + np.float32(0.6) * synthesise("hum", samples, RATE, random))
+    return unit(
+        synthesise("hiss", samples, RATE, random)
+        + np.float32(0.6) * synthesise("hum", samples, RATE, random)
+    )
 
 
 def build() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -48,7 +59,9 @@ def build() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def main() -> None:
     """Write the noisy tune beside this file."""
     _, noisy = build()
-    write_audio(Audio(noisy[None], RATE, "FLAC", "PCM_16"), FOLDER / "ode_to_joy_noisy.flac", overwrite=True)
+    write_audio(
+        Audio(noisy[None], RATE, "FLAC", "PCM_16"), FOLDER / "ode_to_joy_noisy.flac", overwrite=True
+    )
 
 
 if __name__ == "__main__":

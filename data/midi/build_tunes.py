@@ -17,7 +17,9 @@ SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 def load_tunes() -> dict[str, dict[str, Any]]:
     """Return what tunes.yaml holds, by file name without suffix."""
-    tunes: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "tunes.yaml").read_text(encoding="utf-8"))
+    tunes: dict[str, dict[str, Any]] = yaml.safe_load(
+        (FOLDER / "tunes.yaml").read_text(encoding="utf-8")
+    )
     return tunes
 
 

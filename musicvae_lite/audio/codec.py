@@ -14,8 +14,8 @@ from musicvae_lite.core.errors import UsageError
 class SoundCodec(Codec):
     """Mono clips, float32 with full scale at 1.
 
-    A model that is trained on such clips works on sounds of any length, and of other rates: the frames of its spectrogram are
-    equally long at every rate.
+    A model that is trained on such clips works on sounds of any length, and of other rates: the
+    frames of its spectrogram are equally long at every rate.
 
     Args:
         rate: samples per second.
@@ -49,7 +49,10 @@ class SoundCodec(Codec):
         return {"kind": self.kind, "rate": self.rate, "seconds": self.seconds}
 
     def encode(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Cut mono sound [n] at the codec's rate into clips one after another, [W, N]; silence fills the last one."""
+        """Cut mono sound [n] at the codec's rate into clips one after another, [W, N].
+
+        Silence fills the last one.
+        """
         wave = np.asarray(samples, np.float32)
         clips = max(1, -(-len(wave) // self.samples))
         return np.pad(wave, (0, clips * self.samples - len(wave))).reshape(clips, self.samples)

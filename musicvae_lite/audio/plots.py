@@ -1,4 +1,6 @@
-"""Pictures of sound: spectrograms before and after denoising. matplotlib is imported only where a file is drawn.
+"""Pictures of sound: spectrograms before and after denoising.
+
+Matplotlib is imported only where a file is drawn.
 
 Letters in shapes: C channels, F frequency bins, T frames, H W picture.
 """
@@ -25,7 +27,8 @@ _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 
 
 class SpectrogramRecorder:
-    """Gathers the spectrum before and after a mask in a picture of fixed size, however long the sound is.
+    """Gathers the spectrum before and after a mask in a picture of fixed size, however long the
+    sound is.
 
     Args:
         samples: N of the whole sound.
@@ -48,14 +51,18 @@ class SpectrogramRecorder:
         inside = middles < self.samples
         if not inside.any():
             return
-        columns, starts, counts = np.unique(middles[inside] * self.width // self.samples, return_index=True, return_counts=True)
+        columns, starts, counts = np.unique(
+            middles[inside] * self.width // self.samples, return_index=True, return_counts=True
+        )
         self._counts[columns] += counts
         for sums, power in ((self._before, before), (self._after, after)):
             rows = _row_means(power.mean(axis=0, dtype=np.float64)[:, inside], self._bins)
             sums[:, columns] += np.add.reduceat(rows, starts, axis=1)
 
     def pictures(self) -> tuple[Floats, Floats, Floats]:
-        """Return the levels before and after, in dB of the loudest before, and the gain between them; [H, W], low notes first."""
+        """Return the levels before and after, in dB of the loudest before, and the gain between
+        them; [H, W], low notes first.
+        """
         counts = np.maximum(self._counts, 1)
         before, after = self._before / counts, self._after / counts
         loudest = max(float(before.max()), _TINY)
@@ -81,11 +88,15 @@ def _row_means(power: Floats, bins: NDArray[np.int64]) -> Floats:
     return means
 
 
-def plot_denoised(recorder: SpectrogramRecorder, path: Path, title: str = "", overwrite: bool = False) -> None:
-    """Draw spectrograms before and after denoising and what was taken away, one above the other: PNG, SVG or PDF.
+def plot_denoised(
+    recorder: SpectrogramRecorder, path: Path, title: str = "", overwrite: bool = False
+) -> None:
+    """Draw spectrograms before and after denoising and what was taken away, one above the other:
+    PNG, SVG or PDF.
 
     Raises:
-        UsageError: the kind of picture is not known, or see :func:`musicvae_lite.core.files.check_output`.
+        UsageError: the kind of picture is not known, or see
+            :func:`musicvae_lite.core.files.check_output`.
         MusaeError: if the file system refuses.
     """
     data = denoised_picture(recorder, path, title)
@@ -94,7 +105,9 @@ def plot_denoised(recorder: SpectrogramRecorder, path: Path, title: str = "", ov
 
 
 def denoised_picture(recorder: SpectrogramRecorder, path: Path, title: str = "") -> bytes:
-    """Return the content of the picture that :func:`plot_denoised` writes; the same sound gives the same bytes.
+    """Return the content of the picture that :func:`plot_denoised` writes.
+
+    The same sound gives the same bytes.
 
     Raises:
         UsageError: see :func:`musicvae_lite.music.plots.check_picture`.
@@ -111,11 +124,24 @@ def _figure(recorder: SpectrogramRecorder, title: str) -> Any:
     FigureCanvasAgg(figure)
     panels = figure.subplots(3, 1, sharex=True)
     names = ("before", "after", "taken away")
-    ranges = ((-_RANGE_DB, 0.0, "magma"), (-_RANGE_DB, 0.0, "magma"), (-_MASK_RANGE_DB, 0.0, "Blues_r"))
-    for panel, name, image, (low, high, colours) in zip(panels, names, recorder.pictures(), ranges, strict=True):
+    ranges = (
+        (-_RANGE_DB, 0.0, "magma"),
+        (-_RANGE_DB, 0.0, "magma"),
+        (-_MASK_RANGE_DB, 0.0, "Blues_r"),
+    )
+    for panel, name, image, (low, high, colours) in zip(
+        panels, names, recorder.pictures(), ranges, strict=True
+    ):
         extent = (0.0, recorder.seconds, 0.0, float(len(image)))
         drawn = panel.imshow(
-            image, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap=colours, interpolation="nearest"
+            image,
+            origin="lower",
+            aspect="auto",
+            extent=extent,
+            vmin=low,
+            vmax=high,
+            cmap=colours,
+            interpolation="nearest",
         )
         panel.set_ylabel(f"{name}, kHz")
         _mark_frequencies(panel, recorder.rows_hz)

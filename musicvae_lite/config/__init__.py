@@ -1,7 +1,10 @@
-"""The settings of a run: read from YAML, checked, and complete. Imports no torch, so that mistakes are told at once.
+"""The settings of a run: read from YAML, checked, and complete.
 
-A run file names codec, model, objective, optimiser and training. ``extends: NAME`` starts from another preset or file;
-``--set a.b=c`` changes one value. An unknown key is an error that names the nearest valid one.
+Imports no torch, so that mistakes are told at once.
+
+A run file names codec, model, objective, optimiser and training. ``extends: NAME`` starts from
+another preset or file; ``--set a.b=c`` changes one value. An unknown key is an error that names the
+nearest valid one.
 """
 
 from musicvae_lite.config.codecs import (

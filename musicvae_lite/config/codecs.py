@@ -89,7 +89,9 @@ class MultitrackCodecSettings(Settings):
     @model_validator(mode="after")
     def _some_bar_fits(self) -> MultitrackCodecSettings:
         if self.min_tracks > self.tracks:
-            raise ValueError(f"min_tracks is {self.min_tracks}, more than the {self.tracks} tracks of a bar")
+            raise ValueError(
+                f"min_tracks is {self.min_tracks}, more than the {self.tracks} tracks of a bar"
+            )
         return self
 
 
@@ -108,7 +110,9 @@ class GrooveCodecSettings(Settings):
 
 
 class ControlSettings(Settings):
-    """Arguments of :class:`musicvae_lite.music.conditioning.control.Control`: what a model of music is told beside the music."""
+    """Arguments of :class:`musicvae_lite.music.conditioning.control.Control`: what a model of music
+    is told beside the music.
+    """
 
     chords: bool = False
     key: bool = False
@@ -136,7 +140,13 @@ class SoundCodecSettings(Settings):
     seconds: float = Field(3.5, ge=0.1, le=60)
 
 
-MusicCodecSettings = MelodyCodecSettings | DrumsCodecSettings | TrioCodecSettings | GrooveCodecSettings | MultitrackCodecSettings
+MusicCodecSettings = (
+    MelodyCodecSettings
+    | DrumsCodecSettings
+    | TrioCodecSettings
+    | GrooveCodecSettings
+    | MultitrackCodecSettings
+)
 CodecSettings = Annotated[
     Annotated[MelodyCodecSettings, Tag("melody")]
     | Annotated[DrumsCodecSettings, Tag("drums")]

@@ -8,34 +8,47 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 
 class Settings(BaseModel):
-    """Base of every group of settings: no unknown keys, no change after checking, no number that is none (NaN, infinity)."""
+    """Base of every group of settings: no unknown keys, no change after checking, no number that is
+    none (NaN, infinity).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _schedules_keep_their_end(cls, tree: Any) -> Any:
-        """Let a schedule that is written without shape and end have the end of the default: ``{warmup: 2}`` is no other rate."""
+        """Let a schedule that is written without shape and end have the end of the default:
+        ``{warmup: 2}`` is no other rate.
+        """
         if not isinstance(tree, dict):
             return tree
         for key, field in cls.model_fields.items():
             value = tree.get(key)
-            if isinstance(field.default, ScheduleSettings) and isinstance(value, dict) and not value.keys() & {"shape", "end"}:
+            if (
+                isinstance(field.default, ScheduleSettings)
+                and isinstance(value, dict)
+                and not value.keys() & {"shape", "end"}
+            ):
                 tree = {**tree, key: {"end": field.default.end, **value}}
         return tree
 
 
 class ScheduleSettings(Settings):
-    """Arguments of :class:`musicvae_lite.core.objective.Schedule`; a plain number stands for a constant.
+    """Arguments of :class:`musicvae_lite.core.objective.Schedule`.
 
-    ``fraction`` gives the length as a part of the run's steps after the warm-up, in place of ``steps``.
+    A plain number stands for a constant.
+
+    ``fraction`` gives the length as a part of the run's steps after the warm-up, in place of
+    ``steps``.
     """
 
     start: float = 0.0
     end: float = 1.0
     steps: int = Field(0, ge=0)
     fraction: float | None = Field(None, gt=0, le=1)
-    shape: Literal["constant", "linear", "cosine", "exponential", "cyclic", "inverse-sigmoid"] = "constant"
+    shape: Literal["constant", "linear", "cosine", "exponential", "cyclic", "inverse-sigmoid"] = (
+        "constant"
+    )
     rate: float = 0.0
     warmup: int = Field(0, ge=0)
 
@@ -56,7 +69,10 @@ def _number_is_constant(value: Any) -> Any:
     try:
         return {"end": float(value)}  # also of a text: YAML 1.1 reads 1e-3 as one
     except (TypeError, ValueError):
-        raise ValueError("a schedule is a number or a group of settings such as {shape: linear, end: 0.5, steps: 1000}") from None
+        raise ValueError(
+            "a schedule is a number or a group of settings such as {shape: linear, end: 0.5, "
+            "steps: 1000}"
+        ) from None
 
 
 ScheduleValue = Annotated[ScheduleSettings, BeforeValidator(_number_is_constant)]
@@ -67,7 +83,11 @@ def kind_or(default: str) -> Discriminator:
     """Tell the members of a union apart by their ``kind``; ``default`` where none is given."""
 
     def kind(value: Any) -> str:
-        found = value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", default)
+        found = (
+            value.get("kind", default)
+            if isinstance(value, dict)
+            else getattr(value, "kind", default)
+        )
         return str(found)
 
     return Discriminator(kind)

@@ -13,7 +13,9 @@ _WINDOW = 6144  # samples of the denoiser's frames at 44.1 kHz, see media/spectr
 
 
 class EncoderSettings(Settings):
-    """Bidirectional LSTM encoder; ``readout`` is described at :class:`musicvae_lite.nn.lstm.LstmEncoder`.
+    """Bidirectional LSTM encoder.
+
+    ``readout`` is described at :class:`musicvae_lite.nn.lstm.LstmEncoder`.
 
     ``split``: one encoder for each number of a step.
     """
@@ -27,11 +29,14 @@ class EncoderSettings(Settings):
 
 
 class HierarchicalEncoderSettings(Settings):
-    """Bidirectional LSTMs, one a level; see :class:`musicvae_lite.nn.hierarchical.HierarchicalEncoder`.
+    """Bidirectional LSTMs, one a level.
 
-    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of a window. ``skip``: for the
-    readout ``steps``, upper levels are read past their LSTM, too. ``readout_size``: one for all levels, or one each.
-    ``upper_sizes``: of the LSTMs above the first level, where they differ. ``split``: one encoder for each number of a step.
+    See :class:`musicvae_lite.nn.hierarchical.HierarchicalEncoder`.
+
+    ``levels``: steps of a segment, then segments (of segments ...); their product is the length of
+    a window. ``skip``: for the readout ``steps``, upper levels are read past their LSTM, too.
+    ``readout_size``: one for all levels, or one each. ``upper_sizes``: of the LSTMs above the first
+    level, where they differ. ``split``: one encoder for each number of a step.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
@@ -52,7 +57,8 @@ class HierarchicalEncoderSettings(Settings):
 
 
 class DecoderSettings(Settings):
-    """LSTM decoder; z is part of the input of every step, unless ``latent_input`` is off (a plan then takes its place).
+    """LSTM decoder; z is part of the input of every step, unless ``latent_input`` is off (a plan
+    then takes its place).
 
     ``split``: one decoder for each number of a step.
     """
@@ -67,10 +73,13 @@ class DecoderSettings(Settings):
 
 
 class HierarchicalDecoderSettings(Settings):
-    """A conductor over segments and an LSTM decoder in each; see :class:`musicvae_lite.nn.hierarchical.HierarchicalDecoder`.
+    """A conductor over segments and an LSTM decoder in each.
 
-    ``levels``: segments, then steps of a segment. ``sizes`` and what follows are of the decoder of a segment, which has the
-    conductor's output in place of z; with ``skip`` also the vector ``conductor_plan`` that the conductor got.
+    See :class:`musicvae_lite.nn.hierarchical.HierarchicalDecoder`.
+
+    ``levels``: segments, then steps of a segment. ``sizes`` and what follows are of the decoder of
+    a segment, which has the conductor's output in place of z; with ``skip`` also the vector
+    ``conductor_plan`` that the conductor got.
     """
 
     kind: Literal["hierarchical"] = "hierarchical"
@@ -100,14 +109,19 @@ class CategoricalSettings(Settings):
 
 
 class NadeSettings(Settings):
-    """Several bits a step, each told of those before it (Larochelle & Murray 2011); ``size`` hidden units."""
+    """Several bits a step, each told of those before it (Larochelle & Murray 2011).
+
+    ``size`` hidden units.
+    """
 
     kind: Literal["nade"] = "nade"
     size: int = Field(128, ge=1)
 
 
 class GrooveSettings(Settings):
-    """Hits, velocities and offsets of several drums a step; see :class:`musicvae_lite.nn.likelihood.Groove`.
+    """Hits, velocities and offsets of several drums a step.
+
+    See :class:`musicvae_lite.nn.likelihood.Groove`.
 
     The standard deviations of sqrt(1/2) make the nats the squared errors (Magenta).
     """
@@ -119,10 +133,14 @@ class GrooveSettings(Settings):
 
 
 SequenceEncoder = Annotated[
-    Annotated[EncoderSettings, Tag("lstm")] | Annotated[HierarchicalEncoderSettings, Tag("hierarchical")], kind_or("lstm")
+    Annotated[EncoderSettings, Tag("lstm")]
+    | Annotated[HierarchicalEncoderSettings, Tag("hierarchical")],
+    kind_or("lstm"),
 ]
 SequenceDecoder = Annotated[
-    Annotated[DecoderSettings, Tag("lstm")] | Annotated[HierarchicalDecoderSettings, Tag("hierarchical")], kind_or("lstm")
+    Annotated[DecoderSettings, Tag("lstm")]
+    | Annotated[HierarchicalDecoderSettings, Tag("hierarchical")],
+    kind_or("lstm"),
 ]
 StepLikelihood = Annotated[
     Annotated[CategoricalSettings, Tag("categorical")]
@@ -135,11 +153,12 @@ StepLikelihood = Annotated[
 class SequenceModel(Settings):
     """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
 
-    ``control_size``: numbers a step that encoder and decoder are told of beside the music; by default what ``control`` of the
-    run makes (49 for a chord, 12 for a key), at each step of time. A size without it is for numbers that the user of the
-    library gives, or 9 for the hits of a groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the
-    root of the chord told. ``spectral``: z is read from the cosine transform of what a hierarchical encoder reads of the
-    segments, and the decoder's plan is made so; see :mod:`musicvae_lite.nn.dct`.
+    ``control_size``: numbers a step that encoder and decoder are told of beside the music; by
+    default what ``control`` of the run makes (49 for a chord, 12 for a key), at each step of time.
+    A size without it is for numbers that the user of the library gives, or 9 for the hits of a
+    groove. ``relative_pitch``: encoder and decoder number the pitches of a step from the root of
+    the chord told. ``spectral``: z is read from the cosine transform of what a hierarchical encoder
+    reads of the segments, and the decoder's plan is made so; see :mod:`musicvae_lite.nn.dct`.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -156,11 +175,23 @@ class SequenceModel(Settings):
     def _spectral_of_segments(self) -> SequenceModel:
         if self.spectral:
             encoder, decoder = self.encoder, self.decoder
-            if encoder.kind != "hierarchical" or decoder.kind != "hierarchical" or encoder.readout != "steps":
-                raise ValueError("spectral needs a hierarchical encoder with readout steps and a hierarchical decoder")
-            if encoder.levels[1:] != decoder.levels[:1] or not decoder.conductor_plan or self.latent_size % decoder.levels[0]:
+            if (
+                encoder.kind != "hierarchical"
+                or decoder.kind != "hierarchical"
+                or encoder.readout != "steps"
+            ):
                 raise ValueError(
-                    "spectral needs as many segments in encoder and decoder, a latent_size that they divide, and a conductor_plan"
+                    "spectral needs a hierarchical encoder with readout steps and a hierarchical "
+                    "decoder"
+                )
+            if (
+                encoder.levels[1:] != decoder.levels[:1]
+                or not decoder.conductor_plan
+                or self.latent_size % decoder.levels[0]
+            ):
+                raise ValueError(
+                    "spectral needs as many segments in encoder and decoder, a latent_size that "
+                    "they divide, and a conductor_plan"
                 )
         return self
 
@@ -173,10 +204,12 @@ class DenseSettings(Settings):
 
 
 class ConvSettings(Settings):
-    """Convolutions with ReLU, each followed by pooling (encoder) or enlarging (decoder) by two; see ``models/image.py``.
+    """Convolutions with ReLU, each followed by pooling (encoder) or enlarging (decoder) by two.
 
-    ``pool`` false: an encoder that keeps all pixels, for super-resolution. ``dense``: fully connected layers with ReLU between
-    the feature map and the code.
+    See ``models/image.py``.
+
+    ``pool`` false: an encoder that keeps all pixels, for super-resolution. ``dense``: fully
+    connected layers with ReLU between the feature map and the code.
     """
 
     kind: Literal["conv"] = "conv"
@@ -185,21 +218,28 @@ class ConvSettings(Settings):
     dense: Sizes = ()
 
 
-ImagePart = Annotated[Annotated[DenseSettings, Tag("dense")] | Annotated[ConvSettings, Tag("conv")], kind_or("conv")]
+ImagePart = Annotated[
+    Annotated[DenseSettings, Tag("dense")] | Annotated[ConvSettings, Tag("conv")], kind_or("conv")
+]
 
 
 class AdversarySettings(Settings):
-    """A discriminator between codes and draws from the prior, in place of the KL term (Makhzani et al. 2015)."""
+    """A discriminator between codes and draws from the prior, in place of the KL term (Makhzani et
+    al. 2015).
+    """
 
     sizes: Sizes = Field((500, 500, 500, 500), min_length=1)
-    weight: float = Field(1.0, gt=0)  # of the encoder's wish to be taken for the prior, against nats of reconstruction
+    weight: float = Field(
+        1.0, gt=0
+    )  # of the encoder's wish to be taken for the prior, against nats of reconstruction
 
 
 class ImageModel(Settings):
     """An autoencoder of pictures, deterministic or variational.
 
-    ``latent_size`` null: the encoder's feature map itself is the code. ``classes``: the number of classes that encoder and
-    decoder are told of (conditional VAE). ``residual``: the decoder adds to the enlarged input (super-resolution).
+    ``latent_size`` null: the encoder's feature map itself is the code. ``classes``: the number of
+    classes that encoder and decoder are told of (conditional VAE). ``residual``: the decoder adds
+    to the enlarged input (super-resolution).
     """
 
     kind: Literal["image"] = "image"
@@ -208,7 +248,9 @@ class ImageModel(Settings):
     encoder: ImagePart = ConvSettings()
     decoder: ImagePart = ConvSettings(channels=(8, 8, 16))
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    scale: float = Field(0.5**0.5, gt=0)  # standard deviation of the Gaussian; sqrt(1/2) makes its nats the squared error
+    scale: float = Field(
+        0.5**0.5, gt=0
+    )  # standard deviation of the Gaussian; sqrt(1/2) makes its nats the squared error
     classes: int = Field(0, ge=0)
     residual: bool = False
     adversary: AdversarySettings | None = None
@@ -219,22 +261,35 @@ class ImageModel(Settings):
             raise ValueError("a variational, adversarial or conditional model needs a latent_size")
         if self.latent_size is None and (self.encoder.kind, self.decoder.kind) != ("conv", "conv"):
             raise ValueError("a dense encoder or decoder needs a latent_size")
-        if self.latent_size is None and any(part.kind == "conv" and part.dense for part in (self.encoder, self.decoder)):
-            raise ValueError("dense layers of a convolutional encoder or decoder need a latent_size")
+        if self.latent_size is None and any(
+            part.kind == "conv" and part.dense for part in (self.encoder, self.decoder)
+        ):
+            raise ValueError(
+                "dense layers of a convolutional encoder or decoder need a latent_size"
+            )
         if self.decoder.kind == "conv" and not self.decoder.pool:
             raise ValueError("pool is a setting of the encoder; a decoder enlarges once a channel")
         if self.residual and self.likelihood != "gaussian":
-            raise ValueError("a residual model adds brightness to brightness; it needs likelihood gaussian")
+            raise ValueError(
+                "a residual model adds brightness to brightness; it needs likelihood gaussian"
+            )
         if self.variational and self.adversary:
-            raise ValueError("an adversary takes the place of the KL term; choose variational or adversary")
+            raise ValueError(
+                "an adversary takes the place of the KL term; choose variational or adversary"
+            )
         return self
 
 
 class SpectrogramLosses(Settings):
-    """Weights of the terms that a denoiser is trained by; see :mod:`musicvae_lite.audio.denoise.losses`."""
+    """Weights of the terms that a denoiser is trained by.
+
+    See :mod:`musicvae_lite.audio.denoise.losses`.
+    """
 
     snr: float = Field(1.0, ge=0)  # minus the signal-to-noise ratio of the cleaned clip, in dB
-    magnitude: float = Field(20.0, ge=0)  # mean distance of compressed magnitudes: the noise that stays between notes
+    magnitude: float = Field(
+        20.0, ge=0
+    )  # mean distance of compressed magnitudes: the noise that stays between notes
     worse: float = Field(0.0, ge=0)  # by how many dB a clip comes out worse than it went in
 
     @model_validator(mode="after")
@@ -245,17 +300,23 @@ class SpectrogramLosses(Settings):
 
 
 class SpectrogramModel(Settings):
-    """A denoiser of sound: an autoencoder from a noisy spectrogram to a gain for every band and frame.
+    """A denoiser of sound: an autoencoder from a noisy spectrogram to a gain for every band and
+    frame.
 
-    Arguments of :class:`musicvae_lite.audio.denoise.network.Shape`; ``best_db``: a clip that is cleaner than this is clean enough;
-    ``window``: samples of a frame at 44.1 kHz, named so that a model of other frames is not taken for one of these.
+    Arguments of :class:`musicvae_lite.audio.denoise.network.Shape`; ``best_db``: a clip that is
+    cleaner than this is clean enough; ``window``: samples of a frame at 44.1 kHz, named so that a
+    model of other frames is not taken for one of these.
     """
 
     kind: Literal["spectrogram"] = "spectrogram"
     window: int = 4096
     channels: Sizes = Field((16, 32, 64, 96), min_length=1)
     blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1, 1, 1)
-    strides: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = ((2, 2), (2, 2), (2, 2))
+    strides: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = (
+        (2, 2),
+        (2, 2),
+        (2, 2),
+    )
     latent_size: int = Field(64, ge=1)
     dilations: Sizes = (1, 2, 4)
     variational: bool = False
@@ -266,20 +327,33 @@ class SpectrogramModel(Settings):
     @model_validator(mode="after")
     def _sizes_fit(self) -> SpectrogramModel:
         if self.window != _WINDOW:
-            raise ValueError(f"window, the samples of a frame, is {_WINDOW}, not {self.window}; train the model again")
+            raise ValueError(
+                f"window, the samples of a frame, is {_WINDOW}, not {self.window}; train the "
+                "model again"
+            )
         if len(self.blocks) != len(self.channels) or len(self.strides) != len(self.channels) - 1:
-            raise ValueError("blocks holds one number a level, as channels does, and strides one pair from level to level")
+            raise ValueError(
+                "blocks holds one number a level, as channels does, and strides one pair from "
+                "level to level"
+            )
         bands, frames = (math.prod(stride[axis] for stride in self.strides) for axis in (0, 1))
-        if 384 % bands or 16 % frames:  # half of the bands, a block of frames: see models/spectrogram.py
-            raise ValueError("the strides over bands multiply to a divisor of 384, those over frames to one of 16")
+        if (
+            384 % bands or 16 % frames
+        ):  # half of the bands, a block of frames: see models/spectrogram.py
+            raise ValueError(
+                "the strides over bands multiply to a divisor of 384, those over frames to one of "
+                "16"
+            )
         return self
 
 
 class TimbreModel(Settings):
-    """A variational autoencoder of about a second of sound; see :mod:`musicvae_lite.audio.timbre.model`.
+    """A variational autoencoder of about a second of sound.
 
-    ``rows``: of the picture of levels, evenly spaced in mel. ``range_db``: what lies so far below full scale counts as silence.
-    ``scale``: standard deviation of a level, as a part of that range.
+    See :mod:`musicvae_lite.audio.timbre.model`.
+
+    ``rows``: of the picture of levels, evenly spaced in mel. ``range_db``: what lies so far below
+    full scale counts as silence. ``scale``: standard deviation of a level, as a part of that range.
     """
 
     kind: Literal["timbre"] = "timbre"

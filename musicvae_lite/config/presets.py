@@ -21,9 +21,15 @@ def preset_names() -> list[str]:
 
 
 def fitting_preset(config: RunConfig) -> str | None:
-    """Return the name of a preset whose corpora are those of ``config`` (codec, chords and key), its own name where that fits."""
+    """Return the name of a preset whose corpora are those of ``config`` (codec, chords and key),
+    its own name where that fits.
+    """
     wanted = config.codec, config.control
-    fits = [name for name in preset_names() if (found := load_config(name)).codec == wanted[0] and found.control == wanted[1]]
+    fits = [
+        name
+        for name in preset_names()
+        if (found := load_config(name)).codec == wanted[0] and found.control == wanted[1]
+    ]
     return config.name if config.name in fits else next(iter(fits), None)
 
 
@@ -31,7 +37,8 @@ def load_config(name: str | Path, changes: Sequence[str] = ()) -> RunConfig:
     """Read a preset by name, or a YAML file by path, and apply ``a.b=c`` changes.
 
     Raises:
-        UsageError: unknown preset, unreadable file, unknown key or unusable value; the message names the place.
+        UsageError: unknown preset, unreadable file, unknown key or unusable value; the message
+            names the place.
     """
     tree = _read_tree(find_preset(name), ())
     for change in changes:
@@ -85,7 +92,9 @@ def find_preset(name: str | Path) -> Path:
         if path.is_file():
             return path
         raise UsageError(f"{path}: no such file")
-    raise UsageError(f"no preset {text!r}; {suggest(text, preset_names())} ('musae presets' lists them)")
+    raise UsageError(
+        f"no preset {text!r}; {suggest(text, preset_names())} ('musae presets' lists them)"
+    )
 
 
 def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -107,8 +116,12 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_read_tree(parent, (*seen, path.resolve())), tree)
 
 
-def _merge(base: dict[str, Any], change: Mapping[str, Any], group: type[Settings] | None = RunConfig) -> dict[str, Any]:
-    """Return ``base`` with ``change`` laid over it, group by group; a schedule and a group of another kind are replaced whole.
+def _merge(
+    base: dict[str, Any], change: Mapping[str, Any], group: type[Settings] | None = RunConfig
+) -> dict[str, Any]:
+    """Return ``base`` with ``change`` laid over it, group by group.
+
+    A schedule and a group of another kind are replaced whole.
 
     ``group`` is the class of these settings, where it is known.
     """
@@ -141,9 +154,15 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     group: type[Settings] | None = RunConfig
     for number, name in enumerate(names, 1):
         child = node.get(name)
-        if name not in node:  # one setting changes; the others are those of the default, not of its class
+        if (
+            name not in node
+        ):  # one setting changes; the others are those of the default, not of its class
             child = _written(_default(group, name))
-        if isinstance(child, int | float) and number == len(names) and last in ScheduleSettings.model_fields:
+        if (
+            isinstance(child, int | float)
+            and number == len(names)
+            and last in ScheduleSettings.model_fields
+        ):
             child = {"end": float(child)}  # a constant schedule of which one argument changes
         if not isinstance(child, dict):
             child = {}
@@ -158,27 +177,46 @@ def _apply(tree: dict[str, Any], change: str) -> None:
 
 
 def _refuse_idle_start(config: RunConfig, change: str) -> None:
-    """Refuse the start of a schedule that has no way from there to its end; such a setting would say nothing."""
+    """Refuse the start of a schedule that has no way from there to its end.
+
+    Such a setting would say nothing.
+    """
     *names, last = change.partition("=")[0].strip().split(".")
     group: Any = config
     for name in names:
         group = getattr(group, name, None)
-    if last == "start" and isinstance(group, ScheduleSettings) and group.shape == "constant" and group.start != group.end:
+    if (
+        last == "start"
+        and isinstance(group, ScheduleSettings)
+        and group.shape == "constant"
+        and group.start != group.end
+    ):
         key = ".".join(names)
         raise UsageError(
-            f"--set {change}: {key} is constant ({group.end:g}) and has no start; set {key}= a number, or {key}.shape= too"
+            f"--set {change}: {key} is constant ({group.end:g}) and has no start; set {key}= a "
+            f"number, or {key}.shape= too"
         )
 
 
 def _default(group: type[Settings] | None, key: str) -> Any:
-    """Return what the setting ``key`` of a group is where nothing is written; None where that is not known."""
+    """Return what the setting ``key`` of a group is where nothing is written.
+
+    None where that is not known.
+    """
     field = _fields(group).get(key)
     return None if field is None else field.default
 
 
 def _written(settings: Any) -> dict[str, Any]:
-    """Return settings as they would stand in a file: what they were made with; nothing for anything else."""
-    return settings.model_dump(mode="json", exclude_unset=True) if isinstance(settings, Settings) else {}
+    """Return settings as they would stand in a file: what they were made with.
+
+    Nothing for anything else.
+    """
+    return (
+        settings.model_dump(mode="json", exclude_unset=True)
+        if isinstance(settings, Settings)
+        else {}
+    )
 
 
 def _usual_kind(group: type[Settings] | None, key: str) -> str | None:
@@ -186,8 +224,13 @@ def _usual_kind(group: type[Settings] | None, key: str) -> str | None:
     return getattr(_default(group, key), "kind", None)
 
 
-def _group(group: type[Settings] | None, key: str, tree: Mapping[str, Any]) -> type[Settings] | None:
-    """Return the class of the settings ``key`` of a group, as the kind in their tree says; None where it is not known."""
+def _group(
+    group: type[Settings] | None, key: str, tree: Mapping[str, Any]
+) -> type[Settings] | None:
+    """Return the class of the settings ``key`` of a group, as the kind in their tree says.
+
+    None where it is not known.
+    """
     field = _fields(group).get(key)
     if field is None:
         return None

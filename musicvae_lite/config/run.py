@@ -18,7 +18,13 @@ from musicvae_lite.config.codecs import (
 )
 from musicvae_lite.config.groups import Settings
 from musicvae_lite.config.models import ModelConfig, SequenceModel
-from musicvae_lite.config.training import DataSettings, ObjectiveSettings, OptimiserSettings, TeacherSettings, TrainingSettings
+from musicvae_lite.config.training import (
+    DataSettings,
+    ObjectiveSettings,
+    OptimiserSettings,
+    TeacherSettings,
+    TrainingSettings,
+)
 
 
 class RunConfig(Settings):
@@ -39,7 +45,9 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _control_makes_the_size(cls, tree: Any) -> Any:
-        control, model = (tree.get(key, {}) if isinstance(tree, dict) else None for key in ("control", "model"))
+        control, model = (
+            tree.get(key, {}) if isinstance(tree, dict) else None for key in ("control", "model")
+        )
         if not isinstance(control, dict) or not isinstance(model, dict) or "control_size" in model:
             return tree
         told = ControlSettings(**{key: control.get(key) is True for key in ("chords", "key")})
@@ -52,12 +60,18 @@ class RunConfig(Settings):
         wanted = MODELS_OF_CODEC[self.codec.kind]
         if self.model.kind not in wanted:
             named = " or ".join(map(repr, wanted))
-            raise ValueError(f"codec {self.codec.kind!r} goes with model kind {named}, not {self.model.kind!r}")
+            raise ValueError(
+                f"codec {self.codec.kind!r} goes with model kind {named}, not {self.model.kind!r}"
+            )
         self._check_control()
-        if isinstance(self.model, SequenceModel) and not isinstance(self.codec, ImageCodecSettings | SoundCodecSettings):
+        if isinstance(self.model, SequenceModel) and not isinstance(
+            self.codec, ImageCodecSettings | SoundCodecSettings
+        ):
             _check_sequence(self.model, self.codec)
         if self.data.inputs and self.codec.kind != "groove":
-            raise ValueError("data.inputs says what a groove model sees; it needs codec kind 'groove'")
+            raise ValueError(
+                "data.inputs says what a groove model sees; it needs codec kind 'groove'"
+            )
         return self
 
     def _check_control(self) -> None:
@@ -68,7 +82,9 @@ class RunConfig(Settings):
         """
         relative = isinstance(self.model, SequenceModel) and self.model.relative_pitch
         if relative and not (self.control.chords and self.codec.kind in ("melody", "trio")):
-            raise ValueError("model.relative_pitch needs control.chords and a codec of melodies or trios")
+            raise ValueError(
+                "model.relative_pitch needs control.chords and a codec of melodies or trios"
+            )
         if not self.control.size:
             return
         if not isinstance(self.model, SequenceModel):
@@ -77,7 +93,9 @@ class RunConfig(Settings):
             raise ValueError("control (chords, key) does not go with codec 'groove'")
         if self.control.size != self.model.control_size:
             made, told = self.control.size, self.model.control_size
-            raise ValueError(f"control makes {made} numbers a step, model.control_size is {told}; leave that out")
+            raise ValueError(
+                f"control makes {made} numbers a step, model.control_size is {told}; leave that out"
+            )
 
 
 def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
@@ -93,21 +111,32 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
         steps = codec.bars * codec.steps_per_quarter * 4 * codec.numerator // codec.denominator
     for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
         if part.kind == "hierarchical" and math.prod(part.levels) != steps:
-            raise ValueError(f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a window")
+            raise ValueError(
+                f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a "
+                "window"
+            )
         if part.split and codec.kind != "trio":
             raise ValueError(f"model.{side}.split needs a codec with several numbers a step (trio)")
     roll = codec.kind == "drums" and codec.form == "roll"
     if roll != (model.likelihood.kind == "nade"):
-        raise ValueError("a codec of form roll and the likelihood nade go together, and with no other")
+        raise ValueError(
+            "a codec of form roll and the likelihood nade go together, and with no other"
+        )
     groove = codec.kind == "groove"
     if groove != (model.likelihood.kind == "groove"):
         raise ValueError("codec groove and the likelihood groove go together, and with no other")
     if groove and model.decoder.kind != "lstm":
         raise ValueError("codec groove goes with a decoder of kind lstm, not with one of segments")
     if groove and model.control_size not in (0, 9):
-        raise ValueError("a groove model is told of the hits of 9 drums or of nothing: model.control_size is 9 or 0")
+        raise ValueError(
+            "a groove model is told of the hits of 9 drums or of nothing: model.control_size is 9 "
+            "or 0"
+        )
     if (roll or groove) and (model.encoder.token_size or model.decoder.token_size):
-        raise ValueError(f"a {'roll has bits' if roll else 'groove has numbers'}, no tokens: leave out token_size")
+        raise ValueError(
+            f"a {'roll has bits' if roll else 'groove has numbers'}, no tokens: leave out "
+            "token_size"
+        )
 
 
 def _check_tracks(model: SequenceModel, codec: MultitrackCodecSettings) -> None:
@@ -120,7 +149,8 @@ def _check_tracks(model: SequenceModel, codec: MultitrackCodecSettings) -> None:
     for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
         if part.kind != "hierarchical" or part.levels != wanted[side]:
             raise ValueError(
-                f"model.{side} must be hierarchical with levels {list(wanted[side])}, as codec.tracks and events say"
+                f"model.{side} must be hierarchical with levels {list(wanted[side])}, as "
+                "codec.tracks and events say"
             )
 
 

@@ -20,14 +20,19 @@ class ObjectiveSettings(Settings):
 
 
 class TeacherSettings(Settings):
-    """What the decoder sees of the target's past: its own samples (``sampling``), nothing (``dropout``), the truth."""
+    """What the decoder sees of the target's past: its own samples (``sampling``), nothing
+    (``dropout``), the truth.
+    """
 
     sampling: ScheduleValue = ScheduleSettings(end=0.0)
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
 class OptimiserSettings(Settings):
-    """Adam with a scheduled rate; a gradient whose norm is at ``skip_norm`` or above counts as zero (Magenta)."""
+    """Adam with a scheduled rate.
+
+    A gradient whose norm is at ``skip_norm`` or above counts as zero (Magenta).
+    """
 
     learning_rate: ScheduleValue = ScheduleSettings(end=1e-3)
     betas: tuple[Decay, Decay] = (0.9, 0.999)
@@ -45,7 +50,10 @@ class OptimiserSettings(Settings):
 
 
 class NoiseSettings(Settings):
-    """Normal noise that is added to a picture, drawn afresh for every example and epoch; the sum is cut to 0..1."""
+    """Normal noise that is added to a picture, drawn afresh for every example and epoch.
+
+    The sum is cut to 0..1.
+    """
 
     kind: Literal["noise"] = "noise"
     mean: float = 0.5
@@ -59,7 +67,10 @@ class ShrinkSettings(Settings):
     factor: Literal[2, 3, 4, 8] = 2
 
 
-Corruption = Annotated[Annotated[NoiseSettings, Tag("noise")] | Annotated[ShrinkSettings, Tag("shrink")], kind_or("noise")]
+Corruption = Annotated[
+    Annotated[NoiseSettings, Tag("noise")] | Annotated[ShrinkSettings, Tag("shrink")],
+    kind_or("noise"),
+]
 
 
 Range = tuple[float, float]
@@ -69,10 +80,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class MixtureSettings(Settings):
     """How noisy clips are drawn; see :class:`musicvae_lite.audio.denoise.mixtures.Recipe`.
 
-    ``profile``: share of clips for which the model is told the noise alone. ``kinds``: weights of kinds of synthesised noise, 1
-    where not named. ``performances``: stretches that MIDI files are played for. ``held_out``: share of the clean material that
-    is measured on. ``epoch``: clips that count as one pass over the material. A model of timbre hears clean clips, drawn by
-    ``level_db``, ``performances``, ``held_out`` and ``epoch`` alone.
+    ``profile``: share of clips for which the model is told the noise alone. ``kinds``: weights of
+    kinds of synthesised noise, 1 where not named. ``performances``: stretches that MIDI files are
+    played for. ``held_out``: share of the clean material that is measured on. ``epoch``: clips that
+    count as one pass over the material. A model of timbre hears clean clips, drawn by ``level_db``,
+    ``performances``, ``held_out`` and ``epoch`` alone.
     """
 
     snr_db: Range = (-5.0, 25.0)
@@ -95,17 +107,22 @@ class MixtureSettings(Settings):
             if low > high:
                 raise ValueError(f"{name} is [from, to], the smaller number first")
         if self.synthesised + self.babble > 1:
-            raise ValueError("synthesised and babble are shares of all noises and add up to 1 at most")
+            raise ValueError(
+                "synthesised and babble are shares of all noises and add up to 1 at most"
+            )
         return self
 
 
 class GrooveInputSettings(Settings):
-    """What the input of a groove model lacks of the performance; see :mod:`musicvae_lite.music.data.groove_inputs`.
+    """What the input of a groove model lacks of the performance.
 
-    ``share``: of the examples, against the shares of other inputs. ``humanize``: no velocities and offsets. ``tap``: the loudest
-    hit of each step alone, as if of one drum. ``fixed_velocity``: no velocities. ``add``: one of these classes is missing, drawn
-    for every example; ``unknown``: its hits are then one half, "not known", in place of none. ``note_dropout``: largest share of
-    notes that are left out, soft ones more often.
+    See :mod:`musicvae_lite.music.data.groove_inputs`.
+
+    ``share``: of the examples, against the shares of other inputs. ``humanize``: no velocities and
+    offsets. ``tap``: the loudest hit of each step alone, as if of one drum. ``fixed_velocity``: no
+    velocities. ``add``: one of these classes is missing, drawn for every example; ``unknown``: its
+    hits are then one half, "not known", in place of none. ``note_dropout``: largest share of notes
+    that are left out, soft ones more often.
     """
 
     share: float = Field(1.0, gt=0)
@@ -120,14 +137,18 @@ class GrooveInputSettings(Settings):
 class DataSettings(Settings):
     """How windows, pictures or clips become batches.
 
-    ``inputs``: what a groove model sees of a performance, one way or several of which one is drawn for every example; none: all
-    of it. ``source``: what is trained on where ``--data`` names nothing. ``corrupt``: what is done to the input of a picture
-    model, never to its target. ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``: folder
-    of recorded noises that clean sound is mixed with; null: all noise is synthesised. ``speech``: folder of voices that babble is
-    made of and that lie over music. ``mixture``: how the two are mixed.
+    ``inputs``: what a groove model sees of a performance, one way or several of which one is drawn
+    for every example; none: all of it. ``source``: what is trained on where ``--data`` names
+    nothing. ``corrupt``: what is done to the input of a picture model, never to its target.
+    ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``:
+    folder of recorded noises that clean sound is mixed with; null: all noise is synthesised.
+    ``speech``: folder of voices that babble is made of and that lie over music. ``mixture``: how
+    the two are mixed.
     """
 
-    transpose: tuple[int, int] | None = None  # semitones, both included, drawn anew for every window and epoch
+    transpose: tuple[int, int] | None = (
+        None  # semitones, both included, drawn anew for every window and epoch
+    )
     inputs: tuple[GrooveInputSettings, ...] = ()
     source: Literal["mnist", "digits"] | None = None
     corrupt: Corruption | None = None
@@ -146,16 +167,19 @@ class DataSettings(Settings):
 class TrainingSettings(Settings):
     """Length and rhythm of a run. ``batch_size`` is the global one, over all devices.
 
-    ``epochs`` gives the length in passes over the data, in place of ``steps``. ``keep``: the model that is left at the end,
-    the best by the held-out score or the last; the last needs no held-out data to choose by. ``starts_from``: the model that
-    the run is meant to train further (``--init-from``); a run that starts from none says so.
+    ``epochs`` gives the length in passes over the data, in place of ``steps``. ``keep``: the model
+    that is left at the end, the best by the held-out score or the last; the last needs no held-out
+    data to choose by. ``starts_from``: the model that the run is meant to train further
+    (``--init-from``); a run that starts from none says so.
     """
 
     steps: int = Field(10_000, ge=1)
     epochs: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
     batch_size: int = Field(512, ge=1)
-    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML reads 32 as a number
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = (
+        "auto"  # YAML reads 32 as a number
+    )
     valid_every: int = Field(1000, ge=1)
     valid_windows: int = Field(2000, ge=1)
     save_every: int = Field(1000, ge=1)

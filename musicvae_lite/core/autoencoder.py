@@ -27,13 +27,13 @@ class Batch:
     """One batch of examples on one device.
 
     Attributes:
-        x: what the encoder sees: [B, T] token classes for sequences, [B, C, H, W] brightness 0..1 for pictures, [B, N]
-            samples for sound.
+        x: what the encoder sees: [B, T] token classes for sequences, [B, C, H, W] brightness 0..1
+            for pictures, [B, N] samples for sound.
         target: what the decoder must give, [B, T], [B, C, H, W] or [B, N].
         length: [B] number of valid steps of each example, or None where all are full.
-        condition: what encoder and decoder are told: [B, T, C] control input ([B, G, C] of events that are told by time),
-            [B, C] one-hot class of a picture, [B, K] power of the noise alone in each band of a sound (NaN rows where it is not
-            known), or None.
+        condition: what encoder and decoder are told: [B, T, C] control input ([B, G, C] of events
+            that are told by time), [B, C] one-hot class of a picture, [B, K] power of the noise
+            alone in each band of a sound (NaN rows where it is not known), or None.
     """
 
     x: Tensor
@@ -47,7 +47,8 @@ class Teacher:
     """What the decoder is told of the target's past while it is trained.
 
     Attributes:
-        sampling: probability that an input is the model's own sample (scheduled sampling, Bengio et al. 2015).
+        sampling: probability that an input is the model's own sample (scheduled sampling, Bengio et
+            al. 2015).
         dropout: probability that an input is hidden (word dropout, Bowman et al. 2016).
     """
 
@@ -74,14 +75,17 @@ class Autoencoder(nn.Module, ABC):
         """Return the posterior of each example, mean [B, Z]."""
 
     @abstractmethod
-    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+    def nll(
+        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+    ) -> Tensor:
         """Return [B], the negative log-likelihood of each target given z [B, Z] in nats."""
 
     @abstractmethod
     def predict(self, z: Tensor, batch: Batch) -> Tensor:
         """Return the likeliest value of each step (or pixel) given z [B, Z], shape of the target.
 
-        It may use the true steps before it, and the input ``batch.x``: what a denoiser's mask is laid on.
+        It may use the true steps before it, and the input ``batch.x``: what a denoiser's mask is
+        laid on.
         """
 
     @abstractmethod
@@ -93,9 +97,12 @@ class Autoencoder(nn.Module, ABC):
         noise: Noise | None = None,
         condition: Tensor | None = None,
     ) -> Tensor:
-        """Return what z [B, Z] decodes to, [B, length, ...]; temperature 0 takes the likeliest value of every step.
+        """Return what z [B, Z] decodes to, [B, length, ...].
 
-        ``noise`` is needed where something is drawn: a temperature above 0, a teacher that samples or hides.
+        Temperature 0 takes the likeliest value of every step.
+
+        ``noise`` is needed where something is drawn: a temperature above 0, a teacher that samples
+            or hides.
         """
 
 
@@ -111,7 +118,9 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
 
     if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
         clock = _clock(config, codec)
-        return sequence.build(config.model, codec.sizes, codec.steps, codec.table, codec.end, codec.pitches, clock)
+        return sequence.build(
+            config.model, codec.sizes, codec.steps, codec.table, codec.end, codec.pitches, clock
+        )
     if config.model.kind == "image" and isinstance(codec, ImageCodec):
         return image.build(config.model, codec, config.data.corrupt)
     if config.model.kind == "spectrogram" and isinstance(codec, SoundCodec):
@@ -122,7 +131,10 @@ def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
 
 
 def _clock(config: RunConfig, codec: ScoreCodec) -> Clock | None:
-    """Build what tells events the chord and the key of their time; None where each step of a window has its own."""
+    """Build what tells events the chord and the key of their time.
+
+    None where each step of a window has its own.
+    """
     from musicvae_lite.music.chords import CHORDS
     from musicvae_lite.nn.event_time import Clock
 

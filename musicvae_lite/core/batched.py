@@ -1,6 +1,7 @@
 """Running a trained model on arrays of any length, in blocks of one fixed size.
 
-Everything runs in float32, and the last block is filled up, so that a result does not depend on how many rows are asked for.
+Everything runs in float32, and the last block is filled up, so that a result does not depend on how
+many rows are asked for.
 Letters in shapes: N rows, Z latent size.
 """
 
@@ -50,15 +51,18 @@ class Blocks:
         empty: Sequence[tuple[int, ...]],
         least: int = BLOCK,
     ) -> list[NDArray[Any]]:
-        """Call ``function(first row, **rows of the arrays)`` for every block; the last one is filled up and cut again.
+        """Call ``function(first row, **rows of the arrays)`` for every block.
+
+        The last one is filled up and cut again.
 
         Args:
             function: what is computed.
             count: N.
             arrays: its keyword arguments, [N, ...].
             empty: the shapes, without N, of what it returns when there are no rows.
-            least: rows of the smallest block, a power of two; the last block has as many as needed, doubling from there. Other
-                sizes than :data:`BLOCK` may change the last digits of numbers, which classes chosen from them do not show.
+            least: rows of the smallest block, a power of two; the last block has as many as needed,
+                doubling from there. Other sizes than :data:`BLOCK` may change the last digits of
+                numbers, which classes chosen from them do not show.
         """
         if not count:
             return [np.zeros((0, *shape), np.float32) for shape in empty]
@@ -69,7 +73,11 @@ class Blocks:
                 while size < min(BLOCK, count - start):
                     size *= 2
                 rows = np.minimum(np.arange(start, start + size), count - 1)
-                given = {key: torch.from_numpy(a[rows]).to(self.device) for key, a in arrays.items() if a is not None}
+                given = {
+                    key: torch.from_numpy(a[rows]).to(self.device)
+                    for key, a in arrays.items()
+                    if a is not None
+                }
                 keep = min(BLOCK, count - start)
                 parts.append([result[:keep].cpu().numpy() for result in function(start, **given)])
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -80,7 +88,9 @@ class Blocks:
         with ExitStack() as stack:
             if self.device.type == "cuda":
                 # All flags are set: without ``enabled`` cuDNN would be off.
-                stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
+                stack.enter_context(
+                    torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True)
+                )
             elif count <= _FEW_BLOCKS * BLOCK and not self._large:
                 stack.enter_context(one_thread())
             yield
@@ -103,8 +113,9 @@ class Blocks:
 def one_thread() -> Iterator[None]:
     """Compute on one thread.
 
-    Threads gain nothing on products this small, and where other programs use the cores each hand-over waits for the scheduler:
-    measured 30 ms instead of 0.2 ms for one LSTM cell on 2 busy cores.
+    Threads gain nothing on products this small, and where other programs use the cores each
+    hand-over waits for the scheduler: measured 30 ms instead of 0.2 ms for one LSTM cell on 2 busy
+    cores.
     """
     with _single.lock:
         if not _single.callers:
@@ -120,7 +131,9 @@ def one_thread() -> Iterator[None]:
 
 
 class _Single:
-    """Who computes on one thread, of all threads of the program that may do so at once, and how many it had before."""
+    """Who computes on one thread, of all threads of the program that may do so at once, and how
+    many it had before.
+    """
 
     def __init__(self) -> None:
         self.lock, self.callers, self.threads = Lock(), 0, 1

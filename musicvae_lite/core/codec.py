@@ -1,7 +1,7 @@
 """Codecs: from what a user has (scores, images, recordings) to arrays that a model reads, and back.
 
-A codec is a class with a ``kind``, found by that name in :mod:`musicvae_lite.core.registry`. Nothing
-here imports torch.
+A codec is a class with a ``kind``, found by that name in :mod:`musicvae_lite.core.registry`.
+Nothing here imports torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a run learns from and is measured on: the one interface that the training loop knows of data.
+"""What a run learns from and is measured on: the one interface that the training loop knows of
+data.
 
 One module for each kind of item; :func:`open_material` chooses by the codec of the run.
 """
@@ -39,7 +40,8 @@ class Material(ABC):
 
     Attributes:
         unit: what an example is called, in the plural.
-        sources: name, number of examples (under ``windows``) and rights of each source, for the model card.
+        sources: name, number of examples (under ``windows``) and rights of each source, for the
+            model card.
         fingerprints: checksums of the sources, to tell whether a run goes on with the same.
         held_out: whether the measures are of examples that are not learned from.
         notice: what the user should know of the data before the run, or "".
@@ -60,8 +62,12 @@ class Material(ABC):
         """Return the number of examples to learn from, one epoch."""
 
     @abstractmethod
-    def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-        """Yield the batches of one epoch on ``device``; a function of its arguments, so that resuming is exact.
+    def batches(
+        self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Yield the batches of one epoch on ``device``.
+
+        A function of its arguments, so that resuming is exact.
 
         Raises:
             MusaeError: if there are fewer examples than ``size``.
@@ -70,10 +76,15 @@ class Material(ABC):
 
     @abstractmethod
     def measure(self, model: Autoencoder, seed: int) -> Measured:
-        """Measure a model on the held-out part, on the device where it is; the same examples every time."""
+        """Measure a model on the held-out part, on the device where it is.
+
+        The same examples every time.
+        """
 
     def finish(self, folder: Path, device: torch.device, seed: int) -> str:  # noqa: B027 (most kinds have nothing to add)
-        """Add to the folder of a trained model what is learned of it when the run has ended; return what to say of that.
+        """Add to the folder of a trained model what is learned of it when the run has ended.
+
+        Return what to say of that.
 
         Raises:
             MusaeError: it cannot be learned or written; the model is whole without it.
@@ -82,16 +93,22 @@ class Material(ABC):
 
     @abstractmethod
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
-        """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or [H, W, 3]."""
+        """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or
+        [H, W, 3].
+        """
 
 
-def open_material(config: RunConfig, sources: Sequence[str | Path], tell: Callable[[str], None] = lambda told: None) -> Material:
+def open_material(
+    config: RunConfig,
+    sources: Sequence[str | Path],
+    tell: Callable[[str], None] = lambda told: None,
+) -> Material:
     """Open what a run is trained on.
 
     Args:
         config: the run.
-        sources: prepared corpora for music, folders or files for pictures (where there is none the run's own
-            ``data.source``), folders of (clean) recordings or MIDI files for sound.
+        sources: prepared corpora for music, folders or files for pictures (where there is none the
+            run's own ``data.source``), folders of (clean) recordings or MIDI files for sound.
         tell: is told, before it begins, of what takes long.
 
     Raises:
@@ -103,7 +120,10 @@ def open_material(config: RunConfig, sources: Sequence[str | Path], tell: Callab
 
         return PictureMaterial.open(config, sources)
     if config.codec.kind == "sound":
-        tell("reading the sounds; new ones are converted first, MIDI files played, a second or so for each")
+        tell(
+            "reading the sounds; new ones are converted first, MIDI files played, a second or so "
+            "for each"
+        )
         if config.model.kind == "timbre":
             from musicvae_lite.audio.timbre.dataset import TimbreMaterial
 

@@ -17,7 +17,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``mps``; ``auto`` takes a GPU where there is one.
+    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    ``auto`` takes a GPU where there is one.
 
     Raises:
         UsageError: if the device is not there.
@@ -34,7 +36,9 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(wanted: Literal["auto", "32", "bf16"], device: torch.device) -> Precision:
-    """Return the precision for training: bfloat16 mixed where the hardware multiplies it, else float32."""
+    """Return the precision for training: bfloat16 mixed where the hardware multiplies it, else
+    float32.
+    """
     if wanted == "auto":
         wanted = "bf16" if multiplies_bfloat16(device) else "32"
     return "bf16-mixed" if wanted == "bf16" else "32-true"
@@ -61,10 +65,13 @@ def _cpu_flag(flag: str) -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to reuse freed memory instead of giving it back to the system after every large tensor.
+    """Ask glibc to reuse freed memory instead of giving it back to the system after every large
+    tensor.
 
-    Each training step frees and takes the same tens of megabytes; fresh pages have to be zeroed by the kernel every time.
-    Measured on 2 cores: an LSTM training step at batch 512 takes 0.67 of the time. Does nothing on other systems.
+    Each training step frees and takes the same tens of megabytes; fresh pages have to be zeroed by
+    the kernel every time.
+    Measured on 2 cores: an LSTM training step at batch 512 takes 0.67 of the time. Does nothing on
+    other systems.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

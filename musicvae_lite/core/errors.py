@@ -7,7 +7,10 @@ from difflib import get_close_matches
 
 
 class MusaeError(Exception):
-    """Something failed; the command prints the message without a traceback and exits with ``exit_code``."""
+    """Something failed.
+
+    The command prints the message without a traceback and exits with ``exit_code``.
+    """
 
     exit_code = 1
 
@@ -19,7 +22,10 @@ class UsageError(MusaeError):
 
 
 class ArgumentError(UsageError, ValueError):
-    """An argument of a function of the library cannot be right; also Python's own kind of error for that."""
+    """An argument of a function of the library cannot be right.
+
+    Also Python's own kind of error for that.
+    """
 
 
 class NothingUsableError(MusaeError):

@@ -1,4 +1,6 @@
-"""Writing files so that a failed run leaves nothing half-written, and finding the resources that ship with the project."""
+"""Writing files so that a failed run leaves nothing half-written, and finding the resources that
+ship with the project.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from musicvae_lite.core.errors import MusaeError, UsageError
 def resource(*parts: str) -> Path:
     """Return the path of a shipped file or folder (``configs/...`` or ``data/...``).
 
-    An installed wheel keeps them under ``musicvae_lite/resources``, a checkout in its top-level folders.
+    An installed wheel keeps them under ``musicvae_lite/resources``, a checkout in its top-level
+    folders.
     """
     package = Path(__file__).resolve().parents[1]
     installed = package / "resources"
@@ -48,7 +51,9 @@ def _finite(tree: Any) -> Any:
 
 
 def shown(name: str) -> str:
-    """Return a file name as text that can be printed and stored: what is not UTF-8 in it becomes U+FFFD."""
+    """Return a file name as text that can be printed and stored: what is not UTF-8 in it becomes
+    U+FFFD.
+    """
     return re.sub("[\ud800-\udfff]", "\ufffd", name)  # surrogates are how Python holds such bytes
 
 
@@ -80,24 +85,32 @@ def check_output(path: Path, overwrite: bool) -> None:
     """Refuse an output that exists or whose folder does not, before any work is done.
 
     Raises:
-        UsageError: if ``path`` exists and ``overwrite`` is false, or is a folder, or its parent folder is missing.
+        UsageError: if ``path`` exists and ``overwrite`` is false, or is a folder, or its parent
+            folder is missing.
     """
     try:
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; name a file")
         if path.exists() and not overwrite:
-            raise UsageError(f"{path}: exists already; choose another name with -o or pass --overwrite")
+            raise UsageError(
+                f"{path}: exists already; choose another name with -o or pass --overwrite"
+            )
         if not path.parent.is_dir():
-            raise UsageError(f"{path.parent}: no such folder; create it first or choose another output with -o")
+            raise UsageError(
+                f"{path.parent}: no such folder; create it first or choose another output with -o"
+            )
     except OSError as error:  # a name that is too long, a folder that may not be looked into
-        raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another output with -o") from error
+        raise UsageError(
+            f"{path}: cannot be written: {reason(error)}; choose another output with -o"
+        ) from error
 
 
 @contextmanager
 def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` and move it into place when the block succeeds.
 
-    Nothing is left behind when it fails. ``overwrite=False`` refuses an existing file, also one that appeared meanwhile.
+    Nothing is left behind when it fails. ``overwrite=False`` refuses an existing file, also one
+    that appeared meanwhile.
 
     Raises:
         UsageError: see :func:`check_output`.
@@ -111,7 +124,9 @@ def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
         temporary = Path(name)
         yield temporary
         check_output(path, overwrite)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files; a result is an ordinary one
+        os.chmod(
+            temporary, 0o666 & ~_umask()
+        )  # mkstemp makes private files; a result is an ordinary one
         os.replace(temporary, path)
     except OSError as error:
         raise MusaeError(f"{path}: cannot be written: {reason(error)}") from error

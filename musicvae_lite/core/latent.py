@@ -1,4 +1,5 @@
-"""The latent space that every model shares: the posterior, and paths and directions between its points.
+"""The latent space that every model shares: the posterior, and paths and directions between its
+points.
 
 Letters in shapes: B batch, Z latent size, L length of a latent sequence.
 """
@@ -19,7 +20,8 @@ from musicvae_lite.core.validation import whole
 
 Path = Literal["slerp", "lerp"]
 
-# Below this sine the two directions are equal or opposite for float32 and the great circle between them is not defined.
+# Below this sine the two directions are equal or opposite for float32 and the great circle between
+# them is not defined.
 _PARALLEL = 1e-4
 
 
@@ -29,7 +31,8 @@ class Latent:
 
     Attributes:
         mean: [B, Z] or [B, Z, L].
-        log_scale: log of the standard deviation, same shape as ``mean``; None for a deterministic code.
+        log_scale: log of the standard deviation, same shape as ``mean``; None for a deterministic
+            code.
     """
 
     mean: Tensor
@@ -46,7 +49,9 @@ class Latent:
         return torch.zeros_like(self.mean) if self.log_scale is None else self.log_scale.exp()
 
     def sample(self, noise: Noise) -> Tensor:
-        """Draw z = mean + scale * noise (reparameterisation, Kingma & Welling 2014), shape of ``mean``."""
+        """Draw z = mean + scale * noise (reparameterisation, Kingma & Welling 2014), shape of
+        ``mean``.
+        """
         if self.log_scale is None:
             return self.mean
         return self.at(noise.normal(self.mean.shape, self.mean.device))
@@ -56,7 +61,10 @@ class Latent:
         return self.mean + self.scale * noise.to(self.mean.dtype)
 
     def kl(self) -> Tensor:
-        """KL(q(z|x) || N(0, I)) in nats per dimension, shape of ``mean``; zeros for a deterministic code."""
+        """KL(q(z|x) || N(0, I)) in nats per dimension, shape of ``mean``.
+
+        Zeros for a deterministic code.
+        """
         if self.log_scale is None:
             return torch.zeros_like(self.mean)
         return 0.5 * (self.mean.square() + self.scale.square() - 1) - self.log_scale
@@ -65,7 +73,9 @@ class Latent:
 @overload
 def interpolate(start: Tensor, end: Tensor, steps: int, path: Path = "slerp") -> Tensor: ...
 @overload
-def interpolate(start: NDArray[Any], end: NDArray[Any], steps: int, path: Path = "slerp") -> NDArray[Any]: ...
+def interpolate(
+    start: NDArray[Any], end: NDArray[Any], steps: int, path: Path = "slerp"
+) -> NDArray[Any]: ...
 def interpolate(
     start: Tensor | NDArray[Any], end: Tensor | NDArray[Any], steps: int, path: Path = "slerp"
 ) -> Tensor | NDArray[Any]:
@@ -91,11 +101,14 @@ def interpolate(
 
 
 def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -> Tensor:
-    """Return the points at ``fractions`` [S] of the way from ``start`` [Z] to ``end`` [Z], [S, Z]; at 0 and 1 the ends exactly.
+    """Return the points at ``fractions`` [S] of the way from ``start`` [Z] to ``end`` [Z], [S, Z].
 
-    ``slerp`` goes along the great circle and moves the length linearly from one end's to the other's (Shoemake 1985 for
-    the direction; White 2016 for its use in latent spaces). Equal, opposite or zero ends, where the circle is not
-    defined, fall back on the straight line, ``lerp``.
+    At 0 and 1 the ends exactly.
+
+    ``slerp`` goes along the great circle and moves the length linearly from one end's to the
+    other's (Shoemake 1985 for the direction; White 2016 for its use in latent spaces). Equal,
+    opposite or zero ends, where the circle is not defined, fall back on the straight line,
+    ``lerp``.
 
     Raises:
         ArgumentError: if there is no such path.
@@ -104,7 +117,10 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
     if path not in get_args(Path):
         raise ArgumentError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
     if start.shape != end.shape or start.dim() != 1:
-        raise ValueError(f"the ends must be two vectors of one size, not {tuple(start.shape)} and {tuple(end.shape)}")
+        raise ValueError(
+            f"the ends must be two vectors of one size, not {tuple(start.shape)} and "
+            f"{tuple(end.shape)}"
+        )
     a, b = start.cpu().double(), end.cpu().double()  # Apple's GPUs have no float64
     t = fractions.cpu().double().unsqueeze(1)
     points = (1 - t) * a + t * b
@@ -114,16 +130,21 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
         # atan2 keeps its precision near 0 and pi, where acos of a dot product loses it.
         angle = 2 * torch.atan2((unit_a - unit_b).norm(), (unit_a + unit_b).norm())
         if torch.sin(angle) > _PARALLEL:
-            direction = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / torch.sin(angle)
+            direction = (
+                torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b
+            ) / torch.sin(angle)
             points = direction * ((1 - t) * length_a + t * length_b)
     points = torch.where(t == 1, b, torch.where(t == 0, a, points))
     return points.to(start)
 
 
 def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tensor:
-    """Return points between four corners, [rows, columns, Z]; the corners of the grid are ``corners`` exactly.
+    """Return points between four corners, [rows, columns, Z].
 
-    Bilinear: each row is a path between a point of the left side and one of the right side, which are paths themselves.
+    The corners of the grid are ``corners`` exactly.
+
+    Bilinear: each row is a path between a point of the left side and one of the right side, which
+    are paths themselves.
 
     Args:
         corners: [4, Z]: top left, top right, bottom left, bottom right.
@@ -135,14 +156,19 @@ def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tens
         ValueError: if there are not four corners, or too few rows or columns.
     """
     if corners.dim() != 2 or len(corners) != 4 or min(rows, columns) < 2:
-        raise ValueError(f"a grid of at least 2 x 2 has corners [4, Z]; this is {rows} x {columns} of {tuple(corners.shape)}")
+        raise ValueError(
+            f"a grid of at least 2 x 2 has corners [4, Z]; this is {rows} x {columns} of "
+            f"{tuple(corners.shape)}"
+        )
     left = interpolate(corners[0], corners[2], rows, path)
     right = interpolate(corners[1], corners[3], rows, path)
     return torch.stack([interpolate(a, b, columns, path) for a, b in zip(left, right, strict=True)])
 
 
 def towards(draws: Tensor, goal: Tensor, fraction: float) -> Tensor:
-    """Return the points at ``fraction`` of the great circle from each draw [N, Z] to ``goal`` [Z], [N, Z]; see :func:`along`."""
+    """Return the points at ``fraction`` of the great circle from each draw [N, Z] to ``goal`` [Z],
+    [N, Z]; see :func:`along`.
+    """
     return torch.cat([along(draw, goal, torch.tensor([fraction])) for draw in draws])
 
 

@@ -1,4 +1,6 @@
-"""What training minimises: reconstruction plus a scheduled charge on the KL divergence, shared by every model."""
+"""What training minimises: reconstruction plus a scheduled charge on the KL divergence, shared by
+every model.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,15 @@ class Schedule:
 
     Attributes:
         start: value at step 0.
-        end: value from step ``warmup + steps`` on (approached, for ``exponential`` and ``inverse-sigmoid``).
-        steps: length of the way from start to end; for ``cyclic`` the length of one cycle. 0 gives ``end`` throughout.
+        end: value from step ``warmup + steps`` on (approached, for ``exponential`` and
+            ``inverse-sigmoid``).
+        steps: length of the way from start to end; for ``cyclic`` the length of one cycle. 0 gives
+            ``end`` throughout.
         shape: ``constant`` (``end``), ``linear``, ``cosine`` (half a cosine), ``exponential``
-            (``end + (start - end) * rate^step``, Magenta's decay and KL annealing), ``cyclic`` (linear over the first half
-            of each cycle, then held; Fu et al. 2019), ``inverse-sigmoid`` (``1 - rate / (rate + exp(step / rate))`` of the
-            way; Bengio et al. 2015).
+            (``end + (start - end) * rate^step``, Magenta's decay and KL annealing), ``cyclic``
+            (linear over the first half of each cycle, then held; Fu et al. 2019),
+            ``inverse-sigmoid`` (``1 - rate / (rate + exp(step / rate))`` of the way; Bengio et al.
+            2015).
         rate: the rate of ``exponential`` (in [0, 1]) and ``inverse-sigmoid`` (at least 1).
         warmup: steps of linear warm-up from 0 that come first; the shape starts after them.
     """
@@ -38,13 +43,17 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.shape not in get_args(Shape):
-            raise ValueError(f"unknown schedule shape {self.shape!r}; valid: {', '.join(get_args(Shape))}")
+            raise ValueError(
+                f"unknown schedule shape {self.shape!r}; valid: {', '.join(get_args(Shape))}"
+            )
         if self.steps < 0 or self.warmup < 0:
             raise ValueError("a schedule's steps and warmup are at least 0")
         if self.shape == "exponential" and not 0 <= self.rate <= 1:
             raise ValueError(f"the rate of an exponential schedule lies in [0, 1], not {self.rate}")
         if self.shape == "inverse-sigmoid" and self.rate < 1:
-            raise ValueError(f"the rate of an inverse-sigmoid schedule is at least 1, not {self.rate}")
+            raise ValueError(
+                f"the rate of an inverse-sigmoid schedule is at least 1, not {self.rate}"
+            )
 
     def __call__(self, step: int) -> float:
         """Return the value at ``step`` (0 before the first update)."""
@@ -71,7 +80,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Loss:
-    """The terms of one batch, means over its examples, in nats (or the unit of the model's reconstruction term).
+    """The terms of one batch, means over its examples, in nats (or the unit of the model's
+    reconstruction term).
 
     Attributes:
         total: what is minimised, ``nll + beta * kl_charged``; carries the gradient.
@@ -90,13 +100,15 @@ class Loss:
 
 @dataclass(frozen=True)
 class Objective:
-    """``mean(nll) + beta(step) * mean(charged KL)``: beta-VAE (Higgins et al. 2017) with free bits (Kingma et al. 2016).
+    """``mean(nll) + beta(step) * mean(charged KL)``: beta-VAE (Higgins et al. 2017) with free bits
+    (Kingma et al. 2016).
 
     Attributes:
         beta: weight of the KL term by step.
         free_bits: bits that cost nothing.
-        per: ``total``: one budget for the whole latent of an example, ``max(sum(kl) - free, 0)`` (what Magenta's code
-            does, though its comment says otherwise); ``dim``: a budget for each dimension, ``sum(max(kl - free, 0))``.
+        per: ``total``: one budget for the whole latent of an example, ``max(sum(kl) - free, 0)``
+            (what Magenta's code does, though its comment says otherwise); ``dim``: a budget for
+            each dimension, ``sum(max(kl - free, 0))``.
     """
 
     beta: Schedule

@@ -1,4 +1,5 @@
-"""What is found by name: media, codecs and parts of models that come with the library or with another package.
+"""What is found by name: media, codecs and parts of models that come with the library or with
+another package.
 
 The tables hold places as text ("module:attribute"), so that looking a name up imports nothing else.
 Another package adds to a table by an entry point of the group ``musicvae_lite.GROUP``, for example

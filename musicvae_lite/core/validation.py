@@ -36,7 +36,11 @@ def seed_of(seed: Any, usual: int = 0) -> int:
     Raises:
         ArgumentError: it is no whole number from 0 on.
     """
-    return usual if seed is None else whole(seed, 0, f"seed is {seed!r}; it is a whole number from 0 on")
+    return (
+        usual
+        if seed is None
+        else whole(seed, 0, f"seed is {seed!r}; it is a whole number from 0 on")
+    )
 
 
 def check_tempo(qpm: float | None) -> None:
@@ -52,4 +56,6 @@ def check_tempo(qpm: float | None) -> None:
     except TypeError:
         fits = False
     if not fits:
-        raise ArgumentError(f"qpm is {qpm}; a tempo is {SLOWEST:g} to {FASTEST:g} quarter notes a minute")
+        raise ArgumentError(
+            f"qpm is {qpm}; a tempo is {SLOWEST:g} to {FASTEST:g} quarter notes a minute"
+        )

@@ -12,7 +12,9 @@ from musicvae_lite.core.errors import UsageError
 
 
 class ImageCodec(Codec):
-    """Grey or colour pictures of ``height`` x ``width`` pixels; brightness 0 to 255 in files, 0..1 for the model.
+    """Grey or colour pictures of ``height`` x ``width`` pixels.
+
+    Brightness 0 to 255 in files, 0..1 for the model.
 
     Args:
         height: pixels H.
@@ -24,13 +26,19 @@ class ImageCodec(Codec):
 
     def __init__(self, height: int = 28, width: int = 28, channels: int = 1) -> None:
         if min(height, width) < 1 or channels not in (1, 3):
-            raise UsageError("codec 'image': height and width start at 1, channels are 1 (grey) or 3 (colour)")
+            raise UsageError(
+                "codec 'image': height and width start at 1, channels are 1 (grey) or 3 (colour)"
+            )
         self.height, self.width, self.channels = height, width, channels
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(H, W), or (H, W, 3)."""
-        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+        return (
+            (self.height, self.width)
+            if self.channels == 1
+            else (self.height, self.width, self.channels)
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -39,7 +47,12 @@ class ImageCodec(Codec):
 
     def config(self) -> dict[str, Any]:
         """Return plain data from which an equal codec is built."""
-        return {"kind": self.kind, "height": self.height, "width": self.width, "channels": self.channels}
+        return {
+            "kind": self.kind,
+            "height": self.height,
+            "width": self.width,
+            "channels": self.channels,
+        }
 
     def smaller(self, factor: int) -> ImageCodec:
         """Return the codec of pictures shrunk by a whole factor.
@@ -48,11 +61,15 @@ class ImageCodec(Codec):
             UsageError: if the size cannot be divided by it.
         """
         if self.height % factor or self.width % factor:
-            raise UsageError(f"pictures of {self.width} x {self.height} cannot be shrunk by {factor} without a rest")
+            raise UsageError(
+                f"pictures of {self.width} x {self.height} cannot be shrunk by {factor} without a "
+                "rest"
+            )
         return ImageCodec(self.height // factor, self.width // factor, self.channels)
 
     def encode(self, pictures: NDArray[Any]) -> NDArray[np.uint8]:
-        """Bring pictures of any size to the model's: resized (bicubic, antialiased), colour to grey or grey to colour.
+        """Bring pictures of any size to the model's: resized (bicubic, antialiased), colour to grey
+        or grey to colour.
 
         Args:
             pictures: [N, h, w] or [N, h, w, 3], uint8 or floats 0..1.
@@ -70,11 +87,17 @@ class ImageCodec(Codec):
         rows = []
         for picture in bytes_:
             image = Image.fromarray(picture).convert(mode)
-            rows.append(np.asarray(image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)))
+            rows.append(
+                np.asarray(
+                    image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+                )
+            )
         return np.stack(rows) if rows else np.zeros((0, *self.shape), np.uint8)
 
     def recoloured(self, pictures: NDArray[Any]) -> NDArray[np.uint8]:
-        """Bring pictures [N, h, w] or [N, h, w, 3] to the model's grey or colour in their own size, as bytes."""
+        """Bring pictures [N, h, w] or [N, h, w, 3] to the model's grey or colour in their own size,
+        as bytes.
+        """
         return ImageCodec(pictures.shape[1], pictures.shape[2], self.channels).encode(pictures)
 
     def decode(self, windows: NDArray[Any]) -> NDArray[np.uint8]:

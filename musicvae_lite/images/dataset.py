@@ -37,11 +37,17 @@ class PictureMaterial(Material):
         test = corpus.test if self.held_out else corpus.train
         self.valid = test.take(np.arange(min(len(test), config.training.valid_windows)))
         self.fingerprints = [corpus.fingerprint]
-        self.sources = [{"name": corpus.name, "windows": len(corpus.train), "rights": corpus.rights}]
+        self.sources = [
+            {"name": corpus.name, "windows": len(corpus.train), "rights": corpus.rights}
+        ]
         if corpus.resized:
-            self.notice = f"{corpus.name}: the pictures are resized to {codec.width} x {codec.height}"
+            self.notice = (
+                f"{corpus.name}: the pictures are resized to {codec.width} x {codec.height}"
+            )
         self._on_device: dict[tuple[Split, torch.device], PictureBatches] = {}
-        self.on_device(self.valid, torch.device("cpu"))  # what does not fit is told now, not after hours
+        self.on_device(
+            self.valid, torch.device("cpu")
+        )  # what does not fit is told now, not after hours
 
     @classmethod
     def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> PictureMaterial:
@@ -52,11 +58,17 @@ class PictureMaterial(Material):
             MusaeError: a damaged one, or one without training pictures.
         """
         if len(sources) > 1:
-            raise UsageError("a model of pictures learns from one source; name one folder or file with --data")
+            raise UsageError(
+                "a model of pictures learns from one source; name one folder or file with --data"
+            )
         if not sources and config.data.source is None:
-            raise UsageError(f"{config.name} needs pictures: a folder, an .npz or IDX files, with --data")
+            raise UsageError(
+                f"{config.name} needs pictures: a folder, an .npz or IDX files, with --data"
+            )
         codec = ImageCodec(**config.codec.model_dump(exclude={"kind"}))
-        corpus = open_pictures(sources[0] if sources else str(config.data.source), codec, config.data.pieces)
+        corpus = open_pictures(
+            sources[0] if sources else str(config.data.source), codec, config.data.pieces
+        )
         if not len(corpus.train):
             raise MusaeError(f"{corpus.name}: holds no pictures to learn from")
         return cls(corpus, config)
@@ -64,12 +76,17 @@ class PictureMaterial(Material):
     def __len__(self) -> int:
         return len(self.corpus.train)
 
-    def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
         """Yield the pictures of one epoch, corrupted as the run says; see :meth:`Material.batches`."""
         return self.on_device(self.corpus.train, device).shuffled(size, seed, epoch, rank, world)
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
-        """Measure on held-out pictures; see :class:`musicvae_lite.images.evaluate.pictures.PictureMeasures`."""
+        """Measure on held-out pictures.
+
+        See :class:`musicvae_lite.images.evaluate.pictures.PictureMeasures`.
+        """
         held_out = self.on_device(self.valid, next(model.parameters()).device)
         measures = evaluate_pictures(model, held_out.in_order(BATCH, seed), seed)
         return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
@@ -77,21 +94,37 @@ class PictureMaterial(Material):
     @torch.inference_mode()
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show rows of input, output and target."""
-        few = PictureBatches(self.valid.take(np.arange(min(_SHOWN, len(self.valid)))), _device(model), self.corrupt, self.classes)
+        few = PictureBatches(
+            self.valid.take(np.arange(min(_SHOWN, len(self.valid)))),
+            _device(model),
+            self.corrupt,
+            self.classes,
+        )
         batch = next(few.in_order(_SHOWN, 0))
         output = model.predict(model.encode(batch).mean, batch)
-        return tile([planes.permute(0, 2, 3, 1).cpu().numpy() for planes in (batch.x, output, batch.target)])
+        return tile(
+            [planes.permute(0, 2, 3, 1).cpu().numpy() for planes in (batch.x, output, batch.target)]
+        )
 
     def other_kinds(self, split: Split) -> dict[str, Split]:
-        """Return pictures of other kinds, made from a split; see :func:`musicvae_lite.images.data.other_pictures.other_kinds`.
+        """Return pictures of other kinds, made from a split.
+
+        See :func:`musicvae_lite.images.data.other_pictures.other_kinds`.
 
         A conditional model is told a class, which letters do not have.
         """
         kinds = other_kinds(split, self.codec)
-        return {name: kind for name, kind in kinds.items() if not self.classes or kind.labels is not None}
+        return {
+            name: kind
+            for name, kind in kinds.items()
+            if not self.classes or kind.labels is not None
+        }
 
     def on_device(self, split: Split, device: torch.device) -> PictureBatches:
-        """Return the batches of a split, corrupted as the run says; they are kept on the device from their first use on."""
+        """Return the batches of a split, corrupted as the run says.
+
+        They are kept on the device from their first use on.
+        """
         key = split, device  # splits are compared as objects
         if key not in self._on_device:
             self._on_device[key] = PictureBatches(split, device, self.corrupt, self.classes)

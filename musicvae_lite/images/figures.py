@@ -1,4 +1,5 @@
-"""The pictures that show what a trained model has learned: which of them apply to it, and what is in each.
+"""The pictures that show what a trained model has learned: which of them apply to it, and what is
+in each.
 
 Letters in shapes: N pictures, H W pixels, Z latent size, C channels, K classes.
 """
@@ -17,7 +18,17 @@ from numpy.typing import NDArray
 from musicvae_lite.config import ImageModel
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
-from musicvae_lite.images.plots import Curve, Row, Scale, draw_curves, draw_grid, draw_rows, draw_scatter, in_colours, prior_grid
+from musicvae_lite.images.plots import (
+    Curve,
+    Row,
+    Scale,
+    draw_curves,
+    draw_grid,
+    draw_rows,
+    draw_scatter,
+    in_colours,
+    prior_grid,
+)
 from musicvae_lite.model_dir.bundle import Description
 from musicvae_lite.training.logger import METRICS
 
@@ -36,13 +47,24 @@ _NOISE, _POINTS = 5, 6  # what a draw is for, mixed into its seed
 
 
 def reasons_against(description: Description) -> dict[str, str]:
-    """Return for each picture why it cannot be drawn of a model, or "" where it can; needs no torch."""
+    """Return for each picture why it cannot be drawn of a model, or "" where it can.
+
+    Needs no torch.
+    """
     model = description.config.model
-    log = "" if (description.folder / METRICS).is_file() else f"{description.folder} is no run folder (it has no {METRICS})"
+    log = (
+        ""
+        if (description.folder / METRICS).is_file()
+        else f"{description.folder} is no run folder (it has no {METRICS})"
+    )
     if not isinstance(model, ImageModel):
         return {name: "it is for models of pictures" for name in DRAWN} | {"loss": log}
     prior = "" if model.variational or model.adversary else "a plain autoencoder has no prior"
-    alone = "the model adds to the picture that it is given; its codes alone make none" if model.residual else ""
+    alone = (
+        "the model adds to the picture that it is given; its codes alone make none"
+        if model.residual
+        else ""
+    )
     plain = "" if not model.classes else "the model is conditional ('classes' shows more)"
     two = "" if model.latent_size == 2 else "the code is not of two numbers"
     return {
@@ -110,7 +132,9 @@ class Gallery:
         if not self.session.model.classes:
             return None
         if self.split.labels is None:
-            raise UsageError(f"{self.source}: has no labels, and {self.name} wants one of each picture")
+            raise UsageError(
+                f"{self.source}: has no labels, and {self.name} wants one of each picture"
+            )
         return self.split.labels[rows]
 
     def codes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -125,7 +149,9 @@ def reconstructions(gallery: Gallery) -> bytes:
     made = gallery.session.restore_windows(seen, gallery.condition(rows))
     _, target = gallery.session.pair(gallery.split.images[rows])
     corrupt = gallery.session.corrupt
-    first = "input" if corrupt is None else "noisy input" if corrupt.kind == "noise" else "small input"
+    first = (
+        "input" if corrupt is None else "noisy input" if corrupt.kind == "noise" else "small input"
+    )
     lines = [Row(first, list(seen)), Row("output", list(made))]
     if corrupt is not None and target is not None:
         lines.append(Row("target", list(target)))
@@ -134,7 +160,10 @@ def reconstructions(gallery: Gallery) -> bytes:
 
 
 def latent_scatter(gallery: Gallery) -> bytes:
-    """Draw the codes of held-out pictures, a colour for each class; more than two numbers by their principal components."""
+    """Draw the codes of held-out pictures, a colour for each class.
+
+    More than two numbers by their principal components.
+    """
     rows = np.arange(min(len(gallery.split), _MOST_POINTS))
     codes = gallery.codes(rows)
     count = f"{len(rows):,} held-out pictures ({gallery.source})"
@@ -147,11 +176,15 @@ def latent_scatter(gallery: Gallery) -> bytes:
         f"{gallery.name}: the two principal components (PCA) of codes of {codes.shape[1]} numbers, "
         f"{100 * share:.0f} % of their variance; {count}"
     )
-    return draw_scatter(points, labels, title, gallery.suffix, ("first component", "second component"))
+    return draw_scatter(
+        points, labels, title, gallery.suffix, ("first component", "second component")
+    )
 
 
 def principal_components(codes: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
-    """Return the first two principal components [N, 2] of codes [N, Z] and their share of the variance."""
+    """Return the first two principal components [N, 2] of codes [N, Z] and their share of the
+    variance.
+    """
     centred = codes.astype(np.float64) - codes.mean(0)
     variances, axes = np.linalg.eigh(centred.T @ centred)
     chosen = axes[:, :-3:-1]
@@ -163,15 +196,27 @@ def principal_components(codes: NDArray[Any]) -> tuple[NDArray[np.float64], floa
 def latent_grid(gallery: Gallery) -> bytes:
     """Draw what points of a two-number code decode to, at the quantiles of the prior."""
     pictures = gallery.session.decode_windows(prior_grid(_SIDE))
-    title = f"{gallery.name}: pictures over the latent plane, {_SIDE} x {_SIDE} equally probable cells of the prior"
+    title = (
+        f"{gallery.name}: pictures over the latent plane, {_SIDE} x {_SIDE} equally probable "
+        "cells of the prior"
+    )
     return draw_grid(pictures, _SIDE, title, gallery.suffix)
 
 
 def samples(gallery: Gallery) -> bytes:
     """Draw what draws from the prior decode to."""
     pictures = gallery.session.sample(_SAMPLES**2, gallery.seed)
-    rows = [Row("", list(pictures[start : start + _SAMPLES])) for start in range(0, len(pictures), _SAMPLES)]
-    return draw_rows(rows, [""] * _SAMPLES, f"{gallery.name}: {len(pictures)} draws from the prior", gallery.suffix, cell=56)
+    rows = [
+        Row("", list(pictures[start : start + _SAMPLES]))
+        for start in range(0, len(pictures), _SAMPLES)
+    ]
+    return draw_rows(
+        rows,
+        [""] * _SAMPLES,
+        f"{gallery.name}: {len(pictures)} draws from the prior",
+        gallery.suffix,
+        cell=56,
+    )
 
 
 def interpolations(gallery: Gallery) -> bytes:
@@ -184,7 +229,9 @@ def interpolations(gallery: Gallery) -> bytes:
         rows = np.array(pair)
         classes, codes, ends = gallery.condition(rows), gallery.codes(rows), gallery.seen(rows)
         points = interpolate(codes[0], codes[1], _STEPS, session.path)
-        made = session.decode_windows(points, condition=None if classes is None else np.full(_STEPS, classes[0]))
+        made = session.decode_windows(
+            points, condition=None if classes is None else np.full(_STEPS, classes[0])
+        )
         lines.append(Row(" to ".join(map(gallery.caption, pair)), [ends[0], *made, ends[1]]))
     columns = ["input", *(str(step + 1) for step in range(_STEPS)), "input"]
     how = "great circles" if session.path == "slerp" else "straight lines"
@@ -193,7 +240,9 @@ def interpolations(gallery: Gallery) -> bytes:
 
 
 def _pairs(gallery: Gallery) -> list[tuple[int, int]]:
-    """Return places of pictures to go between: of different classes, but of one for a conditional model."""
+    """Return places of pictures to go between: of different classes, but of one for a conditional
+    model.
+    """
     labels = gallery.split.labels
     if gallery.session.model.classes and labels is not None:
         found = [np.flatnonzero(labels == name)[:2].tolist() for name in np.unique(labels)]
@@ -215,11 +264,22 @@ def perturbations(gallery: Gallery) -> bytes:
     classes = gallery.condition(rows)
     # A picture goes in one direction, further and further.
     noise = Noise(gallery.seed, _NOISE).normal(codes.shape, session.device).cpu().numpy()
-    columns = [session.decode_windows(codes + np.float32(size) * spread * noise, condition=classes) for size in _PERTURBATIONS]
+    columns = [
+        session.decode_windows(codes + np.float32(size) * spread * noise, condition=classes)
+        for size in _PERTURBATIONS
+    ]
     seen = gallery.seen(rows)
-    lines = [Row(gallery.caption(row), [seen[i], *(column[i] for column in columns)]) for i, row in enumerate(rows.tolist())]
-    title = f"{gallery.name}: codes with noise; its size in standard deviations of the codes of {gallery.source}"
-    return draw_rows(lines, ["input", *(f"{size:g}" for size in _PERTURBATIONS)], title, gallery.suffix)
+    lines = [
+        Row(gallery.caption(row), [seen[i], *(column[i] for column in columns)])
+        for i, row in enumerate(rows.tolist())
+    ]
+    title = (
+        f"{gallery.name}: codes with noise; its size in standard deviations of the codes of "
+        f"{gallery.source}"
+    )
+    return draw_rows(
+        lines, ["input", *(f"{size:g}" for size in _PERTURBATIONS)], title, gallery.suffix
+    )
 
 
 def feature_maps(gallery: Gallery) -> bytes:
@@ -237,12 +297,17 @@ def feature_maps(gallery: Gallery) -> bytes:
     high = float(maps.max())
     made = session.restore_windows(seen)
     coloured = in_colours(maps, high)
-    lines = [Row(gallery.caption(row), [seen[i], *coloured[i], made[i]]) for i, row in enumerate(rows.tolist())]
+    lines = [
+        Row(gallery.caption(row), [seen[i], *coloured[i], made[i]])
+        for i, row in enumerate(rows.tolist())
+    ]
     columns = ["input", *(f"map {number + 1}" for number in range(len(maps[0]))), "output"]
     size = " x ".join(map(str, encoder.output_shape))
     some = f", the first {_MAPS}" if encoder.output_shape[0] > _MAPS else ""
     title = f"{gallery.name}: the code of {size} numbers, one map a channel{some}"
-    return draw_rows(lines, columns, title, gallery.suffix, scale=Scale(0, high, "number in the code"))
+    return draw_rows(
+        lines, columns, title, gallery.suffix, scale=Scale(0, high, "number in the code")
+    )
 
 
 def classes(gallery: Gallery) -> bytes:
@@ -251,10 +316,22 @@ def classes(gallery: Gallery) -> bytes:
 
     session = gallery.session
     count = session.model.classes
-    z = Noise(gallery.seed, _POINTS).normal((_SAMPLES, session.latent_size), session.device).cpu().numpy()
-    made = session.decode_windows(np.tile(z, (count, 1)), condition=np.repeat(np.arange(count), _SAMPLES))
-    rows = [Row(str(name), list(made[name * _SAMPLES : (name + 1) * _SAMPLES])) for name in range(count)]
-    title = f"{gallery.name}: a row for each class that is asked for, a column for each draw from the prior"
+    z = (
+        Noise(gallery.seed, _POINTS)
+        .normal((_SAMPLES, session.latent_size), session.device)
+        .cpu()
+        .numpy()
+    )
+    made = session.decode_windows(
+        np.tile(z, (count, 1)), condition=np.repeat(np.arange(count), _SAMPLES)
+    )
+    rows = [
+        Row(str(name), list(made[name * _SAMPLES : (name + 1) * _SAMPLES])) for name in range(count)
+    ]
+    title = (
+        f"{gallery.name}: a row for each class that is asked for, a column for each draw from "
+        "the prior"
+    )
     return draw_rows(rows, [""] * _SAMPLES, title, gallery.suffix)
 
 
@@ -273,8 +350,14 @@ def loss_curves(folder: Path, name: str, suffix: str = ".png") -> bytes:
     trained = [event for event in events if event.get("event") == "trained"]
     measured = [event for event in events if event.get("event") == "validated"]
     panels = {
-        "loss (nats)": [_curve("training", trained, "loss"), _curve("held out", measured, "score", points=True)],
-        "KL (bits)": [_curve("training", trained, "kl_bits"), _curve("held out", measured, "kl_bits", points=True)],
+        "loss (nats)": [
+            _curve("training", trained, "loss"),
+            _curve("held out", measured, "score", points=True),
+        ],
+        "KL (bits)": [
+            _curve("training", trained, "kl_bits"),
+            _curve("held out", measured, "kl_bits", points=True),
+        ],
         "discriminator right": [
             _curve("training", trained, "told"),
             _curve("held out", measured, "discriminator_accuracy", points=True),
@@ -282,7 +365,9 @@ def loss_curves(folder: Path, name: str, suffix: str = ".png") -> bytes:
         "PSNR (dB)": [_curve("held out", measured, "psnr_db", points=True)],
         "steps right": [_curve("held out", measured, "accuracy", points=True)],
     }
-    drawn = {label: [curve for curve in curves if any(curve.values)] for label, curves in panels.items()}
+    drawn = {
+        label: [curve for curve in curves if any(curve.values)] for label, curves in panels.items()
+    }
     drawn = {label: curves for label, curves in drawn.items() if curves}
     if not drawn:
         raise MusaeError(f"{path}: holds nothing to draw yet")

@@ -1,4 +1,5 @@
-"""Autoencoders of pictures: convolutional or fully connected, deterministic, variational, adversarial, conditional.
+"""Autoencoders of pictures: convolutional or fully connected, deterministic, variational,
+adversarial, conditional.
 
 Letters in shapes: B batch, C channels, H W picture, Z latent size, K classes.
 """
@@ -32,23 +33,31 @@ _FEW_PLANES, _FEW_INPUTS = 3, 8
 
 
 class ConvEncoder(nn.Module):
-    """3x3 convolutions with ReLU and 2x2 max pooling each (sizes rounded up: 28, 14, 7, 4), or without pooling.
+    """3x3 convolutions with ReLU and 2x2 max pooling each (sizes rounded up: 28, 14, 7, 4), or
+    without pooling.
 
-    A class enters as one more plane a class, 1 or 0 all over. ``dense``: sizes of fully connected layers after them.
+    A class enters as one more plane a class, 1 or 0 all over. ``dense``: sizes of fully connected
+    layers after them.
 
     Attributes:
         output_shape: (C, H, W) of the feature map.
     """
 
     def __init__(
-        self, shape: Shape, channels: Sequence[int], classes: int = 0, pool: bool = True, dense: Sequence[int] = ()
+        self,
+        shape: Shape,
+        channels: Sequence[int],
+        classes: int = 0,
+        pool: bool = True,
+        dense: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.pool = pool
         inputs, height, width = shape
         widths = [inputs + classes, *channels]
         self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths[:-1], channels, strict=True)
+            nn.Conv2d(before, after, 3, padding=1)
+            for before, after in zip(widths[:-1], channels, strict=True)
         )
         for _ in channels if pool else ():
             height, width = math.ceil(height / 2), math.ceil(width / 2)
@@ -57,7 +66,9 @@ class ConvEncoder(nn.Module):
         self.output_size = dense[-1] if dense else math.prod(self.output_shape)
 
     def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Return the feature map of x [B, C, H, W] as a vector (or the last layer after it), [B, output_size]."""
+        """Return the feature map of x [B, C, H, W] as a vector (or the last layer after it), [B,
+        output_size].
+        """
         if condition is not None:
             planes = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])
             x = torch.cat([x, planes.to(x.dtype)], 1)
@@ -73,8 +84,8 @@ class ConvEncoder(nn.Module):
 def convolve_few(x: Tensor, layer: nn.Module) -> Tensor:
     """Convolve x [B, C, H, W] with a 3x3 layer of padding 1: [B, O, H, W] in channels_last.
 
-    One to three planes on a CPU are one matrix product of the nine shifted planes, which takes a sixth of the time of oneDNN's
-    convolution with the gradient of its weights.
+    One to three planes on a CPU are one matrix product of the nine shifted planes, which takes a
+    sixth of the time of oneDNN's convolution with the gradient of its weights.
     """
     count, planes, height, width = x.shape
     if planes > _FEW_PLANES or x.device.type != "cpu":
@@ -82,9 +93,15 @@ def convolve_few(x: Tensor, layer: nn.Module) -> Tensor:
         return convolved
     padded = F.pad(x, (1, 1, 1, 1))
     places = itertools.product(range(planes), range(3), range(3))
-    columns = torch.stack([padded[:, plane, row : row + height, column : column + width] for plane, row, column in places])
+    columns = torch.stack(
+        [
+            padded[:, plane, row : row + height, column : column + width]
+            for plane, row, column in places
+        ]
+    )
     weight, bias = layer.get_parameter("weight").flatten(1), layer.get_parameter("bias")
-    # Contiguous: its layout decides how autograd computes its gradient, and the other way takes ten times as long.
+    # Contiguous: its layout decides how autograd computes its gradient, and the other way takes ten
+    # times as long.
     product = torch.addmm(bias, columns.flatten(1).t(), weight.t().contiguous())
     return product.view(count, height, width, len(bias)).permute(0, 3, 1, 2)
 
@@ -102,7 +119,8 @@ def max_pool(x: Tensor) -> Tensor:
 class _MaxOfPairs(torch.autograd.Function):
     """The larger of each two neighbours along a dimension of even size.
 
-    The gradient is written where it belongs; that of slices would be filled with zeros and added up, a fifth of a step.
+    The gradient is written where it belongs; that of slices would be filled with zeros and added
+    up, a fifth of a step.
     """
 
     @staticmethod
@@ -119,7 +137,9 @@ class _MaxOfPairs(torch.autograd.Function):
         first, second = _pairs(x, ctx.dim)
         result = torch.empty_like(x)
         to_first, to_second = _pairs(result, ctx.dim)
-        torch.ops.aten.threshold_backward.grad_input(gradient, second - first, 0, grad_input=to_second)  # ReLU's gradient
+        torch.ops.aten.threshold_backward.grad_input(
+            gradient, second - first, 0, grad_input=to_second
+        )  # ReLU's gradient
         torch.sub(gradient, to_second, out=to_first)
         return result, None
 
@@ -143,11 +163,12 @@ class DenseEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """3x3 convolutions with ReLU, each followed by enlarging by two (nearest), and a last convolution to the picture.
+    """3x3 convolutions with ReLU, each followed by enlarging by two (nearest), and a last
+    convolution to the picture.
 
-    The code (given as it is, or through a linear map) has the size of the encoder's feature map. On the way 4, 8, 16 to 28
-    the map becomes two pixels too large; the next convolution then goes without padding (16 to 14). What is left over at
-    the end is cut off.
+    The code (given as it is, or through a linear map) has the size of the encoder's feature map. On
+    the way 4, 8, 16 to 28 the map becomes two pixels too large; the next convolution then goes
+    without padding (16 to 14). What is left over at the end is cut off.
     """
 
     def __init__(
@@ -161,13 +182,20 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, self.code = shape, code
-        self.spread = None if latent_size is None else _dense([latent_size + classes, *dense, math.prod(code)])
+        self.spread = (
+            None
+            if latent_size is None
+            else _dense([latent_size + classes, *dense, math.prod(code)])
+        )
         widths = [code[0], *channels, shape[0]]
         self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Conv2d(before, after, 3, padding=1)
+            for before, after in zip(widths[:-1], widths[1:], strict=True)
         )
         axes = zip(code[1:], shape[1:], strict=True)
-        self.cuts = list(zip(*(_cuts(before, after, len(channels)) for before, after in axes), strict=True))
+        self.cuts = list(
+            zip(*(_cuts(before, after, len(channels)) for before, after in axes), strict=True)
+        )
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return outputs [B, C, H, W] for codes z [B, Z]."""
@@ -178,7 +206,9 @@ class ConvDecoder(nn.Module):
         for layer, (rows, columns) in zip(rest, self.cuts, strict=True):
             x = enlarge_and_convolve(torch.relu(x), layer)
             if rows or columns:
-                x = F.pad(x, (-columns, -columns, -rows, -rows))  # as a slice would, with one gradient for both axes
+                x = F.pad(
+                    x, (-columns, -columns, -rows, -rows)
+                )  # as a slice would, with one gradient for both axes
         outputs: Tensor = x[:, :, : self.shape[1], : self.shape[2]]
         return outputs
 
@@ -188,7 +218,8 @@ class ConvDecoder(nn.Module):
 
 
 def _cuts(size: int, target: int, stages: int) -> list[int]:
-    """Return for each enlargement along one axis whether its convolution goes without padding (1) or with (0).
+    """Return for each enlargement along one axis whether its convolution goes without padding (1)
+    or with (0).
 
     Raises:
         ValueError: if so many enlargements do not reach the picture's size.
@@ -199,25 +230,36 @@ def _cuts(size: int, target: int, stages: int) -> list[int]:
         cuts.append(1 if 2 * size - 2 >= wanted else 0)
         size = 2 * size - 2 * cuts[-1]
     if size < target:
-        raise ValueError(f"{stages} channels enlarge the code {stages} times, to {size} pixels of {target}; give it more")
+        raise ValueError(
+            f"{stages} channels enlarge the code {stages} times, to {size} pixels of {target}; "
+            "give it more"
+        )
     return cuts
 
 
 def enlarge_and_convolve(x: Tensor, layer: nn.Module) -> Tensor:
-    """Enlarge x [B, C, H, W] by two (nearest) and convolve it with a 3x3 layer of padding 1: [B, O, 2H, 2W].
+    """Enlarge x [B, C, H, W] by two (nearest) and convolve it with a 3x3 layer of padding 1: [B, O,
+    2H, 2W].
 
-    Computed on the small map: each of the four pixels that a pixel becomes sees a 3x3 neighbourhood of it, with weights that
-    are sums of the given ones (sub-pixel convolution, Shi et al. 2016). Less than half the time, and the same numbers.
+    Computed on the small map: each of the four pixels that a pixel becomes sees a 3x3 neighbourhood
+    of it, with weights that are sums of the given ones (sub-pixel convolution, Shi et al. 2016).
+    Less than half the time, and the same numbers.
     """
     weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
     upper, middle, lower = weight.unbind(2)
     zero = torch.zeros_like(upper)
-    rows = (torch.stack([upper, middle + lower, zero], 2), torch.stack([zero, upper + middle, lower], 2))
+    rows = (
+        torch.stack([upper, middle + lower, zero], 2),
+        torch.stack([zero, upper + middle, lower], 2),
+    )
     kernels = []
     for kernel in rows:
         left, centre, right = kernel.unbind(3)
         zero = torch.zeros_like(left)
-        kernels += [torch.stack([left, centre + right, zero], 3), torch.stack([zero, left + centre, right], 3)]
+        kernels += [
+            torch.stack([left, centre + right, zero], 3),
+            torch.stack([zero, left + centre, right], 3),
+        ]
     folded = torch.stack(kernels, 1).flatten(0, 1)
     return F.pixel_shuffle(F.conv2d(x, folded, bias.repeat_interleave(4), padding=1), 2)
 
@@ -225,7 +267,9 @@ def enlarge_and_convolve(x: Tensor, layer: nn.Module) -> Tensor:
 class DenseDecoder(nn.Module):
     """Fully connected layers with ReLU, and a linear one to the pixels."""
 
-    def __init__(self, shape: Shape, sizes: Sequence[int], latent_size: int, classes: int = 0) -> None:
+    def __init__(
+        self, shape: Shape, sizes: Sequence[int], latent_size: int, classes: int = 0
+    ) -> None:
         super().__init__()
         self.shape = shape
         widths = [latent_size + classes, *sizes]
@@ -281,10 +325,14 @@ class ImageAutoencoder(Autoencoder):
         """Return what the likelihood reads, [B, C, H, W]."""
         outputs: Tensor = self.decoder(z, condition)
         if self.residual and x is not None:
-            outputs = outputs + F.interpolate(x, size=outputs.shape[2:], mode="bicubic", align_corners=False)
+            outputs = outputs + F.interpolate(
+                x, size=outputs.shape[2:], mode="bicubic", align_corners=False
+            )
         return outputs
 
-    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+    def nll(
+        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+    ) -> Tensor:
         """Return [B] nats, summed over the pixels."""
         nats: Tensor = self.likelihood.nll(self.outputs(z, batch.x, batch.condition), batch.target)
         return nats
@@ -302,7 +350,9 @@ class ImageAutoencoder(Autoencoder):
         noise: Noise | None = None,
         condition: Tensor | None = None,
     ) -> Tensor:
-        """Return the picture that is expected, brightness 0..1 [B, C, H, W]; pixels are never drawn.
+        """Return the picture that is expected, brightness 0..1 [B, C, H, W].
+
+        Pixels are never drawn.
 
         Raises:
             ValueError: if the model wants a class and none is given.
@@ -314,7 +364,10 @@ class ImageAutoencoder(Autoencoder):
 
 
 def start_weights(layer: nn.Module) -> None:
-    """Start weights so that signals keep their size through layers with ReLU (He et al. 2015); torch's own make them fade."""
+    """Start weights so that signals keep their size through layers with ReLU (He et al. 2015).
+
+    Torch's own make them fade.
+    """
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:
@@ -324,8 +377,9 @@ def start_weights(layer: nn.Module) -> None:
 class Linear(nn.Linear):
     """torch's linear layer, computed in a faster order on a CPU.
 
-    torch copies the bias over the output before the product is added to it, which takes a tenth of the product's time. With
-    very few inputs the layout of the weights decides how autograd computes their gradient, as in :func:`convolve_few`.
+    torch copies the bias over the output before the product is added to it, which takes a tenth of
+    the product's time. With very few inputs the layout of the weights decides how autograd computes
+    their gradient, as in :func:`convolve_few`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -333,7 +387,9 @@ class Linear(nn.Linear):
         if x.device.type != "cpu":
             return super().forward(x)
         weight = self.weight.t()
-        return (x @ (weight.contiguous() if self.in_features <= _FEW_INPUTS else weight)).add_(self.bias)
+        return (x @ (weight.contiguous() if self.in_features <= _FEW_INPUTS else weight)).add_(
+            self.bias
+        )
 
 
 def _dense(widths: Sequence[int]) -> nn.Sequential:
@@ -348,14 +404,18 @@ def _with(vector: Tensor, condition: Tensor | None) -> Tensor:
 
 
 def build(config: ImageModel, codec: ImageCodec, corrupt: Corruption | None) -> ImageAutoencoder:
-    """Build the model of a preset for pictures of ``codec``; a shrunken input is what the encoder then sees.
+    """Build the model of a preset for pictures of ``codec``.
+
+    A shrunken input is what the encoder then sees.
 
     Raises:
         UsageError: if the sizes do not go together.
     """
     from musicvae_lite.core.errors import UsageError
 
-    seen = codec.smaller(corrupt.factor) if corrupt is not None and corrupt.kind == "shrink" else codec
+    seen = (
+        codec.smaller(corrupt.factor) if corrupt is not None and corrupt.kind == "shrink" else codec
+    )
     shape, input_shape = _shape(codec), _shape(seen)
     encoder = _encoder(config.encoder, input_shape, config.classes)
     z = config.latent_size
@@ -380,7 +440,9 @@ def build(config: ImageModel, codec: ImageCodec, corrupt: Corruption | None) -> 
         input_shape,
         config.residual,
         config.classes,
-        None if config.adversary is None else Adversary(size, config.adversary.sizes, config.adversary.weight),
+        None
+        if config.adversary is None
+        else Adversary(size, config.adversary.sizes, config.adversary.weight),
     )
 
 
@@ -395,7 +457,11 @@ def _encoder(part: ImagePart, shape: Shape, classes: int) -> ConvEncoder | Dense
 
 
 def _decoder(
-    part: ImagePart, shape: Shape, encoder: ConvEncoder | DenseEncoder, latent_size: int | None, classes: int
+    part: ImagePart,
+    shape: Shape,
+    encoder: ConvEncoder | DenseEncoder,
+    latent_size: int | None,
+    classes: int,
 ) -> ConvDecoder | DenseDecoder:
     if part.kind == "dense":
         assert latent_size is not None  # checked with the settings

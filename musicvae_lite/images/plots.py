@@ -1,7 +1,9 @@
-"""Figures of models of pictures: rows of pictures, maps of the latent space, curves of a run. matplotlib is imported late.
+"""Figures of models of pictures: rows of pictures, maps of the latent space, curves of a run.
 
-Each function returns the content of a file; the same input gives the same bytes. Letters in shapes: N pictures, H W pixels, Z
-latent size.
+Matplotlib is imported late.
+
+Each function returns the content of a file; the same input gives the same bytes. Letters in shapes:
+N pictures, H W pixels, Z latent size.
 """
 
 from __future__ import annotations
@@ -16,10 +18,20 @@ from numpy.typing import NDArray
 
 from musicvae_lite.music.plots import DPI, figure_bytes
 
-#: Ten colours that are told apart with every common kind of colour blindness (Tol's "muted" and black).
+#: Ten colours that are told apart with every common kind of colour blindness (Tol's "muted" and
+#: black).
 COLOURS = (
-    "#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#555555",
-)  # fmt: skip
+    "#332288",
+    "#88CCEE",
+    "#44AA99",
+    "#117733",
+    "#999933",
+    "#DDCC77",
+    "#CC6677",
+    "#882255",
+    "#AA4499",
+    "#555555",
+)
 _TRAINING, _HELD_OUT = "#2f6db5", "#d9622b"
 _CELL_PIXELS, _GAP_PIXELS = 84, 6
 _FONT, _SMALL = 10, 9
@@ -81,9 +93,13 @@ def draw_rows(
     w, h = left + width + right, top + height + bottom
     figure = _figure(w, h)
     panel = figure.add_axes((left / w, bottom / h, width / w, height / h))
-    panel.imshow(canvas, interpolation="none", aspect="auto", extent=(0, canvas.shape[1], canvas.shape[0], 0))
+    panel.imshow(
+        canvas, interpolation="none", aspect="auto", extent=(0, canvas.shape[1], canvas.shape[0], 0)
+    )
     panel.set_yticks(
-        [gap + (step_y - gap) / 2 + step_y * i for i in range(len(rows))], [row.label for row in rows], fontsize=_SMALL
+        [gap + (step_y - gap) / 2 + step_y * i for i in range(len(rows))],
+        [row.label for row in rows],
+        fontsize=_SMALL,
     )
     middles = [gap + (step_x - gap) / 2 + step_x * i for i in range(len(columns))]
     panel.set_xticks(middles, list(columns), fontsize=_SMALL)
@@ -92,7 +108,9 @@ def draw_rows(
         side.set_visible(False)
     panel.set_xlabel(axes[0], fontsize=_FONT)
     if axes[1]:
-        figure.text(0.1 / w, (bottom + height / 2) / h, axes[1], rotation=90, va="center", fontsize=_FONT)
+        figure.text(
+            0.1 / w, (bottom + height / 2) / h, axes[1], rotation=90, va="center", fontsize=_FONT
+        )
     figure.text(0.15 / w, 1 - 0.1 / h, "\n".join(lines), va="top", fontsize=_FONT)
     if scale:
         _bar(figure, scale, ((left + width + 0.12) / w, bottom / h, 0.12 / w, height / h))
@@ -122,7 +140,9 @@ def _canvas(rows: Sequence[Row], cell: int, gap: int) -> tuple[NDArray[np.float6
     height, width = max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
     times = max(1, round(cell / max(height, width)))
     step_y, step_x = height * times + gap, width * times + gap
-    canvas = np.ones((len(rows) * step_y + gap, max(len(row.pictures) for row in rows) * step_x + gap, 3))
+    canvas = np.ones(
+        (len(rows) * step_y + gap, max(len(row.pictures) for row in rows) * step_x + gap, 3)
+    )
     for y, row in enumerate(rows):
         for x, picture in enumerate(row.pictures):
             if picture is None:
@@ -142,10 +162,14 @@ def _enlarged(picture: NDArray[Any], height: int, width: int) -> NDArray[np.floa
 
 
 def in_colours(values: NDArray[Any], high: float) -> NDArray[np.float64]:
-    """Return numbers 0..high [..., H, W] as colours [..., H, W, 3] that are told apart without seeing red or green."""
+    """Return numbers 0..high [..., H, W] as colours [..., H, W, 3] that are told apart without
+    seeing red or green.
+    """
     from matplotlib import colormaps
 
-    colours: NDArray[np.float64] = colormaps["viridis"](np.clip(values / max(high, 1e-12), 0, 1))[..., :3]
+    colours: NDArray[np.float64] = colormaps["viridis"](np.clip(values / max(high, 1e-12), 0, 1))[
+        ..., :3
+    ]
     return colours
 
 
@@ -153,14 +177,17 @@ def _bar(figure: Any, scale: Scale, place: tuple[float, float, float, float]) ->
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), "viridis"), cax=figure.add_axes(place))
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(scale.low, scale.high), "viridis"), cax=figure.add_axes(place)
+    )
     bar.set_label(scale.label, fontsize=_SMALL)
     bar.ax.tick_params(labelsize=_SMALL - 1)
     bar.outline.set_visible(False)
 
 
 def prior_grid(size: int) -> NDArray[np.float32]:
-    """Return ``size`` x ``size`` points [size * size, 2] that part a standard normal prior into cells of equal probability.
+    """Return ``size`` x ``size`` points [size * size, 2] that part a standard normal prior into
+    cells of equal probability.
 
     Row by row from the top: the first number grows to the right, the second upwards.
     """
@@ -170,15 +197,28 @@ def prior_grid(size: int) -> NDArray[np.float32]:
 
 
 def draw_grid(pictures: NDArray[Any], size: int, title: str, suffix: str = ".png") -> bytes:
-    """Draw the pictures of :func:`prior_grid` [size * size, H, W(, 3)], close together, with the latent numbers at the edges."""
+    """Draw the pictures of :func:`prior_grid` [size * size, H, W(, 3)], close together, with the
+    latent numbers at the edges.
+    """
     points = prior_grid(size)
     every = max(1, size // 5)
     columns = [f"{points[i, 0]:+.2f}" if i % every == every // 2 else "" for i in range(size)]
     rows = [
-        Row(f"{points[i * size, 1]:+.2f}" if i % every == every // 2 else "", list(pictures[i * size : (i + 1) * size]))
+        Row(
+            f"{points[i * size, 1]:+.2f}" if i % every == every // 2 else "",
+            list(pictures[i * size : (i + 1) * size]),
+        )
         for i in range(size)
     ]
-    return draw_rows(rows, columns, title, suffix, ("first latent number", "second latent number"), cell=56, gap=3)
+    return draw_rows(
+        rows,
+        columns,
+        title,
+        suffix,
+        ("first latent number", "second latent number"),
+        cell=56,
+        gap=3,
+    )
 
 
 def draw_scatter(
@@ -189,7 +229,9 @@ def draw_scatter(
     axes: tuple[str, str] = ("first latent number", "second latent number"),
     prior: bool = False,
 ) -> bytes:
-    """Draw points [N, 2], a colour and a legend for each class; its name stands in the middle of it.
+    """Draw points [N, 2], a colour and a legend for each class.
+
+    Its name stands in the middle of it.
 
     Args:
         points: [N, 2].
@@ -226,7 +268,9 @@ def draw_scatter(
     return figure_bytes(figure, suffix)
 
 
-def _name_classes(panel: Any, points: NDArray[Any], labels: NDArray[Any], classes: Sequence[int]) -> None:
+def _name_classes(
+    panel: Any, points: NDArray[Any], labels: NDArray[Any], classes: Sequence[int]
+) -> None:
     from matplotlib.patheffects import withStroke
 
     handles = [
@@ -234,15 +278,35 @@ def _name_classes(panel: Any, points: NDArray[Any], labels: NDArray[Any], classe
         for name, colour in zip(classes, COLOURS, strict=False)
     ]
     reach = 0.25 * float(points.std())
-    panel.legend(handles=handles, title="class", loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=_FONT)
+    panel.legend(
+        handles=handles,
+        title="class",
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1),
+        frameon=False,
+        fontsize=_FONT,
+    )
     for name, colour in zip(classes, COLOURS, strict=False):
         x, y = _densest(points[labels == name], reach)
         halo = [withStroke(linewidth=3.5, foreground="white")]
-        panel.text(x, y, str(name), color=colour, fontsize=17, weight="bold", ha="center", va="center", path_effects=halo)
+        panel.text(
+            x,
+            y,
+            str(name),
+            color=colour,
+            fontsize=17,
+            weight="bold",
+            ha="center",
+            va="center",
+            path_effects=halo,
+        )
 
 
 def _densest(points: NDArray[Any], reach: float) -> NDArray[Any]:
-    """Return the point of [N, 2] with the most others within ``reach``; a class may fall into several heaps."""
+    """Return the point of [N, 2] with the most others within ``reach``.
+
+    A class may fall into several heaps.
+    """
     few = points[:1000].astype(np.float64)
     distance = np.linalg.norm(few[:, None] - few[None], axis=2)
     place: NDArray[Any] = few[(distance < reach).sum(1).argmax()]
@@ -253,9 +317,17 @@ def _draw_prior(figure: Any, panel: Any) -> None:
     from matplotlib.patches import Circle
 
     for share in (0.5, 0.95):
-        radius = float(np.sqrt(-2 * np.log(1 - share)))  # of a circle that holds the share of a normal in two dimensions
-        panel.add_patch(Circle((0, 0), radius, fill=False, color="#555555", linewidth=0.9, linestyle=(0, (4, 3))))
-    figure.text(0.875, 0.12, "dashed: 50 %\nand 95 % of\nthe prior", fontsize=_SMALL, color="#333333")
+        radius = float(
+            np.sqrt(-2 * np.log(1 - share))
+        )  # of a circle that holds the share of a normal in two dimensions
+        panel.add_patch(
+            Circle(
+                (0, 0), radius, fill=False, color="#555555", linewidth=0.9, linestyle=(0, (4, 3))
+            )
+        )
+    figure.text(
+        0.875, 0.12, "dashed: 50 %\nand 95 % of\nthe prior", fontsize=_SMALL, color="#333333"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,9 +348,15 @@ class Curve:
 
 
 def draw_curves(
-    panels: Mapping[str, Sequence[Curve]], title: str, suffix: str = ".png", across: str = "step", level: float | None = None
+    panels: Mapping[str, Sequence[Curve]],
+    title: str,
+    suffix: str = ".png",
+    across: str = "step",
+    level: float | None = None,
 ) -> bytes:
-    """Draw panels of curves, one below another over the same steps; each is named by what its values are.
+    """Draw panels of curves, one below another over the same steps.
+
+    Each is named by what its values are.
 
     Args:
         panels: curves by the name of their values.
@@ -294,7 +372,15 @@ def draw_curves(
     for panel, (name, curves) in zip(shown, panels.items(), strict=True):
         for curve in curves:
             style, colour = ("o-", _HELD_OUT) if curve.points else ("-", _TRAINING)
-            panel.plot(curve.steps, curve.values, style, color=colour, linewidth=1.5, markersize=4, label=curve.label)
+            panel.plot(
+                curve.steps,
+                curve.values,
+                style,
+                color=colour,
+                linewidth=1.5,
+                markersize=4,
+                label=curve.label,
+            )
         low, high = _limits(curves)
         panel.set_ylim(low, high)
         panel.set_ylabel(name, fontsize=_FONT)
@@ -304,15 +390,30 @@ def draw_curves(
         shown[-1].axhline(level, color="#555555", linewidth=0.9, linestyle=(0, (4, 3)))
     shown[-1].set_xlabel(across, fontsize=_FONT)
     figure.text(0.11, 1 - 0.12 / h, title, va="top", fontsize=_FONT + 1)
-    lines = {label: line for panel in shown for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(lines.values(), lines.keys(), loc="upper right", bbox_to_anchor=(0.98, 1 - 0.05 / h), ncols=2, frameon=False,
-                  fontsize=_FONT)  # fmt: skip
+    lines = {
+        label: line
+        for panel in shown
+        for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        lines.values(),
+        lines.keys(),
+        loc="upper right",
+        bbox_to_anchor=(0.98, 1 - 0.05 / h),
+        ncols=2,
+        frameon=False,
+        fontsize=_FONT,
+    )
     return figure_bytes(figure, suffix)
 
 
 def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Return the range to show: the first few values, far off before anything is learned, would flatten the rest."""
-    later = np.concatenate([np.asarray(curve.values[len(curve.values) // 20 :], float) for curve in curves])
+    """Return the range to show: the first few values, far off before anything is learned, would
+    flatten the rest.
+    """
+    later = np.concatenate(
+        [np.asarray(curve.values[len(curve.values) // 20 :], float) for curve in curves]
+    )
     later = later[np.isfinite(later)]
     low, high = (float(later.min()), float(later.max())) if len(later) else (0.0, 1.0)
     room = 0.06 * (high - low) or 0.5

@@ -45,7 +45,9 @@ class PictureSession:
     unit = "pictures"
 
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
-        if not isinstance(bundle.codec, ImageCodec) or not isinstance(bundle.model, ImageAutoencoder):
+        if not isinstance(bundle.codec, ImageCodec) or not isinstance(
+            bundle.model, ImageAutoencoder
+        ):
             raise UsageError(f"{name} is no model of pictures")
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model
@@ -55,7 +57,10 @@ class PictureSession:
 
     def __repr__(self) -> str:
         size = f"{self.codec.width} x {self.codec.height}"
-        return f"<PictureSession {self.name}: pictures of {size}, latent size {self.latent_size}, {self.device}>"
+        return (
+            f"<PictureSession {self.name}: pictures of {size}, latent size {self.latent_size}, "
+            f"{self.device}>"
+        )
 
     @property
     def latent_size(self) -> int:
@@ -71,7 +76,9 @@ class PictureSession:
 
     @property
     def pieces(self) -> bool:
-        """Whether the model was trained on pieces of pictures, and restores pictures of any size piece by piece."""
+        """Whether the model was trained on pieces of pictures, and restores pictures of any size
+        piece by piece.
+        """
         return self.bundle.config.data.pieces
 
     # Pictures in, pictures out
@@ -81,17 +88,21 @@ class PictureSession:
         return self.pair(pictures)[0]
 
     def pair(self, pictures: NDArray[Any]) -> tuple[Floats, Floats | None]:
-        """Bring pictures to the model's size: what the encoder sees, and what its output is to be compared with.
+        """Bring pictures to the model's size: what the encoder sees, and what its output is to be
+        compared with.
 
-        Both are the same, but for super-resolution: there the encoder sees a copy that is shrunk as in training. Pictures that
-        are smaller than the output are what it sees themselves; what they should become is not known. A model that was trained
-        on pieces of pictures takes any size as it is.
+        Both are the same, but for super-resolution: there the encoder sees a copy that is shrunk as
+        in training. Pictures that are smaller than the output are what it sees themselves; what
+        they should become is not known. A model that was trained on pieces of pictures takes any
+        size as it is.
 
         Args:
-            pictures: [N, h, w] or [N, h, w, 3], bytes or floats 0..1; other sizes than the model's are resized.
+            pictures: [N, h, w] or [N, h, w, 3], bytes or floats 0..1; other sizes than the model's
+                are resized.
 
         Returns:
-            Two arrays of floats 0..1, [N, H, W] or [N, H, W, 3]; None in place of the second where it is not known.
+            Two arrays of floats 0..1, [N, H, W] or [N, H, W, 3]; None in place of the second where
+            it is not known.
 
         Raises:
             UsageError: another shape.
@@ -99,7 +110,9 @@ class PictureSession:
         """
         array = np.asarray(pictures)
         if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] != 3):
-            raise UsageError(f"pictures are [N, H, W] or [N, H, W, 3]; these are {list(array.shape)}")
+            raise UsageError(
+                f"pictures are [N, H, W] or [N, H, W, 3]; these are {list(array.shape)}"
+            )
         array = checked(array, "the array of pictures") if array.size else array
         seen, whole = self.input_codec, self.codec
         if self.pieces:
@@ -112,21 +125,33 @@ class PictureSession:
         target = _resized(array, whole)
         return _from_planes(corrupted(_to_planes(target), self.corrupt, Noise(0))), target
 
-    def add_noise(self, pictures: Floats, sd: float, mean: float | None = None, seed: int | None = None) -> Floats:
-        """Return pictures [N, H, W] or [N, H, W, 3] with normal noise, cut to 0..1; ``mean`` as in the model's training.
+    def add_noise(
+        self, pictures: Floats, sd: float, mean: float | None = None, seed: int | None = None
+    ) -> Floats:
+        """Return pictures [N, H, W] or [N, H, W, 3] with normal noise, cut to 0..1.
+
+        ``mean`` as in the model's training.
 
         Picture i gets the same noise however many there are.
         """
         if mean is None:
-            mean = self.corrupt.mean if self.corrupt is not None and self.corrupt.kind == "noise" else 0.5
+            mean = (
+                self.corrupt.mean
+                if self.corrupt is not None and self.corrupt.kind == "noise"
+                else 0.5
+            )
         draws = seed_of(seed, self.seed)
         planes = _to_planes(pictures)
         settings = NoiseSettings(mean=mean, sd=sd)
-        rows = [corrupted(row[None], settings, Noise(draws, _CORRUPTION, index)) for index, row in enumerate(planes)]
+        rows = [
+            corrupted(row[None], settings, Noise(draws, _CORRUPTION, index))
+            for index, row in enumerate(planes)
+        ]
         return _from_planes(torch.cat(rows)) if rows else pictures
 
     def reconstruct(self, pictures: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
-        """Return what the model makes of pictures: reconstructed, cleaned or enlarged, as it was trained; floats 0..1.
+        """Return what the model makes of pictures: reconstructed, cleaned or enlarged, as it was
+        trained; floats 0..1.
 
         Args:
             pictures: see :meth:`prepare`.
@@ -145,10 +170,11 @@ class PictureSession:
         path: Literal["slerp", "lerp"] | None = None,
         condition: int | None = None,
     ) -> tuple[Floats, Floats]:
-        """Go from picture ``a`` [h, w] (or [h, w, 3]) to ``b`` in ``steps`` steps, along the posterior means.
+        """Go from picture ``a`` [h, w] (or [h, w, 3]) to ``b`` in ``steps`` steps, along the
+        posterior means.
 
-        ``path`` is by default the great circle for a variational model, whose codes lie about a sphere, and a straight line for
-        another.
+        ``path`` is by default the great circle for a variational model, whose codes lie about a
+        sphere, and a straight line for another.
 
         Returns:
             Points [S, Z] and pictures [S, H, W] or [S, H, W, 3].
@@ -178,37 +204,54 @@ class PictureSession:
         Raises:
             UsageError: not four pictures, or too small a grid.
         """
-        told = f"a grid has 4 corners and at least 2 rows and columns, not {len(corners)} and {size}"
+        told = (
+            f"a grid has 4 corners and at least 2 rows and columns, not {len(corners)} and {size}"
+        )
         size = whole(size, 2, told)
         if len(corners) != 4:
             raise UsageError(told)
-        return self._decoded(grid(self._means(corners, condition), size, size, path or self.path).flatten(0, 1), condition)
+        return self._decoded(
+            grid(self._means(corners, condition), size, size, path or self.path).flatten(0, 1),
+            condition,
+        )
 
     def similar(
-        self, picture: NDArray[Any], similarity: float, count: int = 1, seed: int | None = None, condition: int | None = None
+        self,
+        picture: NDArray[Any],
+        similarity: float,
+        count: int = 1,
+        seed: int | None = None,
+        condition: int | None = None,
     ) -> Floats:
         """Draw pictures that are like ``picture`` [h, w] or [h, w, 3].
 
-        Each is at the fraction ``similarity`` of the great circle from a draw from the prior to the picture's posterior mean: 1
-        is the mean itself, 0 has nothing to do with it (what :meth:`sample` draws with the same seed).
+        Each is at the fraction ``similarity`` of the great circle from a draw from the prior to the
+        picture's posterior mean: 1 is the mean itself, 0 has nothing to do with it (what
+        :meth:`sample` draws with the same seed).
 
         Raises:
             UsageError: a similarity or count out of range, or a model whose codes follow no prior.
         """
         check_similar(similarity, count)
         draws = self._draws(count, seed_of(seed, self.seed))
-        return self._decoded(towards(draws, self._means([picture], condition)[0], similarity), condition)[1]
+        return self._decoded(
+            towards(draws, self._means([picture], condition)[0], similarity), condition
+        )[1]
 
     def _means(self, pictures: Sequence[NDArray[Any]], condition: int | None) -> Tensor:
         """Return the posterior means [N, Z] of pictures of any sizes."""
         rows = np.concatenate([self.prepare(np.asarray(picture)[None]) for picture in pictures])
-        mean, _ = self.encode_windows(rows, condition=None if condition is None else np.full(len(rows), condition))
+        mean, _ = self.encode_windows(
+            rows, condition=None if condition is None else np.full(len(rows), condition)
+        )
         return torch.from_numpy(mean)
 
     def _decoded(self, latents: Tensor, condition: int | None) -> tuple[Floats, Floats]:
         """Return points [S, Z] and what they decode to, all of one class."""
         points = latents.numpy()
-        return points, self.decode_windows(points, condition=None if condition is None else np.full(len(points), condition))
+        return points, self.decode_windows(
+            points, condition=None if condition is None else np.full(len(points), condition)
+        )
 
     def _draws(self, count: int, seed: int) -> Tensor:
         """Return draws from the prior [N, Z]; draw i is the same for every ``count`` above i.
@@ -218,10 +261,13 @@ class PictureSession:
         """
         if not self.has_prior:
             raise UsageError(
-                f"{self.name} is a plain autoencoder: its codes follow no prior to draw from; use a variational model"
+                f"{self.name} is a plain autoencoder: its codes follow no prior to draw from; use "
+                "a variational model"
             )
         noise = Noise(seed, _PRIOR)
-        return torch.cat([noise.normal((1, self.latent_size), torch.device("cpu")) for _ in range(count)])
+        return torch.cat(
+            [noise.normal((1, self.latent_size), torch.device("cpu")) for _ in range(count)]
+        )
 
     @property
     def has_prior(self) -> bool:
@@ -231,19 +277,26 @@ class PictureSession:
 
     @property
     def path(self) -> Literal["slerp", "lerp"]:
-        """The way between two codes where none is asked for: a great circle only where codes lie about a sphere."""
+        """The way between two codes where none is asked for: a great circle only where codes lie
+        about a sphere.
+        """
         return "slerp" if self.has_prior else "lerp"
 
     def encode(self, pictures: NDArray[Any], condition: NDArray[Any] | None = None) -> Latent:
         """Return the posterior of pictures, mean [N, Z]."""
         mean, scale = self.encode_windows(self.prepare(pictures), condition=condition)
-        return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log() if self.has_prior else None)
+        return Latent(
+            torch.from_numpy(mean),
+            torch.from_numpy(scale).clamp_min(1e-38).log() if self.has_prior else None,
+        )
 
     def decode(self, z: Points, condition: NDArray[Any] | None = None) -> Floats:
         """Return points [Z] or [N, Z] as pictures; see :meth:`decode_windows`."""
         return self.decode_windows(z, condition=condition)
 
-    def sample(self, count: int = 1, seed: int | None = None, condition: NDArray[Any] | None = None) -> Floats:
+    def sample(
+        self, count: int = 1, seed: int | None = None, condition: NDArray[Any] | None = None
+    ) -> Floats:
         """Draw pictures from the prior: picture i is the same for every ``count`` above i.
 
         Raises:
@@ -258,7 +311,9 @@ class PictureSession:
     def encode_windows(
         self, windows: NDArray[Any], lengths: None = None, condition: NDArray[Any] | None = None
     ) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of each picture's posterior, float32 [N, Z] each; zeros for a plain code.
+        """Return mean and standard deviation of each picture's posterior, float32 [N, Z] each.
+
+        Zeros for a plain code.
 
         Args:
             windows: what the encoder sees, floats 0..1 (or bytes) [N, H, W] or [N, H, W, 3].
@@ -274,32 +329,49 @@ class PictureSession:
             latent = self.model.encode(Batch(x, x, condition=condition))
             return latent.mean, latent.scale
 
-        arrays: dict[str, NDArray[Any] | None] = {"x": x, "condition": self._classes(condition, len(x))}
+        arrays: dict[str, NDArray[Any] | None] = {
+            "x": x,
+            "condition": self._classes(condition, len(x)),
+        }
         mean, scale = self.blocks.run(block, len(x), arrays, [(self.latent_size,)] * 2)
         return mean, scale
 
     def decode_windows(
-        self, z: Points, temperature: float = 0.0, condition: NDArray[Any] | None = None, seed: int | None = None
+        self,
+        z: Points,
+        temperature: float = 0.0,
+        condition: NDArray[Any] | None = None,
+        seed: int | None = None,
     ) -> Floats:
-        """Return the pictures that are expected at points [N, Z], floats 0..1 [N, H, W] or [N, H, W, 3].
+        """Return the pictures that are expected at points [N, Z], floats 0..1 [N, H, W] or [N, H,
+        W, 3].
 
         ``temperature`` and ``seed`` have no effect: pixels are not drawn.
 
         Raises:
-            UsageError: if a shape or a value does not fit the model, or its codes alone make no picture.
+            UsageError: if a shape or a value does not fit the model, or its codes alone make no
+                picture.
         """
         if self.model.residual:
-            raise UsageError(f"{self.name} adds to the picture that it is given; its codes alone make none")
+            raise UsageError(
+                f"{self.name} adds to the picture that it is given; its codes alone make none"
+            )
         points = self.blocks.latents(z)
 
         def block(start: int, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
             return (self.model.decode(z, condition=condition),)
 
-        arrays: dict[str, NDArray[Any] | None] = {"z": points, "condition": self._classes(condition, len(points))}
+        arrays: dict[str, NDArray[Any] | None] = {
+            "z": points,
+            "condition": self._classes(condition, len(points)),
+        }
         return self._pictures(self.blocks.run(block, len(points), arrays, [self._planes])[0])
 
-    def restore_windows(self, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
-        """Return what the model makes of what the encoder sees (see :meth:`encode_windows`), at the posterior mean.
+    def restore_windows(
+        self, windows: NDArray[Any], condition: NDArray[Any] | None = None
+    ) -> Floats:
+        """Return what the model makes of what the encoder sees (see :meth:`encode_windows`), at the
+        posterior mean.
 
         A model that was trained on pieces takes pictures of any size [N, h, w] or [N, h, w, 3].
         """
@@ -311,26 +383,48 @@ class PictureSession:
             batch = Batch(x, x, condition=condition)
             return (self.model.predict(self.model.encode(batch).mean, batch),)
 
-        arrays: dict[str, NDArray[Any] | None] = {"x": x, "condition": self._classes(condition, len(x))}
+        arrays: dict[str, NDArray[Any] | None] = {
+            "x": x,
+            "condition": self._classes(condition, len(x)),
+        }
         return self._pictures(self.blocks.run(block, len(x), arrays, [self._planes])[0])
 
     def _by_pieces(self, picture: Floats) -> Floats:
-        """Restore one picture [h, w] or [h, w, 3] piece by piece; a quarter of each piece on every side is context alone."""
+        """Restore one picture [h, w] or [h, w, 3] piece by piece.
+
+        A quarter of each piece on every side is context alone.
+        """
         size, factor = self.input_codec, self.codec.height // self.input_codec.height
         margins = size.height // 4, size.width // 4
         steps = size.height - 2 * margins[0], size.width - 2 * margins[1]
         counts = [-(-length // step) for length, step in zip(picture.shape, steps, strict=False)]
         around = [
             (margin, margin + count * step - length)
-            for margin, count, step, length in zip(margins, counts, steps, picture.shape, strict=False)
+            for margin, count, step, length in zip(
+                margins, counts, steps, picture.shape, strict=False
+            )
         ]
         padded = np.pad(picture, around + [(0, 0)] * (picture.ndim - 2), mode="edge")
-        corners = [(row * steps[0], column * steps[1]) for row in range(counts[0]) for column in range(counts[1])]
-        pieces = np.stack([padded[row : row + size.height, column : column + size.width] for row, column in corners])
-        rows, columns = (slice(factor * margin, factor * (margin + step)) for margin, step in zip(margins, steps, strict=True))
+        corners = [
+            (row * steps[0], column * steps[1])
+            for row in range(counts[0])
+            for column in range(counts[1])
+        ]
+        pieces = np.stack(
+            [
+                padded[row : row + size.height, column : column + size.width]
+                for row, column in corners
+            ]
+        )
+        rows, columns = (
+            slice(factor * margin, factor * (margin + step))
+            for margin, step in zip(margins, steps, strict=True)
+        )
         inner = self.restore_windows(pieces)[:, rows, columns]
         grid = inner.reshape(*counts, *inner.shape[1:]).swapaxes(1, 2)
-        whole: Floats = grid.reshape(counts[0] * inner.shape[1], counts[1] * inner.shape[2], *inner.shape[3:])
+        whole: Floats = grid.reshape(
+            counts[0] * inner.shape[1], counts[1] * inner.shape[2], *inner.shape[3:]
+        )
         return whole[: factor * picture.shape[0], : factor * picture.shape[1]]
 
     @property
@@ -345,7 +439,9 @@ class PictureSession:
         array, shape = np.asarray(windows), self.input_codec.shape
         if array.shape[1:] != shape:
             wanted = "N, " + ", ".join(map(str, shape))
-            raise UsageError(f"{self.name} reads pictures [{wanted}]; these are {list(array.shape)}")
+            raise UsageError(
+                f"{self.name} reads pictures [{wanted}]; these are {list(array.shape)}"
+            )
         array = _unit(array)
         if array.size and not (np.isfinite(array).all() and 0 <= array.min() and array.max() <= 1):
             raise UsageError("brightness is 0..1 (or bytes); these pictures have other values")
@@ -369,15 +465,22 @@ class PictureSession:
             or (array.size and not 0 <= array.min() <= array.max() < classes)
         ):
             raise UsageError(
-                f"classes are {count} whole numbers from 0 to {classes - 1}; these are {array.dtype} {list(array.shape)}"
+                f"classes are {count} whole numbers from 0 to {classes - 1}; these are "
+                f"{array.dtype} {list(array.shape)}"
             )
-        one_hot: Floats = F.one_hot(torch.from_numpy(array.astype(np.int64)), classes).float().numpy()
+        one_hot: Floats = (
+            F.one_hot(torch.from_numpy(array.astype(np.int64)), classes).float().numpy()
+        )
         return one_hot
 
 
 def _unit(array: NDArray[Any]) -> Floats:
     """Return bytes as floats 0..1, floats as float32."""
-    return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32)
+    return (
+        array.astype(np.float32) / np.float32(255)
+        if array.dtype == np.uint8
+        else array.astype(np.float32)
+    )
 
 
 def _resized(array: NDArray[Any], codec: ImageCodec) -> Floats:
@@ -393,5 +496,7 @@ def _to_planes(pictures: Floats) -> Tensor:
 
 def _from_planes(planes: Tensor) -> Floats:
     """Return [N, C, H, W] as [N, H, W] or [N, H, W, 3]."""
-    array: Floats = (planes[:, 0] if planes.shape[1] == 1 else planes.permute(0, 2, 3, 1)).contiguous().numpy()
+    array: Floats = (
+        (planes[:, 0] if planes.shape[1] == 1 else planes.permute(0, 2, 3, 1)).contiguous().numpy()
+    )
     return array

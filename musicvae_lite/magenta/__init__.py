@@ -41,28 +41,36 @@ class Imported:
     source: str
 
 
-def import_magenta(checkpoint: str | Path, preset: str | Path, output: str | Path, overwrite: bool = False) -> Imported:
+def import_magenta(
+    checkpoint: str | Path, preset: str | Path, output: str | Path, overwrite: bool = False
+) -> Imported:
     """Make a model folder from a checkpoint of Magenta's MusicVAE.
 
     Args:
-        checkpoint: a TensorFlow checkpoint (folder, prefix or .tar file), or the weights of magenta-js (a folder with
-            weights_manifest.json).
-        preset: the configuration that it was trained with, by name or as a YAML file; sizes are taken from the weights.
+        checkpoint: a TensorFlow checkpoint (folder, prefix or .tar file), or the weights of
+            magenta-js (a folder with weights_manifest.json).
+        preset: the configuration that it was trained with, by name or as a YAML file; sizes are
+            taken from the weights.
         output: the folder to make.
         overwrite: replace a model that is there.
 
     Raises:
         UsageError: no such checkpoint or preset, or there is a model in ``output`` already.
-        CheckpointError: the checkpoint is damaged, or of another structure than the preset; what does not fit is named.
+        CheckpointError: the checkpoint is damaged, or of another structure than the preset; what
+            does not fit is named.
     """
     config, folder = load_config(preset), Path(output)
     if (folder / CONFIG).exists() and not overwrite:
-        raise UsageError(f"{folder}: holds a model already; choose another folder with -o or pass --overwrite")
+        raise UsageError(
+            f"{folder}: holds a model already; choose another folder with -o or pass --overwrite"
+        )
     if folder.is_file():
         raise UsageError(f"{folder}: is a file; a model is a folder")
     weights = open_weights(Path(checkpoint))
     config, model = build_from(config, weights)
-    source = f"{weights.kind} ({weights.files[0]}" + (f", {weights.step:,} steps)" if weights.step is not None else ")")
+    source = f"{weights.kind} ({weights.files[0]}" + (
+        f", {weights.step:,} steps)" if weights.step is not None else ")"
+    )
     provenance = {
         "imported": source,
         "preset": config.name,
@@ -71,7 +79,9 @@ def import_magenta(checkpoint: str | Path, preset: str | Path, output: str | Pat
         "steps": weights.step or 0,
         "musae": __version__,
     }
-    config = config.model_copy(update={"description": f"Magenta's {config.name}, imported from {weights.kind}."})
+    config = config.model_copy(
+        update={"description": f"Magenta's {config.name}, imported from {weights.kind}."}
+    )
     save_bundle(folder, config, model, provenance, {})
     parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
     return Imported(folder, config, parameters, weights.step, source)
@@ -102,14 +112,19 @@ def build_from(config: RunConfig, weights: Weights) -> tuple[RunConfig, Sequence
     from musicvae_lite.nn.lstm import filled_later
 
     if config.model.kind != "sequence":
-        raise UsageError(f"{config.name} is no preset of music; name one of Magenta's configurations")
+        raise UsageError(
+            f"{config.name} is no preset of music; name one of Magenta's configurations"
+        )
     voices = len(score_codec(config.codec.model_dump()).sizes)
     config = with_sizes(config, weights, voices)
     codec = score_codec(config.codec.model_dump())
     assert config.model.kind == "sequence"
     plan = layout(config.model, voices)
     with torch.device("meta"), filled_later():  # no memory before all shapes are known to fit
-        shapes = {key: tuple(value.shape) for key, value in build_model(config, codec).state_dict().items()}
+        shapes = {
+            key: tuple(value.shape)
+            for key, value in build_model(config, codec).state_dict().items()
+        }
     check_shapes(plan, weights, shapes)
     with filled_later():
         model = build_model(config, codec)

@@ -25,14 +25,17 @@ def _table() -> Words:
 
 def _one_bit(registers: Words) -> Words:
     """Return registers after one zero bit."""
-    return ((registers >> np.uint32(1)) ^ (registers & np.uint32(1)) * np.uint32(_POLYNOMIAL)).astype(np.uint32)
+    return (
+        (registers >> np.uint32(1)) ^ (registers & np.uint32(1)) * np.uint32(_POLYNOMIAL)
+    ).astype(np.uint32)
 
 
 def crc32c(data: bytes | memoryview | NDArray[np.uint8]) -> int:
     """Return the CRC-32C of some bytes.
 
-    The register is linear in the data. So the data are laid out in lanes of equal length, filled up in front with zeros (which
-    leave an empty register empty), the lanes run side by side, and their registers are put together at the end.
+    The register is linear in the data. So the data are laid out in lanes of equal length, filled up
+    in front with zeros (which leave an empty register empty), the lanes run side by side, and their
+    registers are put together at the end.
     """
     flat = np.frombuffer(data, np.uint8)
     size = len(flat)
@@ -73,12 +76,16 @@ def _bytes() -> list[int]:
 
 
 def masked(crc: int) -> int:
-    """Return a checksum as TensorFlow stores it, so that data that hold their own checksum are safe, too."""
+    """Return a checksum as TensorFlow stores it, so that data that hold their own checksum are
+    safe, too.
+    """
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def _power(size: int) -> Words:
-    """Return what ``size`` zero bytes do to each bit of a register: a 32 x 32 matrix over GF(2), one word a column."""
+    """Return what ``size`` zero bytes do to each bit of a register: a 32 x 32 matrix over GF(2),
+    one word a column.
+    """
     result = np.left_shift(np.uint32(1), np.arange(32, dtype=np.uint32))
     step = result.copy()
     for _ in range(8):  # one zero byte is eight zero bits
@@ -95,5 +102,7 @@ def _apply(matrix: Words, registers: Words) -> Words:
     """Multiply each register by a matrix of :func:`_power`."""
     total = np.zeros_like(registers)
     for bit in range(32):
-        total ^= np.where((registers >> np.uint32(bit)) & np.uint32(1), matrix[bit], np.uint32(0)).astype(np.uint32)
+        total ^= np.where(
+            (registers >> np.uint32(bit)) & np.uint32(1), matrix[bit], np.uint32(0)
+        ).astype(np.uint32)
     return total

@@ -1,7 +1,8 @@
-"""From the variables of Magenta's MusicVAE to the weights of our sequence models: names, layout, sizes.
+"""From the variables of Magenta's MusicVAE to the weights of our sequence models: names, layout,
+sizes.
 
-What is where is told by the structure that a preset has (flat or hierarchical, split or not, with NADE or not); sizes are read
-from the variables.
+What is where is told by the structure that a preset has (flat or hierarchical, split or not, with
+NADE or not); sizes are read from the variables.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _FLAT, _HIERARCHICAL = "decoder", "decoder/hierarchical_level_0"
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of LSTM layers: our module, Magenta's scope of a layer (and direction), whether it goes both ways."""
+    """A stack of LSTM layers: our module, Magenta's scope of a layer (and direction), whether it
+    goes both ways.
+    """
 
     ours: str
     theirs: str
@@ -70,7 +73,10 @@ def layout(model: SequenceModel, voices: int) -> Layout:
     both = "cell_{}/bidirectional_rnn/{}/multi_rnn_cell/cell_0/lstm_cell"
     if model.encoder.kind == "hierarchical":
         levels = range(len(model.encoder.levels))
-        encoders = [Stack(f"encoder.levels.{k}", f"encoder/hierarchical_level_{k}/{both}", True) for k in levels]
+        encoders = [
+            Stack(f"encoder.levels.{k}", f"encoder/hierarchical_level_{k}/{both}", True)
+            for k in levels
+        ]
     else:
         encoders = [Stack("encoder.stack", f"encoder/{both}", True)]
     dense = {"head.mean": "encoder/mu", "head.scale": "encoder/sigma"}
@@ -86,7 +92,10 @@ def layout(model: SequenceModel, voices: int) -> Layout:
     cores = []
     for own, scope in pairs:
         cores.append(Stack(f"{own}.stack", f"{scope}/{_CELL}"))
-        dense |= {f"{own}.start": f"{scope}/z_to_initial_state", f"{own}.output": f"{scope}/output_projection"}
+        dense |= {
+            f"{own}.start": f"{scope}/z_to_initial_state",
+            f"{own}.output": f"{scope}/output_projection",
+        }
     return Layout(tuple(encoders), conductor, tuple(cores), dense, model.likelihood.kind == "nade")
 
 
@@ -99,11 +108,17 @@ def with_sizes(config: RunConfig, weights: Weights, voices: int) -> RunConfig:
     """
     model = config.model
     if not isinstance(model, SequenceModel) or not _as_magenta(model):
-        raise UsageError(f"{config.name} has parts that Magenta's MusicVAE has not; name one of its configurations as the preset")
+        raise UsageError(
+            f"{config.name} has parts that Magenta's MusicVAE has not; name one of its "
+            "configurations as the preset"
+        )
     tree = config.model_dump(mode="json")
     plan = layout(model, voices)
     _check_structure(plan, weights, config.name)
-    changes: dict[str, object] = {"latent_size": _bias(weights, "encoder/mu"), "control_size": model.control_size}
+    changes: dict[str, object] = {
+        "latent_size": _bias(weights, "encoder/mu"),
+        "control_size": model.control_size,
+    }
     encoder = {"sizes": _sizes(weights, plan.encoders[0])}
     decoder = {"sizes": _sizes(weights, plan.cores[0])}
     if plan.conductor is not None:
@@ -144,10 +159,14 @@ def _as_magenta(model: SequenceModel) -> bool:
 def _check_structure(plan: Layout, weights: Weights, preset: str) -> None:
     """Refuse variables that are missing for the structure, or too many, naming them."""
     first = [scope for stack in plan.stacks for scope, _ in stack.cells(0)]
-    wanted = {f"{scope}/{part}" for scope in (*first, *plan.dense.values()) for part in ("kernel", "bias")}
+    wanted = {
+        f"{scope}/{part}" for scope in (*first, *plan.dense.values()) for part in ("kernel", "bias")
+    }
     wanted |= {"decoder/nade/w_enc", "decoder/nade/w_dec_t"} if plan.nade else set()
     missing = sorted(wanted - weights.shapes.keys())
-    known = {f"{scope}/{part}" for scope in _scopes(plan, weights.shapes) for part in ("kernel", "bias")} | wanted
+    known = {
+        f"{scope}/{part}" for scope in _scopes(plan, weights.shapes) for part in ("kernel", "bias")
+    } | wanted
     foreign = sorted(weights.shapes.keys() - known)
     if not missing and not foreign:
         return
@@ -157,7 +176,9 @@ def _check_structure(plan: Layout, weights: Weights, preset: str) -> None:
     if foreign:
         parts.append(f"the preset has no place for {_some(foreign)}")
     found = f"; {seems}" if (seems := describe(weights.shapes)) else ""
-    raise CheckpointError(f"{weights.where}: is no checkpoint of {preset}: {', and '.join(parts)}{found}")
+    raise CheckpointError(
+        f"{weights.where}: is no checkpoint of {preset}: {', and '.join(parts)}{found}"
+    )
 
 
 def _some(names: list[str]) -> str:
@@ -183,7 +204,11 @@ def describe(shapes: Shapes) -> str:
     encoder = "a hierarchical" if "encoder/hierarchical_level_" in names else "a flat"
     decoder = "a hierarchical" if _HIERARCHICAL in names else "a flat"
     voices = len(set(re.findall(r"core_decoder_(\d+)/", names)))
-    outputs = [shapes[name][-1] for name in shapes if name.endswith("output_projection/bias") and shapes[name]]
+    outputs = [
+        shapes[name][-1]
+        for name in shapes
+        if name.endswith("output_projection/bias") and shapes[name]
+    ]
     split = f" of {voices} voices" if voices else ""
     nade = " with NADE" if "decoder/nade/" in names else ""
     return f"it looks like {encoder} encoder and {decoder} decoder{split}{nade}, outputs {outputs}"
@@ -192,7 +217,9 @@ def describe(shapes: Shapes) -> str:
 def _bias(weights: Weights, scope: str) -> int:
     shape = weights.shapes.get(f"{scope}/bias", ())
     if len(shape) != 1:
-        raise CheckpointError(f"{weights.where}: {scope}/bias is {list(shape)}; it must have one dimension")
+        raise CheckpointError(
+            f"{weights.where}: {scope}/bias is {list(shape)}; it must have one dimension"
+        )
     return shape[0]
 
 
@@ -202,7 +229,9 @@ def _sizes(weights: Weights, stack: Stack) -> list[int]:
     while f"{(scope := next(stack.cells(len(sizes)))[0])}/kernel" in weights.shapes:
         gates = _bias(weights, scope)
         if gates < 4 or gates % 4:
-            raise CheckpointError(f"{weights.where}: {scope}/bias has {gates} numbers, which are no four gates")
+            raise CheckpointError(
+                f"{weights.where}: {scope}/bias has {gates} numbers, which are no four gates"
+            )
         sizes.append(gates // 4)
     return sizes
 
@@ -232,13 +261,19 @@ def convert(plan: Layout, weights: Weights, expected: Shapes) -> Arrays:
         state[f"{ours}.bias"] = _read(weights, f"{theirs}/bias", (outputs,))
     if plan.nade:
         bits, hidden = expected["decoder.likelihood.encode"]
-        state["decoder.likelihood.encode"] = _read(weights, "decoder/nade/w_enc", (bits, 1, hidden))[:, 0]
-        state["decoder.likelihood.decode"] = _read(weights, "decoder/nade/w_dec_t", (bits, hidden, 1))[:, :, 0]
+        state["decoder.likelihood.encode"] = _read(
+            weights, "decoder/nade/w_enc", (bits, 1, hidden)
+        )[:, 0]
+        state["decoder.likelihood.decode"] = _read(
+            weights, "decoder/nade/w_dec_t", (bits, hidden, 1)
+        )[:, :, 0]
     return state
 
 
 def _cell(weights: Weights, scope: str, ours: str, expected: Shapes) -> Arrays:
-    """Return one LSTM cell: gates i, j, f, o become i, f, g, o, and the forget bias of 1 that Magenta adds when it runs."""
+    """Return one LSTM cell: gates i, j, f, o become i, f, g, o, and the forget bias of 1 that
+    Magenta adds when it runs.
+    """
     gates, inputs = expected[ours.format("weight_ih")]
     size = gates // 4
     kernel = _read(weights, f"{scope}/kernel", (inputs + size, gates))
@@ -264,7 +299,10 @@ def check_shapes(plan: Layout, weights: Weights, expected: Shapes) -> None:
     for name, wanted in _wanted(plan, expected).items():
         found = weights.shapes.get(name)
         if found != wanted:
-            wrong.append(f"{name} is {'missing' if found is None else list(found)}, the preset needs {list(wanted)}")
+            wrong.append(
+                f"{name} is {'missing' if found is None else list(found)}, the preset needs "
+                f"{list(wanted)}"
+            )
     if wrong:
         more = f" (and {len(wrong) - 1} more do not fit)" if len(wrong) > 1 else ""
         raise CheckpointError(f"{weights.where}: does not fit the preset: {wrong[0]}{more}")
@@ -278,19 +316,27 @@ def _wanted(plan: Layout, expected: Shapes) -> dict[str, tuple[int, ...]]:
         while (shape := expected.get(f"{stack.ours}.layers.{layer}.weight_ih_l0")) is not None:
             gates, inputs = shape
             for scope, _ in stack.cells(layer):
-                wanted |= {f"{scope}/kernel": (inputs + gates // 4, gates), f"{scope}/bias": (gates,)}
+                wanted |= {
+                    f"{scope}/kernel": (inputs + gates // 4, gates),
+                    f"{scope}/bias": (gates,),
+                }
             layer += 1
     for ours, theirs in plan.dense.items():
         outputs, inputs = expected[f"{ours}.weight"]
         wanted |= {f"{theirs}/kernel": (inputs, outputs), f"{theirs}/bias": (outputs,)}
     if plan.nade:
         bits, hidden = expected["decoder.likelihood.encode"]
-        wanted |= {"decoder/nade/w_enc": (bits, 1, hidden), "decoder/nade/w_dec_t": (bits, hidden, 1)}
+        wanted |= {
+            "decoder/nade/w_enc": (bits, 1, hidden),
+            "decoder/nade/w_dec_t": (bits, hidden, 1),
+        }
     return wanted
 
 
 def _read(weights: Weights, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     values = weights.read(name)
     if values.shape != shape:
-        raise CheckpointError(f"{weights.where}: {name} is {list(values.shape)}, the preset needs {list(shape)}")
+        raise CheckpointError(
+            f"{weights.where}: {name} is {list(values.shape)}, the preset needs {list(shape)}"
+        )
     return values

@@ -60,7 +60,9 @@ def check_numbers(where: str, shapes: Iterable[tuple[int, ...]]) -> None:
     """
     total = sum(math.prod(shape) for shape in shapes)
     if total > MAX_NUMBERS:
-        raise CheckpointError(f"{where}: asks for {total:,} numbers; models of this kind have up to {MAX_NUMBERS:,}")
+        raise CheckpointError(
+            f"{where}: asks for {total:,} numbers; models of this kind have up to {MAX_NUMBERS:,}"
+        )
 
 
 def base_name(path: str) -> str:
@@ -93,7 +95,9 @@ class Blob:
         """
         try:
             if not path.is_file():
-                raise CheckpointError(f"{path}: no such file; a checkpoint is copied with all its files")
+                raise CheckpointError(
+                    f"{path}: no such file; a checkpoint is copied with all its files"
+                )
             return cls(path, str(path), 0, path.stat().st_size)
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from error
@@ -107,7 +111,10 @@ class Blob:
         size = self.size - offset if size is None else size
         if offset < 0 or size < 0 or offset + size > self.size:
             asked = f"bytes {offset:,} to {offset + size:,}"
-            raise CheckpointError(f"{self.name}: is damaged or truncated ({asked} are asked for, it has {self.size:,})")
+            raise CheckpointError(
+                f"{self.name}: is damaged or truncated ({asked} are asked for, it has "
+                f"{self.size:,})"
+            )
         try:
             with self.path.open("rb") as file:
                 file.seek(self.start + offset)
@@ -115,7 +122,9 @@ class Blob:
         except OSError as error:
             raise CheckpointError(f"{self.path}: cannot be read: {reason(error)}") from error
         if len(data) != size:
-            raise CheckpointError(f"{self.name}: is truncated ({len(data):,} of {size:,} bytes are there)")
+            raise CheckpointError(
+                f"{self.name}: is truncated ({len(data):,} of {size:,} bytes are there)"
+            )
         return data
 
 

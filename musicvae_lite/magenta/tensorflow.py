@@ -1,7 +1,9 @@
-"""TensorFlow's "V2" checkpoints (tensor bundles) without TensorFlow: PREFIX.index and PREFIX.data-00000-of-00001 (or more).
+"""TensorFlow's "V2" checkpoints (tensor bundles) without TensorFlow: PREFIX.index and
+PREFIX.data-00000-of-00001 (or more).
 
-The index is a table in LevelDB's format: blocks of entries, key and value, each block with its CRC-32C. The value of a tensor
-says type, shape, and where in which data file its bytes are, with their CRC-32C. Every number that a file gives is checked
+The index is a table in LevelDB's format: blocks of entries, key and value, each block with its
+CRC-32C. The value of a tensor says type, shape, and where in which data file its bytes are, with
+their CRC-32C. Every number that a file gives is checked
 against the size of the files before it is used: a crafted file is an error, not an allocation.
 """
 
@@ -22,7 +24,14 @@ from numpy.typing import NDArray
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.files import reason
 from musicvae_lite.magenta.crc32c import crc32c, masked
-from musicvae_lite.magenta.source import Blob, CheckpointError, Weights, base_name, check_numbers, of_model
+from musicvae_lite.magenta.source import (
+    Blob,
+    CheckpointError,
+    Weights,
+    base_name,
+    check_numbers,
+    of_model,
+)
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
@@ -41,12 +50,15 @@ def read_tensorflow(path: Path) -> Weights:
 
     Raises:
         UsageError: there is none, or several to choose from.
-        CheckpointError: it is damaged, truncated, of another format, or names files outside its folder.
+        CheckpointError: it is damaged, truncated, of another format, or names files outside its
+            folder.
     """
     prefix, files = _find(path)
     index = files.get(f"{prefix}.index")
     if index is None:
-        raise CheckpointError(f"{path}: the checkpoint {prefix} has no {prefix}.index; copy all its files")
+        raise CheckpointError(
+            f"{path}: the checkpoint {prefix} has no {prefix}.index; copy all its files"
+        )
     return _Table(index, prefix, files).weights(path)
 
 
@@ -61,14 +73,22 @@ def _find(path: Path) -> tuple[str, dict[str, Blob]]:
             return _of_folder(path, files), files
         prefix = _prefix_of(path)
         if prefix is not None:
-            return prefix.name, {file.name: Blob.of(file) for file in prefix.parent.iterdir() if file.is_file()}
+            return prefix.name, {
+                file.name: Blob.of(file) for file in prefix.parent.iterdir() if file.is_file()
+            }
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from error
-    raise UsageError(f"{path}: no checkpoint there; name its folder, its prefix (such as model.ckpt-5000) or a .tar file")
+    raise UsageError(
+        f"{path}: no checkpoint there; name its folder, its prefix (such as model.ckpt-5000) or a "
+        ".tar file"
+    )
 
 
 def _prefix_of(path: Path) -> Path | None:
-    """Return the prefix that a path is, or of which it is a file; None if there is no index beside it."""
+    """Return the prefix that a path is, or of which it is a file.
+
+    None if there is no index beside it.
+    """
     name = _SHARD.sub("", path.name)
     for suffix in (".index", ".meta"):
         name = name.removesuffix(suffix)
@@ -83,15 +103,20 @@ def _members(path: Path) -> dict[str, Blob]:
         with tarfile.open(path, "r:") as archive:
             for count, member in enumerate(archive):
                 if count >= _MAX_MEMBERS:
-                    raise CheckpointError(f"{path}: holds more than {_MAX_MEMBERS:,} files; it is no checkpoint")
-                # Not isreg(): that lets sparse files pass, whose bytes are not where they seem to be.
+                    raise CheckpointError(
+                        f"{path}: holds more than {_MAX_MEMBERS:,} files; it is no checkpoint"
+                    )
+                # Not isreg(): that lets sparse files pass, whose bytes are not where they seem to
+                # be.
                 if member.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
                     name = base_name(member.name)
                     if name in files:
                         raise CheckpointError(f"{path}: holds two files named {name}")
                     files[name] = Blob(path, f"{path} ({name})", member.offset_data, member.size)
     except (tarfile.TarError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"{path}: is not a plain .tar file ({error}); if it is compressed, decompress it first") from error
+        raise CheckpointError(
+            f"{path}: is not a plain .tar file ({error}); if it is compressed, decompress it first"
+        ) from error
     size = path.stat().st_size
     for name, blob in files.items():
         if blob.start + blob.size > size:
@@ -107,7 +132,9 @@ def _only(path: Path, prefixes: list[str]) -> str:
     if not prefixes:
         raise UsageError(f"{path}: holds no checkpoint (no file that ends in .index)")
     if len(prefixes) > 1:
-        raise UsageError(f"{path}: holds {len(prefixes)} checkpoints; name one: {', '.join(prefixes[:8])}")
+        raise UsageError(
+            f"{path}: holds {len(prefixes)} checkpoints; name one: {', '.join(prefixes[:8])}"
+        )
     return prefixes[0]
 
 
@@ -124,7 +151,10 @@ def _of_folder(path: Path, files: Mapping[str, Blob]) -> str:
     prefix = base_name(named[1])
     if f"{prefix}.index" not in files:
         there = ", ".join(_prefixes(files)[:8]) or "none"
-        raise CheckpointError(f"{state.name}: names the checkpoint {prefix!r}, which is not in its folder (there: {there})")
+        raise CheckpointError(
+            f"{state.name}: names the checkpoint {prefix!r}, which is not in its folder (there: "
+            f"{there})"
+        )
     return prefix
 
 
@@ -146,7 +176,9 @@ class _Table:
     def __init__(self, index: Blob, prefix: str, files: Mapping[str, Blob]) -> None:
         self.name = index.name
         if index.size > _MAX_INDEX:
-            raise CheckpointError(f"{self.name}: has {index.size:,} bytes; an index has up to {_MAX_INDEX:,}")
+            raise CheckpointError(
+                f"{self.name}: has {index.size:,} bytes; an index has up to {_MAX_INDEX:,}"
+            )
         self.data = index.read()
         header, self.entries = self._read()
         count = self._shards(header)
@@ -154,7 +186,10 @@ class _Table:
         self.files = (f"{prefix}.index", *names)
         missing = [name for name in names if name not in files]
         if missing:
-            raise CheckpointError(f"{self.name}: the data file {missing[0]} is missing; copy all files of the checkpoint")
+            raise CheckpointError(
+                f"{self.name}: the data file {missing[0]} is missing; copy all files of the "
+                "checkpoint"
+            )
         self.shards = [files[name] for name in names]
 
     def weights(self, where: Path) -> Weights:
@@ -163,11 +198,19 @@ class _Table:
         for name, entry in own.items():
             self._check(name, entry)
         check_numbers(self.name, (entry.shape for entry in own.values()))
-        stored, there = sum(entry.size for entry in own.values()), sum(shard.size for shard in self.shards)
+        stored, there = (
+            sum(entry.size for entry in own.values()),
+            sum(shard.size for shard in self.shards),
+        )
         if stored > there:
-            raise CheckpointError(f"{self.name}: is damaged (its tensors need {stored:,} bytes, the data files have {there:,})")
+            raise CheckpointError(
+                f"{self.name}: is damaged (its tensors need {stored:,} bytes, the data files have "
+                f"{there:,})"
+            )
         shapes = {name: entry.shape for name, entry in own.items()}
-        return Weights(str(where), "a TensorFlow checkpoint", shapes, self.tensor, self._step(), self.files)
+        return Weights(
+            str(where), "a TensorFlow checkpoint", shapes, self.tensor, self._step(), self.files
+        )
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Read a tensor.
@@ -184,7 +227,10 @@ class _Table:
         shard = self.shards[entry.shard]
         data = shard.read(entry.offset, entry.size)
         if entry.crc is not None and masked(crc32c(data)) != entry.crc:
-            raise CheckpointError(f"{shard.name}: is damaged (the checksum of the tensor {name} is wrong); copy it again")
+            raise CheckpointError(
+                f"{shard.name}: is damaged (the checksum of the tensor {name} is wrong); copy it "
+                "again"
+            )
         return np.frombuffer(data, _DTYPES[entry.dtype]).reshape(entry.shape)
 
     def _step(self) -> int | None:
@@ -197,24 +243,34 @@ class _Table:
     def _check(self, name: str, entry: _Entry) -> None:
         """Refuse an entry that does not fit itself or the data files."""
         if entry.dtype not in _DTYPES or (name != "global_step" and entry.dtype not in _FLOATS):
-            raise CheckpointError(f"{self.name}: the tensor {name} has the type number {entry.dtype}, which is no real number")
+            raise CheckpointError(
+                f"{self.name}: the tensor {name} has the type number {entry.dtype}, which is no "
+                "real number"
+            )
         if entry.shard >= len(self.shards):
             raise CheckpointError(
-                f"{self.name}: is damaged (the tensor {name} is in data file {entry.shard} of {len(self.shards)})"
+                f"{self.name}: is damaged (the tensor {name} is in data file {entry.shard} of "
+                f"{len(self.shards)})"
             )
         if math.prod(entry.shape) * np.dtype(_DTYPES[entry.dtype]).itemsize != entry.size:
-            raise CheckpointError(f"{self.name}: is damaged (the tensor {name} of {list(entry.shape)} has {entry.size:,} bytes)")
+            raise CheckpointError(
+                f"{self.name}: is damaged (the tensor {name} of {list(entry.shape)} has "
+                f"{entry.size:,} bytes)"
+            )
         shard = self.shards[entry.shard]
         if entry.offset + entry.size > shard.size:
             raise CheckpointError(
-                f"{shard.name}: is truncated ({name} ends at byte {entry.offset + entry.size:,} of {shard.size:,})"
+                f"{shard.name}: is truncated ({name} ends at byte {entry.offset + entry.size:,} "
+                f"of {shard.size:,})"
             )
 
     def _read(self) -> tuple[bytes, dict[str, _Entry]]:
         """Return the header and the entries of the index."""
         data = self.data
         if len(data) < _FOOTER or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
-            raise CheckpointError(f"{self.name}: is no index of a TensorFlow V2 checkpoint, or truncated")
+            raise CheckpointError(
+                f"{self.name}: is no index of a TensorFlow V2 checkpoint, or truncated"
+            )
         header = b""
         entries: dict[str, _Entry] = {}
         try:
@@ -240,13 +296,20 @@ class _Table:
     def _block(self, offset: int, size: int) -> bytes:
         """Return a block after checking its place, kind and checksum."""
         if offset + size + 5 > len(self.data) - _FOOTER:
-            raise CheckpointError(f"{self.name}: is damaged (a block ends after the end of the file)")
+            raise CheckpointError(
+                f"{self.name}: is damaged (a block ends after the end of the file)"
+            )
         block, kind = self.data[offset : offset + size], self.data[offset + size]
         (crc,) = struct.unpack("<I", self.data[offset + size + 1 : offset + size + 5])
         if masked(crc32c(self.data[offset : offset + size + 1])) != crc:
-            raise CheckpointError(f"{self.name}: is damaged (the checksum of a block is wrong); copy it again")
+            raise CheckpointError(
+                f"{self.name}: is damaged (the checksum of a block is wrong); copy it again"
+            )
         if kind:
-            raise CheckpointError(f"{self.name}: is compressed (kind {kind}), which TensorFlow has not written since 1.2")
+            raise CheckpointError(
+                f"{self.name}: is compressed (kind {kind}), which TensorFlow has not written "
+                "since 1.2"
+            )
         return block
 
     def _shards(self, header: bytes) -> int:
@@ -257,9 +320,13 @@ class _Table:
             raise CheckpointError(f"{self.name}: is damaged ({error})") from error
         count, order = fields.get(1, 0), fields.get(2, 0)
         if not isinstance(count, int) or not 1 <= count <= 99_999:
-            raise CheckpointError(f"{self.name}: is damaged (it says that there are {count} data files)")
+            raise CheckpointError(
+                f"{self.name}: is damaged (it says that there are {count} data files)"
+            )
         if order != 0:
-            raise CheckpointError(f"{self.name}: was written on a big-endian machine, which is not supported")
+            raise CheckpointError(
+                f"{self.name}: was written on a big-endian machine, which is not supported"
+            )
         return count
 
 
@@ -314,7 +381,9 @@ def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
         if wire == 0:
             value, position = _varint(message, position)
         elif wire in (1, 2, 5):
-            size, position = (_varint(message, position)) if wire == 2 else ((8 if wire == 1 else 4), position)
+            size, position = (
+                (_varint(message, position)) if wire == 2 else ((8 if wire == 1 else 4), position)
+            )
             if position + size > len(message):
                 raise ValueError("a field ends after its message")
             value, position = message[position : position + size], position + size
@@ -334,10 +403,25 @@ def _entry(message: bytes) -> _Entry:
         raise ValueError("a tensor is stored in slices")
     numbers = [fields.get(number, 0) for number in (1, 3, 4, 5)]
     shape_message, crc = fields.get(2, b""), fields.get(6)
-    dims = [dict(_fields(dim)).get(1, 0) for number, dim in _fields(shape_message) if number == 2 and isinstance(dim, bytes)]
-    if not all(isinstance(number, int) for number in (*numbers, *dims)) or any(dim >= 2**40 for dim in dims) or len(dims) > 8:
+    dims = [
+        dict(_fields(dim)).get(1, 0)
+        for number, dim in _fields(shape_message)
+        if number == 2 and isinstance(dim, bytes)
+    ]
+    if (
+        not all(isinstance(number, int) for number in (*numbers, *dims))
+        or any(dim >= 2**40 for dim in dims)
+        or len(dims) > 8
+    ):
         raise ValueError("an entry has no sizes")
     if crc is not None and (not isinstance(crc, bytes) or len(crc) != 4):
         raise ValueError("a checksum has not 32 bits")
     dtype, shard, offset, size = numbers
-    return _Entry(dtype, tuple(dims), shard, offset, size, None if crc is None else struct.unpack("<I", crc)[0])
+    return _Entry(
+        dtype,
+        tuple(dims),
+        shard,
+        offset,
+        size,
+        None if crc is None else struct.unpack("<I", crc)[0],
+    )

@@ -1,4 +1,6 @@
-"""Weights as magenta-js publishes them: weights_manifest.json and binary shards beside it, quantised or not."""
+"""Weights as magenta-js publishes them: weights_manifest.json and binary shards beside it,
+quantised or not.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.core.files import reason
-from musicvae_lite.magenta.source import Blob, CheckpointError, Weights, base_name, check_numbers, of_model, whole_number
+from musicvae_lite.magenta.source import (
+    Blob,
+    CheckpointError,
+    Weights,
+    base_name,
+    check_numbers,
+    of_model,
+    whole_number,
+)
 
 MANIFEST = "weights_manifest.json"
 _MAX_MANIFEST = 64 * 2**20
@@ -23,7 +33,9 @@ _QUANTISED = {"uint8": "u1", "uint16": "<u2", "float16": "<f2"}
 
 @dataclass(frozen=True)
 class _Weight:
-    """One tensor: its stored type, shape, place in the shards of its group (put together), and how to undo the quantising."""
+    """One tensor: its stored type, shape, place in the shards of its group (put together), and how
+    to undo the quantising.
+    """
 
     stored: str
     shape: tuple[int, ...]
@@ -45,7 +57,8 @@ def read_tfjs(path: Path) -> Weights:
     """Open the weights of a folder or a manifest.
 
     Raises:
-        CheckpointError: the manifest or a shard is missing, damaged or too short, or a shard lies outside the folder.
+        CheckpointError: the manifest or a shard is missing, damaged or too short, or a shard lies
+            outside the folder.
     """
     manifest = path if path.name == MANIFEST else path / MANIFEST
     groups = _groups(manifest)
@@ -62,11 +75,21 @@ def read_tfjs(path: Path) -> Weights:
             end = weight.offset + weight.size
         there = sum(blob.size for blob in blobs)
         if end > there:
-            raise CheckpointError(f"{manifest}: a shard is truncated (the weights need {end:,} bytes, the shards have {there:,})")
+            raise CheckpointError(
+                f"{manifest}: a shard is truncated (the weights need {end:,} bytes, the shards "
+                f"have {there:,})"
+            )
     own = {name: place for name, place in places.items() if of_model(name)}
     check_numbers(str(manifest), (weight.shape for weight, _ in own.values()))
     shapes = {name: weight.shape for name, (weight, _) in own.items()}
-    return Weights(str(path), "weights of magenta-js", shapes, partial(_read, manifest, own), None, tuple(files))
+    return Weights(
+        str(path),
+        "weights of magenta-js",
+        shapes,
+        partial(_read, manifest, own),
+        None,
+        tuple(files),
+    )
 
 
 def _groups(manifest: Path) -> list[dict[str, Any]]:
@@ -79,17 +102,27 @@ def _groups(manifest: Path) -> list[dict[str, Any]]:
         groups = json.loads(blob.read())
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{manifest}: is damaged (not JSON)") from error
-    if isinstance(groups, dict):  # of later versions of TensorFlow.js: the manifest inside a model description
+    if isinstance(
+        groups, dict
+    ):  # of later versions of TensorFlow.js: the manifest inside a model description
         groups = groups.get("weightsManifest")
     if not isinstance(groups, list) or not all(_is_group(group) for group in groups):
-        raise CheckpointError(f"{manifest}: is no manifest of weights (a list of groups with paths and weights)")
+        raise CheckpointError(
+            f"{manifest}: is no manifest of weights (a list of groups with paths and weights)"
+        )
     return groups
 
 
 def _is_group(group: Any) -> bool:
-    if not isinstance(group, dict) or not isinstance(group.get("paths"), list) or not isinstance(group.get("weights"), list):
+    if (
+        not isinstance(group, dict)
+        or not isinstance(group.get("paths"), list)
+        or not isinstance(group.get("weights"), list)
+    ):
         return False
-    return all(isinstance(path, str) for path in group["paths"]) and all(isinstance(weight, dict) for weight in group["weights"])
+    return all(isinstance(path, str) for path in group["paths"]) and all(
+        isinstance(weight, dict) for weight in group["weights"]
+    )
 
 
 def _shard(manifest: Path, name: str) -> Blob:
@@ -104,13 +137,22 @@ def _shard(manifest: Path, name: str) -> Blob:
     return Blob.of(manifest.parent / name)
 
 
-def _weights(manifest: Path, number: int, rows: list[dict[str, Any]]) -> Iterator[tuple[str, _Weight]]:
+def _weights(
+    manifest: Path, number: int, rows: list[dict[str, Any]]
+) -> Iterator[tuple[str, _Weight]]:
     """Yield name and place of the weights of a group; they follow one another."""
     offset = 0
     for row in rows:
         name, shape, dtype = row.get("name"), row.get("shape"), row.get("dtype", "float32")
-        if not isinstance(name, str) or not isinstance(shape, list) or len(shape) > 8 or not all(map(whole_number, shape)):
-            raise CheckpointError(f"{manifest}: is damaged (a weight of group {number} has no name or shape)")
+        if (
+            not isinstance(name, str)
+            or not isinstance(shape, list)
+            or len(shape) > 8
+            or not all(map(whole_number, shape))
+        ):
+            raise CheckpointError(
+                f"{manifest}: is damaged (a weight of group {number} has no name or shape)"
+            )
         quantisation = row.get("quantization")
         scale, least = 1.0, 0.0
         stored = _DTYPES.get(dtype) if isinstance(dtype, str) else None
@@ -119,9 +161,15 @@ def _weights(manifest: Path, number: int, rows: list[dict[str, Any]]) -> Iterato
             kind = how.get("dtype")
             stored = _QUANTISED.get(kind) if isinstance(kind, str) else None
             if stored is not None and kind != "float16":
-                scale, least = _number(manifest, name, how.get("scale")), _number(manifest, name, how.get("min"))
+                scale, least = (
+                    _number(manifest, name, how.get("scale")),
+                    _number(manifest, name, how.get("min")),
+                )
         if stored is None:
-            raise CheckpointError(f"{manifest}: the weight {name} is of the type {quantisation or dtype}, which is not known")
+            raise CheckpointError(
+                f"{manifest}: the weight {name} is of the type {quantisation or dtype}, which is "
+                "not known"
+            )
         weight = _Weight(stored, tuple(shape), offset, scale, least)
         offset += weight.size
         yield name, weight
@@ -133,7 +181,9 @@ def _number(manifest: Path, name: str, value: Any) -> float:
     return float(value)
 
 
-def _read(manifest: Path, places: Mapping[str, tuple[_Weight, list[Blob]]], name: str) -> NDArray[np.float32]:
+def _read(
+    manifest: Path, places: Mapping[str, tuple[_Weight, list[Blob]]], name: str
+) -> NDArray[np.float32]:
     """Read a weight, which may go over the end of a shard."""
     weight, blobs = places[name]
     parts, begin = [], 0

@@ -35,8 +35,18 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     except zipfile.BadZipFile:
         raise MusaeError(f"{path}: is no .npz file, or a truncated one") from None
-    except (ValueError, KeyError, EOFError, MemoryError, NotImplementedError, RuntimeError, zlib.error) as error:
-        said = "pickled objects are not read" if "pickle" in str(error) else str(error).split("\n")[0]
+    except (
+        ValueError,
+        KeyError,
+        EOFError,
+        MemoryError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+    ) as error:
+        said = (
+            "pickled objects are not read" if "pickle" in str(error) else str(error).split("\n")[0]
+        )
         raise MusaeError(f"{path}: is damaged or no array file ({said})") from error
     for name, array in found.items():
         if not isinstance(array, np.ndarray):

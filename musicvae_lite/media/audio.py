@@ -1,7 +1,7 @@
 """Sound: samples with their rate, read and written with libsndfile.
 
-Only this module imports soundfile. Files are read and written in blocks, so that an hour of stereo costs no more memory than a
-minute.
+Only this module imports soundfile. Files are read and written in blocks, so that an hour of stereo
+costs no more memory than a minute.
 
 Letters in shapes: C channels, N samples.
 """
@@ -29,10 +29,13 @@ LOWEST_HZ, HIGHEST_HZ = 1000, 768000
 BLOCK_SAMPLES = 2**16
 _PCM_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _LOUDEST = 1e12  # times full scale; the square of more is soon no number
-_TAGS_BYTES = 1500  # of all tags together; with some thousands libsndfile writes files that cannot be read
+_TAGS_BYTES = (
+    1500  # of all tags together; with some thousands libsndfile writes files that cannot be read
+)
 _MANY_PHASES = 10**6  # of a resampling; ordinary rates have up to 141,120
 
-# What is written where a file's own name ends so; a file that comes from another one keeps that one's subtype if it can.
+# What is written where a file's own name ends so; a file that comes from another one keeps that
+# one's subtype if it can.
 FORMATS = {
     ".wav": "WAV",
     ".flac": "FLAC",
@@ -44,7 +47,9 @@ FORMATS = {
     ".caf": "CAF",
 }
 DEFAULT_SUBTYPES = {"OGG": "VORBIS", "WAV": "PCM_16", "FLAC": "PCM_16"}
-_WAV_BYTES = 2**32 - 2**16  # a WAV file counts its bytes in 32 bits; a longer one is written as RF64, which readers take for WAV
+_WAV_BYTES = (
+    2**32 - 2**16
+)  # a WAV file counts its bytes in 32 bits; a longer one is written as RF64, which readers take for WAV
 
 
 class AudioError(MusaeError):
@@ -52,7 +57,8 @@ class AudioError(MusaeError):
 
 
 class Header(NamedTuple):
-    """What a sound file says of itself: its rate in Hz, channels, samples of each channel, how it stores them, and its tags.
+    """What a sound file says of itself: its rate in Hz, channels, samples of each channel, how it
+    stores them, and its tags.
 
     ``tags`` are names and values as libsndfile knows them: title, artist, album, date, comment ...
     """
@@ -91,17 +97,25 @@ class Audio:
     def __post_init__(self) -> None:
         samples = np.asarray(self.samples)
         if samples.ndim != 2:
-            raise UsageError(f"{self.source}: samples are [channels, samples], not an array of {samples.ndim} dimension(s)")
+            raise UsageError(
+                f"{self.source}: samples are [channels, samples], not an array of {samples.ndim} "
+                "dimension(s)"
+            )
         if samples.shape[0] > MAX_CHANNELS:
             hint = "; transpose the array" if samples.shape[1] <= MAX_CHANNELS else ""
-            raise UsageError(f"{self.source}: {samples.shape[0]} channels; at most {MAX_CHANNELS} can be used{hint}")
+            raise UsageError(
+                f"{self.source}: {samples.shape[0]} channels; at most {MAX_CHANNELS} can be "
+                f"used{hint}"
+            )
         check_rate(self.rate, self.source)
         object.__setattr__(self, "samples", samples.astype(np.float32, copy=False))
 
     @property
     def header(self) -> Header:
         """The same facts as of a file."""
-        return Header(self.rate, self.samples.shape[0], self.samples.shape[1], self.format, self.subtype)
+        return Header(
+            self.rate, self.samples.shape[0], self.samples.shape[1], self.format, self.subtype
+        )
 
 
 def check_rate(rate: int, source: str) -> None:
@@ -111,10 +125,13 @@ def check_rate(rate: int, source: str) -> None:
         UsageError: below 1 kHz or above 768 kHz.
     """
     if not LOWEST_HZ <= rate <= HIGHEST_HZ:
-        raise UsageError(f"{source}: {rate} samples per second; {LOWEST_HZ} to {HIGHEST_HZ} can be used")
+        raise UsageError(
+            f"{source}: {rate} samples per second; {LOWEST_HZ} to {HIGHEST_HZ} can be used"
+        )
 
 
-# --- files ---------------------------------------------------------------------------------------------------------------
+# --- files
+# ---------------------------------------------------------------------------------------------------------------
 
 
 class Reader:
@@ -137,7 +154,10 @@ class Reader:
             try:
                 block = self._file.read(size, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise AudioError(f"{self.source}: is damaged after {done / self.header.rate:.2f} s ({_told(error)})") from error
+                raise AudioError(
+                    f"{self.source}: is damaged after {done / self.header.rate:.2f} s "
+                    f"({_told(error)})"
+                ) from error
             if not len(block):
                 return
             check_finite(block.T, self.header.rate, self.source, done)
@@ -161,13 +181,23 @@ def open_audio(path: str | os.PathLike[str]) -> Iterator[Reader]:
     try:
         file = soundfile.SoundFile(_name(path))
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: not a sound file, or a damaged one ({_told(error)}); WAV, FLAC and Ogg can be read") from error
+        raise AudioError(
+            f"{path}: not a sound file, or a damaged one ({_told(error)}); WAV, FLAC and Ogg can "
+            "be read"
+        ) from error
     with file:
         header = Header(
-            file.samplerate, file.channels, file.frames, file.format, file.subtype, tuple(file.copy_metadata().items())
+            file.samplerate,
+            file.channels,
+            file.frames,
+            file.format,
+            file.subtype,
+            tuple(file.copy_metadata().items()),
         )
         if header.channels > MAX_CHANNELS:
-            raise UsageError(f"{path}: {header.channels} channels; at most {MAX_CHANNELS} can be used")
+            raise UsageError(
+                f"{path}: {header.channels} channels; at most {MAX_CHANNELS} can be used"
+            )
         check_rate(header.rate, str(path))
         if not header.samples:
             raise NothingUsableError(f"{path}: holds no samples")
@@ -215,7 +245,9 @@ def read_audio(path: str | os.PathLike[str]) -> Audio:
 
 
 def check_finite(samples: Samples, rate: int, source: str, first: int = 0) -> None:
-    """Refuse samples [C, N] that are no numbers, or beyond all measure; ``first`` counts the samples before these.
+    """Refuse samples [C, N] that are no numbers, or beyond all measure.
+
+    ``first`` counts the samples before these.
 
     Raises:
         AudioError: naming the first such place.
@@ -227,7 +259,10 @@ def check_finite(samples: Samples, rate: int, source: str, first: int = 0) -> No
         seconds = (first + place) / rate
         value = float(samples[channel - 1, place])
         what = f"{value:.0e} times full scale" if math.isfinite(value) else "NaN or infinity"
-        raise AudioError(f"{source}: channel {channel} holds {what} at {seconds:.3f} s; repair or cut the file there")
+        raise AudioError(
+            f"{source}: channel {channel} holds {what} at {seconds:.3f} s; repair or cut the file "
+            "there"
+        )
 
 
 class Writer:
@@ -243,7 +278,9 @@ class Writer:
         return self._file.subtype not in ("FLOAT", "DOUBLE")
 
     def write(self, samples: Samples) -> None:
-        """Append samples [C, N]; what lies beyond full scale is clipped in formats that cannot hold it.
+        """Append samples [C, N].
+
+        What lies beyond full scale is clipped in formats that cannot hold it.
 
         Raises:
             MusaeError: if the file system refuses (disk full).
@@ -255,26 +292,38 @@ class Writer:
             rows = rows.clip(-1, 1)
         try:
             self._file.write(rows if self._bits is None else _as_integers(rows, self._bits))
-        except (soundfile.LibsndfileError, OSError, AssertionError) as error:  # a short write is an AssertionError there
+        except (
+            soundfile.LibsndfileError,
+            OSError,
+            AssertionError,
+        ) as error:  # a short write is an AssertionError there
             raise _refused(self._path, error) from error
 
 
 def _as_integers(samples: Samples, bits: int) -> NDArray[np.int32]:
-    """Round samples to so many bits, at the top of 32: libsndfile itself cuts them off below, half a step too low on average."""
+    """Round samples to so many bits, at the top of 32: libsndfile itself cuts them off below, half
+    a step too low on average.
+    """
     whole = np.rint(samples.astype(np.float64) * 2 ** (bits - 1))
-    inside: NDArray[np.int32] = np.clip(whole, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int32)
+    inside: NDArray[np.int32] = np.clip(whole, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(
+        np.int32
+    )
     return np.left_shift(inside, 32 - bits)
 
 
 @contextmanager
-def create_audio(path: str | os.PathLike[str], like: Header, overwrite: bool = False) -> Iterator[Writer]:
-    """Write a sound file with the rate, channels, tags and, where the format of its name allows, the encoding of ``like``.
+def create_audio(
+    path: str | os.PathLike[str], like: Header, overwrite: bool = False
+) -> Iterator[Writer]:
+    """Write a sound file with the rate, channels, tags and, where the format of its name allows,
+    the encoding of ``like``.
 
-    It appears under its name when the block succeeds. ``like.samples`` may be an estimate: it decides whether a WAV file
-    needs 64-bit lengths.
+    It appears under its name when the block succeeds. ``like.samples`` may be an estimate: it
+    decides whether a WAV file needs 64-bit lengths.
 
     Raises:
-        UsageError: if the file exists and ``overwrite`` is false, or its name ends in no known format.
+        UsageError: if the file exists and ``overwrite`` is false, or its name ends in no known
+            format.
         MusaeError: if the file system refuses.
     """
     path = Path(path)
@@ -302,10 +351,14 @@ def _opened(temporary: Path, path: Path, like: Header) -> Iterator[Writer]:
 
     container, subtype = encoding(path, like)
     try:
-        file = soundfile.SoundFile(_name(temporary), "w", like.rate, like.channels, subtype, format=container)
+        file = soundfile.SoundFile(
+            _name(temporary), "w", like.rate, like.channels, subtype, format=container
+        )
     except (soundfile.LibsndfileError, ValueError) as error:
         what = f"{like.channels} channels at {like.rate} Hz as {container} {subtype}"
-        raise MusaeError(f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav") from error
+        raise MusaeError(
+            f"{path}: cannot hold {what} ({_told(error)}); try a name that ends in .wav"
+        ) from error
     size = 0
     for name, value in like.tags:
         size += len(value.encode("utf-8", "replace"))
@@ -332,11 +385,14 @@ def _close(file: Any, path: Path) -> None:
 def _refused(path: Path, error: Exception) -> MusaeError:
     why = reason(error) if isinstance(error, OSError) else _told(error)
     why = "the disk may be full" if why in ("", "system error") else why
-    return MusaeError(f"{path}: cannot be written: {why}; free some space or choose another output with -o")
+    return MusaeError(
+        f"{path}: cannot be written: {why}; free some space or choose another output with -o"
+    )
 
 
 def encoding(path: Path, like: Header) -> tuple[str, str]:
-    """Return libsndfile's names of the container and encoding for a file of that name made from ``like``.
+    """Return libsndfile's names of the container and encoding for a file of that name made from
+    ``like``.
 
     Raises:
         UsageError: if the name ends in no known format.
@@ -345,14 +401,18 @@ def encoding(path: Path, like: Header) -> tuple[str, str]:
 
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise UsageError(f"{path}: names no format that can be written; end the name in {', '.join(FORMATS)}")
+        raise UsageError(
+            f"{path}: names no format that can be written; end the name in {', '.join(FORMATS)}"
+        )
     container = FORMATS[suffix]
     if container == "WAV" and like.format in ("WAVEX", "RF64", "WAV"):
         container = like.format
     if container in ("WAV", "WAVEX") and like.samples * like.channels * 4 > _WAV_BYTES:
         container = "RF64"
     known = soundfile.available_subtypes(container)
-    kept = like.subtype in known and not like.subtype.startswith("MPEG")  # listed for WAV, but not written
+    kept = like.subtype in known and not like.subtype.startswith(
+        "MPEG"
+    )  # listed for WAV, but not written
     subtype = like.subtype if kept else DEFAULT_SUBTYPES.get(container, "PCM_16")
     if like.subtype in ("FLOAT", "DOUBLE", "PCM_32") and container == "FLAC":
         subtype = "PCM_24"  # the finest that FLAC holds here
@@ -371,11 +431,13 @@ def write_audio(audio: Audio, path: str | os.PathLike[str], overwrite: bool = Fa
             writer.write(audio.samples[:, first : first + BLOCK_SAMPLES])
 
 
-# --- rates ---------------------------------------------------------------------------------------------------------------
+# --- rates
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def resample(samples: Samples, rate: int, new_rate: int) -> Samples:
-    """Return samples [C, N] at another rate, [C, ceil(N * new_rate / rate)], by a windowed sinc (torchaudio's, or soxr's).
+    """Return samples [C, N] at another rate, [C, ceil(N * new_rate / rate)], by a windowed sinc
+    (torchaudio's, or soxr's).
 
     Raises:
         UsageError: for an impossible rate.
@@ -399,7 +461,9 @@ def resample(samples: Samples, rate: int, new_rate: int) -> Samples:
 
 
 def _resample_odd(samples: Samples, rate: int, new_rate: int) -> Samples:
-    """Do the same for rates with hardly a common divisor, for which torchaudio needs a table of gigabytes."""
+    """Do the same for rates with hardly a common divisor, for which torchaudio needs a table of
+    gigabytes.
+    """
     import soxr
 
     result: Samples = soxr.resample(samples.T, rate, new_rate, "VHQ").T

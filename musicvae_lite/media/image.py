@@ -1,4 +1,5 @@
-"""Reading and writing pictures: IDX files (MNIST's format), NumPy archives, PNG, JPEG and folders of them.
+"""Reading and writing pictures: IDX files (MNIST's format), NumPy archives, PNG, JPEG and folders
+of them.
 
 Letters in shapes: N pictures, H W pixels.
 """
@@ -39,7 +40,8 @@ class Pictures:
         labels: class of each [N], or None.
         names: name of each, for messages and file names.
         source: where they came from.
-        places: place of each in its source, from 0 [N]; in a folder by the order of the paths, whatever the sizes.
+        places: place of each in its source, from 0 [N]; in a folder by the order of the paths,
+            whatever the sizes.
     """
 
     images: NDArray[Any]
@@ -52,12 +54,15 @@ class Pictures:
         return len(self.images)
 
 
-def read_pictures(path: str | os.PathLike[str], report: Callable[[MusaeError], None] | None = None) -> list[Pictures]:
+def read_pictures(
+    path: str | os.PathLike[str], report: Callable[[MusaeError], None] | None = None
+) -> list[Pictures]:
     """Read an IDX file (plain or gzipped), a NumPy archive, a picture or a folder of pictures.
 
     Args:
         path: of them.
-        report: is told of the pictures of a folder that cannot be used, which are left out; default the first one is raised.
+        report: is told of the pictures of a folder that cannot be used, which are left out; default
+            the first one is raised.
 
     Returns:
         One group for each size of picture, in the order of their first pictures.
@@ -78,12 +83,17 @@ def read_pictures(path: str | os.PathLike[str], report: Callable[[MusaeError], N
     if is_idx(place) or "idx" in name or not os.path.exists(place):
         images = read_idx(place)
         if images.ndim != 3:
-            raise MusaeError(f"{place}: holds {images.ndim}-dimensional data; pictures are [N, H, W]")
+            raise MusaeError(
+                f"{place}: holds {images.ndim}-dimensional data; pictures are [N, H, W]"
+            )
         if not images.size:
             raise NothingUsableError(f"{place}: holds no pictures")
         labels = read_labels_beside(place, len(images))
         return [Pictures(images, labels, _numbers(len(images)), str(place), np.arange(len(images)))]
-    raise MusaeError(f"{place}: is no picture, no .npz and no IDX file; known are {', '.join(PICTURES[:3])}, .npz, IDX")
+    raise MusaeError(
+        f"{place}: is no picture, no .npz and no IDX file; known are {', '.join(PICTURES[:3])}, "
+        ".npz, IDX"
+    )
 
 
 def looks_like_pictures(path: str | os.PathLike[str]) -> bool:
@@ -115,26 +125,37 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         with _opened(path) as file:
             magic = file.read(4)
             if len(magic) < 4 or magic[:2] != b"\0\0":
-                raise MusaeError(f"{path}: is no IDX file (it starts with {magic.hex(' ') or 'nothing'})")
+                raise MusaeError(
+                    f"{path}: is no IDX file (it starts with {magic.hex(' ') or 'nothing'})"
+                )
             if magic[2] != _IDX_UINT8:
-                raise MusaeError(f"{path}: is an IDX file of type 0x{magic[2]:02x}; only bytes (0x08) are read")
+                raise MusaeError(
+                    f"{path}: is an IDX file of type 0x{magic[2]:02x}; only bytes (0x08) are read"
+                )
             sizes = file.read(4 * magic[3])
             if len(sizes) < 4 * magic[3] or not magic[3]:
                 raise MusaeError(f"{path}: is truncated in its header; copy the file again")
             shape = struct.unpack(f">{magic[3]}I", sizes)
             count = int(np.prod([int(size) for size in shape], dtype=object))
             if count > _MAX_BYTES:
-                raise MusaeError(f"{path}: states {count:,} bytes of pictures; that is no file of this kind")
+                raise MusaeError(
+                    f"{path}: states {count:,} bytes of pictures; that is no file of this kind"
+                )
             data = file.read(count + 1)
     except FileNotFoundError:
         raise MusaeError(f"{path}: no such file") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise MusaeError(f"{path}: is damaged or truncated ({error}); copy the file again") from error
+        raise MusaeError(
+            f"{path}: is damaged or truncated ({error}); copy the file again"
+        ) from error
     except OSError as error:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     if len(data) != count:
         found = f"holds {len(data):,} bytes" if len(data) < count else "goes on"
-        raise MusaeError(f"{path}: is damaged: it states {' x '.join(map(str, shape))} = {count:,} bytes, but {found}")
+        raise MusaeError(
+            f"{path}: is damaged: it states {' x '.join(map(str, shape))} = {count:,} bytes, but "
+            f"{found}"
+        )
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
@@ -147,24 +168,33 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def read_labels_beside(path: Path, count: int) -> NDArray[np.int64] | None:
-    """Read the labels that belong to an IDX file of images by its name, or return None where there are none.
+    """Read the labels that belong to an IDX file of images by its name, or return None where there
+    are none.
 
     Raises:
         MusaeError: if they are damaged or not as many.
     """
     name = path.name.replace("images", "labels").replace("idx3", "idx1")
-    places = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(name + ".gz")]
+    places = [
+        path.with_name(name),
+        path.with_name(name.removesuffix(".gz")),
+        path.with_name(name + ".gz"),
+    ]
     beside = next((place for place in places if name != path.name and place.is_file()), None)
     if beside is None:
         return None
     labels = read_idx(beside)
     if labels.shape != (count,):
-        raise MusaeError(f"{beside}: holds {labels.size:,} labels for {count:,} pictures; copy both files again")
+        raise MusaeError(
+            f"{beside}: holds {labels.size:,} labels for {count:,} pictures; copy both files again"
+        )
     return labels.astype(np.int64)
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as grey [H, W] or colour [H, W, 3], upright; transparency is laid on black, 16 bits are cut to 8.
+    """Read a picture as grey [H, W] or colour [H, W, 3], upright.
+
+    Transparency is laid on black, 16 bits are cut to 8.
 
     Raises:
         MusaeError: absent, damaged, or no picture.
@@ -172,14 +202,22 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of Pillow, about metadata and size
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path) as image,
+        ):  # of Pillow, about metadata and size
             if image.width * image.height > _MAX_PIXELS:
-                raise MusaeError(f"{path}: has {image.width} x {image.height} pixels; up to {_MAX_PIXELS:,} are read")
+                raise MusaeError(
+                    f"{path}: has {image.width} x {image.height} pixels; up to {_MAX_PIXELS:,} "
+                    "are read"
+                )
             seen: Image.Image = ImageOps.exif_transpose(image)  # as a camera was held
             if seen.mode.startswith(("I", "F")):
                 return _deep_grey(np.asarray(seen))
             if seen.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in seen.info:
-                seen = Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen.convert("RGBA"))
+                seen = Image.alpha_composite(
+                    Image.new("RGBA", seen.size, "black"), seen.convert("RGBA")
+                )
             grey = seen.mode in ("1", "L") or _all_grey(seen)
             return np.asarray(seen.convert("L" if grey else "RGB"))
     except FileNotFoundError:
@@ -187,21 +225,30 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     except UnidentifiedImageError:
         raise MusaeError(f"{path}: is no picture, whatever its name says") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        why = reason(error) if isinstance(error, OSError) and error.errno else str(error).split("\n")[0]
+        why = (
+            reason(error)
+            if isinstance(error, OSError) and error.errno
+            else str(error).split("\n")[0]
+        )
         raise MusaeError(f"{path}: is damaged or cannot be read ({why})") from error
 
 
 def _deep_grey(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return grey of more than 8 bits [H, W] as bytes: of 16 bits the high byte, of numbers 0..1 that part of 255.
+    """Return grey of more than 8 bits [H, W] as bytes: of 16 bits the high byte, of numbers 0..1
+    that part of 255.
 
     Raises:
         ValueError: numbers that are no brightness.
     """
     low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
     if not 0 <= low <= high <= 65535:  # nor nan
-        raise ValueError(f"its numbers go from {low:g} to {high:g}; brightness is 0..1, or of 8 or 16 bits")
+        raise ValueError(
+            f"its numbers go from {low:g} to {high:g}; brightness is 0..1, or of 8 or 16 bits"
+        )
     if pixels.dtype.kind == "f":
-        return np.rint(pixels * (255 if high <= 1 else 1 if high <= 255 else 1 / 257)).astype(np.uint8)
+        return np.rint(pixels * (255 if high <= 1 else 1 if high <= 255 else 1 / 257)).astype(
+            np.uint8
+        )
     wide = pixels.dtype.itemsize == 2 or high > 255
     return (pixels >> 8 if wide else pixels).astype(np.uint8)
 
@@ -213,11 +260,15 @@ def _all_grey(image: Any) -> bool:
 
 def picture_paths(folder: Path) -> list[Path]:
     """Return all pictures below a folder, in the order in which they are read."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    return sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file()
+    )
 
 
 def read_folder(folder: Path, report: Callable[[MusaeError], None] | None = None) -> list[Pictures]:
-    """Read all pictures below a folder; the names of subfolders are classes, numbered in alphabetical order.
+    """Read all pictures below a folder.
+
+    The names of subfolders are classes, numbered in alphabetical order.
 
     Args:
         folder: of them.
@@ -232,11 +283,19 @@ def read_folder(folder: Path, report: Callable[[MusaeError], None] | None = None
     """
     paths = picture_paths(folder)
     if not paths:
-        data = sorted(path.name for path in folder.iterdir() if path.is_file() and looks_like_pictures(path))
+        data = sorted(
+            path.name for path in folder.iterdir() if path.is_file() and looks_like_pictures(path)
+        )
         cure = f"; name one of its files, such as {data[0]}" if data else ""
-        raise NothingUsableError(f"{folder}: holds no pictures ({', '.join(PICTURES[:3])} ...){cure}")
+        raise NothingUsableError(
+            f"{folder}: holds no pictures ({', '.join(PICTURES[:3])} ...){cure}"
+        )
     inner = [path.parent.relative_to(folder).as_posix() for path in paths]
-    classes = {name: index for index, name in enumerate(sorted(set(inner)))} if len(set(inner)) > 1 else {}
+    classes = (
+        {name: index for index, name in enumerate(sorted(set(inner)))}
+        if len(set(inner)) > 1
+        else {}
+    )
     images: dict[int, NDArray[np.uint8]] = {}
     for place, path in enumerate(paths):
         try:
@@ -263,7 +322,8 @@ def read_folder(folder: Path, report: Callable[[MusaeError], None] | None = None
 
 
 def read_archive(path: Path, images: str = "images", labels: str = "labels") -> Pictures:
-    """Read pictures from a NumPy archive: ``images`` [N, H, W] or [N, H, W, 3], bytes or floats 0..1, and ``labels`` [N].
+    """Read pictures from a NumPy archive: ``images`` [N, H, W] or [N, H, W, 3], bytes or floats
+    0..1, and ``labels`` [N].
 
     Where there is no ``images`` the only array of such a shape is taken.
 
@@ -274,18 +334,26 @@ def read_archive(path: Path, images: str = "images", labels: str = "labels") -> 
     if images not in arrays:
         fitting = [name for name, array in arrays.items() if array.ndim in (3, 4)]
         if len(fitting) != 1:
-            raise MusaeError(f"{path}: holds no array {images!r} [N, H, W] or [N, H, W, 3]; it has {', '.join(arrays) or 'none'}")
+            raise MusaeError(
+                f"{path}: holds no array {images!r} [N, H, W] or [N, H, W, 3]; it has "
+                f"{', '.join(arrays) or 'none'}"
+            )
         images = fitting[0]
     pictures = checked(arrays[images], f"{path}: {images!r}")
     found = arrays.get(labels)
     if found is not None and (found.shape != (len(pictures),) or found.dtype.kind not in "iu"):
-        raise MusaeError(f"{path}: {labels!r} is {found.dtype} {list(found.shape)}; there must be one whole number a picture")
+        raise MusaeError(
+            f"{path}: {labels!r} is {found.dtype} {list(found.shape)}; there must be one whole "
+            "number a picture"
+        )
     labels_ = None if found is None else found.astype(np.int64)
     return Pictures(pictures, labels_, _numbers(len(pictures)), str(path), np.arange(len(pictures)))
 
 
 def checked(array: NDArray[Any], what: str) -> NDArray[Any]:
-    """Return an array of pictures as uint8 or float32 0..1, [N, H, W] or [N, H, W, 3]; a last axis of 1 is dropped.
+    """Return an array of pictures as uint8 or float32 0..1, [N, H, W] or [N, H, W, 3].
+
+    A last axis of 1 is dropped.
 
     Raises:
         MusaeError: another shape, type or range; ``what`` begins the message.
@@ -302,14 +370,18 @@ def checked(array: NDArray[Any], what: str) -> NDArray[Any]:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind not in "fiu":
-        raise MusaeError(f"{what} is {array.dtype}; pictures are bytes, or real numbers from 0 to 1")
+        raise MusaeError(
+            f"{what} is {array.dtype}; pictures are bytes, or real numbers from 0 to 1"
+        )
     if not np.isfinite(array).all():
         raise MusaeError(f"{what} has numbers that are not finite")
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind in "iu" and 0 <= low and 1 < high <= 255:
         return array.astype(np.uint8)
     if low < 0 or high > 1:
-        raise MusaeError(f"{what} has values from {low:g} to {high:g}; brightness is 0..1, or bytes 0..255")
+        raise MusaeError(
+            f"{what} has values from {low:g} to {high:g}; brightness is 0..1, or bytes 0..255"
+        )
     return array.astype(np.float32)
 
 
@@ -337,10 +409,14 @@ def image_bytes(picture: NDArray[np.uint8], path: Path) -> bytes:
     buffer = io.BytesIO()
     settings = {"quality": _QUALITY} if suffix in _LOSSY else {}
     try:
-        Image.fromarray(picture).save(buffer, format=Image.registered_extensions()[suffix], **settings)
+        Image.fromarray(picture).save(
+            buffer, format=Image.registered_extensions()[suffix], **settings
+        )
     except (KeyError, OSError, ValueError, struct.error) as error:
         height, width = picture.shape[:2]
-        raise MusaeError(f"{path}: {width} x {height} pixels cannot be written as {suffix} ({error}); try .png") from error
+        raise MusaeError(
+            f"{path}: {width} x {height} pixels cannot be written as {suffix} ({error}); try .png"
+        ) from error
     return buffer.getvalue()
 
 

@@ -36,7 +36,8 @@ _STRETCH = re.compile(rf"\s*{_TIME}\s*-\s*{_TIME}\s*", re.ASCII)
 
 
 def parse_stretch(text: str) -> Stretch:
-    """Read a stretch of time such as ``0:01-0:02``, ``1.5-2.25`` (seconds) or ``1:02:03-1:02:04.5``.
+    """Read a stretch of time such as ``0:01-0:02``, ``1.5-2.25`` (seconds) or
+    ``1:02:03-1:02:04.5``.
 
     Raises:
         UsageError: if it is no stretch, or ends before it begins.
@@ -51,7 +52,9 @@ def parse_stretch(text: str) -> Stretch:
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
-    """Return the seconds of (hours, minutes, seconds), where the first number stands for minutes if there are but two."""
+    """Return the seconds of (hours, minutes, seconds), where the first number stands for minutes if
+    there are but two.
+    """
     total = 0.0
     for part in parts:
         if part is not None:
@@ -93,14 +96,18 @@ class LevelMeter:
 
 
 def level_change_db(before: LevelMeter, after: LevelMeter) -> float:
-    """Return by how many dB ``after`` is louder; negative where it is quieter, 0 for silence that stayed."""
+    """Return by how many dB ``after`` is louder.
+
+    Negative where it is quieter, 0 for silence that stayed.
+    """
     return after.dbfs - before.dbfs
 
 
 class ClipCounter:
     """Counts samples that were cut off at full scale, in a signal that comes in blocks.
 
-    Clipping shows as three or more samples in a row at one value of full scale (0.99 or more of it); a single one may be a peak.
+    Clipping shows as three or more samples in a row at one value of full scale (0.99 or more of
+    it); a single one may be a peak.
 
     Args:
         channels: C.
@@ -123,8 +130,13 @@ class ClipCounter:
         self.clipped += int((same & (np.abs(joined[:, 2:]) >= self.LEVEL)).sum())
 
     def warning(self, source: str) -> str:
-        """Return a sentence for a user, or nothing where fewer than three runs in a million samples are clipped."""
+        """Return a sentence for a user, or nothing where fewer than three runs in a million samples
+        are clipped.
+        """
         if self.clipped <= 3e-6 * self.samples:
             return ""
         share = f"{100 * self.clipped / self.samples:.2g} %"
-        return f"{source}: is clipped ({share} of the samples stand at full scale); what was cut off is not restored"
+        return (
+            f"{source}: is clipped ({share} of the samples stand at full scale); what was cut "
+            "off is not restored"
+        )

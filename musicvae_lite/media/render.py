@@ -1,4 +1,6 @@
-"""Scores played by a synthesizer: random orchestration, and rendering through a soundfont by FluidSynth."""
+"""Scores played by a synthesizer: random orchestration, and rendering through a soundfont by
+FluidSynth.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,28 @@ from musicvae_lite.media.audio import Audio, read_audio
 from musicvae_lite.media.midi import TEMPO, Score, midi_bytes
 
 SOUNDFONT_VARIABLE = "MUSAE_SOUNDFONT"
-_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts", "/usr/local/share/soundfonts")
+_FOLDERS = (
+    "/usr/share/sounds/sf2",
+    "/usr/share/sounds/sf3",
+    "/usr/share/soundfonts",
+    "/usr/local/share/soundfonts",
+)
 _SUFFIXES = (".sf2", ".sf3")
-_MELODIC_PROGRAMS = 120  # the last eight of General MIDI are noises: a helicopter, applause, a gunshot
+_MELODIC_PROGRAMS = (
+    120  # the last eight of General MIDI are noises: a helicopter, applause, a gunshot
+)
 _DRUM_KITS = (0, 0, 8, 16, 24, 25, 32, 40)
 # Organs, strings, choirs, brass, reeds and pads: they sound for as long as a note is held.
-_STANDING_PROGRAMS = (*range(16, 24), *range(40, 45), *range(48, 55), *range(56, 59), *range(60, 64), 70, 71, *range(88, 96))
+_STANDING_PROGRAMS = (
+    *range(16, 24),
+    *range(40, 45),
+    *range(48, 55),
+    *range(56, 59),
+    *range(60, 64),
+    70,
+    71,
+    *range(88, 96),
+)
 _STANDING = 0.12  # share of performances that are slow, low and held: what a denoiser would take for hum if it never heard them
 _LOWEST_PITCH = 24
 _SECONDS_LIMIT = 600
@@ -32,7 +50,8 @@ _SOFTEST, _LOUDEST = 20, 127
 
 
 def find_soundfonts() -> list[Path]:
-    """Return the soundfonts at hand: the one that the variable MUSAE_SOUNDFONT names, or the system's and pretty_midi's.
+    """Return the soundfonts at hand: the one that the variable MUSAE_SOUNDFONT names, or the
+    system's and pretty_midi's.
 
     Raises:
         UsageError: if the variable names no file.
@@ -42,7 +61,12 @@ def find_soundfonts() -> list[Path]:
         if not Path(named).is_file():
             raise UsageError(f"{shown(named)}: no such soundfont (named by {SOUNDFONT_VARIABLE})")
         return [Path(named)]
-    found = {path.resolve() for folder in _FOLDERS for path in Path(folder).glob("*") if path.suffix.lower() in _SUFFIXES}
+    found = {
+        path.resolve()
+        for folder in _FOLDERS
+        for path in Path(folder).glob("*")
+        if path.suffix.lower() in _SUFFIXES
+    }
     spec = importlib.util.find_spec("pretty_midi")
     if spec is not None and spec.origin:
         found |= {path.resolve() for path in Path(spec.origin).parent.glob("*.sf2")}
@@ -58,17 +82,20 @@ def find_synthesizer() -> Path:
     found = shutil.which("fluidsynth")
     if found is None:
         raise MusaeError(
-            "fluidsynth is not installed, so that MIDI files cannot be played; install it (apt install fluidsynth, brew install "
+            "fluidsynth is not installed, so that MIDI files cannot be played; install it (apt "
+            "install fluidsynth, brew install "
             "fluid-synth) or name folders of recordings"
         )
     return Path(found)
 
 
 def orchestrate(score: Score, random: np.random.Generator, seconds: float) -> Score:
-    """Return a stretch of a score with other instruments, at another pitch and tempo: one song is many training examples.
+    """Return a stretch of a score with other instruments, at another pitch and tempo: one song is
+    many training examples.
 
-    The stretch begins at or somewhat before a random note, so that it is not silence. Some performances stand still: slow, on
-    organs, strings and pads, often an octave or two lower, without drums.
+    The stretch begins at or somewhat before a random note, so that it is not silence. Some
+    performances stand still: slow, on organs, strings and pads, often an octave or two lower,
+    without drums.
     """
     drums = np.array([track.is_drum for track in score.tracks])[score.notes["track"]]
     standing = random.random() < _STANDING and not drums.all()
@@ -92,8 +119,16 @@ def orchestrate(score: Score, random: np.random.Generator, seconds: float) -> Sc
         if track.is_drum:
             other = int(random.choice(_DRUM_KITS))
         else:
-            other = int(random.choice(_STANDING_PROGRAMS) if standing else random.integers(_MELODIC_PROGRAMS))
-        tracks.append(track._replace(program=other) if track.is_drum or standing or random.random() < 0.6 else track)
+            other = int(
+                random.choice(_STANDING_PROGRAMS)
+                if standing
+                else random.integers(_MELODIC_PROGRAMS)
+            )
+        tracks.append(
+            track._replace(program=other)
+            if track.is_drum or standing or random.random() < 0.6
+            else track
+        )
     tempos = np.array([(0, qpm)], TEMPO)
     return replace(score, notes=notes, tracks=tuple(tracks), tempos=tempos)
 
@@ -108,8 +143,12 @@ def _held(notes: NDArray[np.void], random: np.random.Generator) -> NDArray[np.vo
     return notes
 
 
-def render(score: Score, soundfont: Path, rate: int, random: np.random.Generator | None = None) -> Audio:
-    """Play a score through a soundfont, [2, N] at ``rate``; ``random`` draws the reverberation and chorus.
+def render(
+    score: Score, soundfont: Path, rate: int, random: np.random.Generator | None = None
+) -> Audio:
+    """Play a score through a soundfont, [2, N] at ``rate``.
+
+    ``random`` draws the reverberation and chorus.
 
     Raises:
         MusaeError: if FluidSynth is not installed, fails or takes more than ten minutes.
@@ -119,14 +158,28 @@ def render(score: Score, soundfont: Path, rate: int, random: np.random.Generator
     with tempfile.TemporaryDirectory(prefix="musae-") as folder:
         midi, wave = Path(folder, "score.mid"), Path(folder, "score.wav")
         midi.write_bytes(midi_bytes(score))
-        command = [str(program), *_options(random), "-r", str(rate), "-F", str(wave), str(soundfont), str(midi)]
+        command = [
+            str(program),
+            *_options(random),
+            "-r",
+            str(rate),
+            "-F",
+            str(wave),
+            str(soundfont),
+            str(midi),
+        ]
         try:
             done = subprocess.run(command, capture_output=True, timeout=_SECONDS_LIMIT, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise MusaeError(f"{score.source}: fluidsynth cannot play it with {soundfont.name} ({error})") from error
+            raise MusaeError(
+                f"{score.source}: fluidsynth cannot play it with {soundfont.name} ({error})"
+            ) from error
         if done.returncode or not wave.is_file():
             told = " ".join(done.stderr.decode("utf-8", "replace").split())[-200:]
-            raise MusaeError(f"{score.source}: fluidsynth cannot play it with {soundfont} ({told or done.returncode})")
+            raise MusaeError(
+                f"{score.source}: fluidsynth cannot play it with {soundfont} "
+                f"({told or done.returncode})"
+            )
         return replace(read_audio(wave), source=score.source)
 
 

@@ -1,4 +1,5 @@
-"""Spectrograms: their frames, the transforms, and changes chunk by chunk with the same result for every length of the chunks.
+"""Spectrograms: their frames, the transforms, and changes chunk by chunk with the same result for
+every length of the chunks.
 
 Letters in shapes: C channels, N samples, F frequency bins, T frames.
 """
@@ -14,11 +15,12 @@ from torch import Tensor
 
 from musicvae_lite.media.audio import Samples
 
-# Frames are as long as 6144 samples at 44.1 kHz at every rate, so that a bin is 7.2 Hz wide whatever the rate.
+# Frames are as long as 6144 samples at 44.1 kHz at every rate, so that a bin is 7.2 Hz wide
+# whatever the rate.
 HOP_SECONDS = 1536 / 44100
 OVERLAP = 4
-# Frames that share what is measured of their surroundings (noise floor, hum): 0.56 s. For the same result however a sound is cut
-# it is cut at multiples of this.
+# Frames that share what is measured of their surroundings (noise floor, hum): 0.56 s. For the same
+# result however a sound is cut it is cut at multiples of this.
 BLOCK = 16
 
 
@@ -34,7 +36,10 @@ class Grid(NamedTuple):
         return self.window // 2 + 1
 
     def frames(self, samples: int) -> int:
-        """Return how many frames cover ``samples`` samples; frame t is centred on sample ``t * hop``."""
+        """Return how many frames cover ``samples`` samples.
+
+        Frame t is centred on sample ``t * hop``.
+        """
         return -(-samples // self.hop) + 1
 
 
@@ -48,7 +53,10 @@ def grid_of(rate: int, hop_seconds: float = HOP_SECONDS) -> Grid:
 
 
 def stft(samples: Tensor, grid: Grid) -> Tensor:
-    """Return the spectrogram of ``samples`` [..., N] under a Hann window, complex [..., F, T]; silence lies outside."""
+    """Return the spectrogram of ``samples`` [..., N] under a Hann window, complex [..., F, T].
+
+    Silence lies outside.
+    """
     half, count = grid.window // 2, samples.shape[-1]
     frames = grid.frames(count)
     padded = torch.nn.functional.pad(samples, (half, (frames - 1) * grid.hop + half - count))
@@ -59,19 +67,25 @@ def _transform(samples: Tensor, grid: Grid) -> Tensor:
     """Return the spectra of all frames that lie inside ``samples`` [..., N], [..., F, T]."""
     window = torch.hann_window(grid.window, device=samples.device)
     flat = samples.reshape(-1, samples.shape[-1])
-    spectrum = torch.stft(flat, grid.window, grid.hop, window=window, center=False, return_complex=True)
+    spectrum = torch.stft(
+        flat, grid.window, grid.hop, window=window, center=False, return_complex=True
+    )
     return spectrum.reshape(*samples.shape[:-1], *spectrum.shape[1:])
 
 
 def istft(spectrum: Tensor, grid: Grid, samples: int) -> Tensor:
-    """Return the ``samples`` samples [..., N] whose spectrogram is nearest to ``spectrum`` [..., F, T] (Griffin & Lim 1984)."""
+    """Return the ``samples`` samples [..., N] whose spectrogram is nearest to ``spectrum`` [..., F,
+    T] (Griffin & Lim 1984).
+    """
     summed, weight = _overlap_add(spectrum, grid)
     half = grid.window // 2
     return (summed / weight.clamp_min(1e-8))[..., half : half + samples]
 
 
 def _overlap_add(spectrum: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Return the sum of the windowed frames, [..., (T - 1) * hop + window], and of the squared windows, [the same]."""
+    """Return the sum of the windowed frames, [..., (T - 1) * hop + window], and of the squared
+    windows, [the same].
+    """
     window = torch.hann_window(grid.window, device=spectrum.device)
     frames = torch.fft.irfft(spectrum.transpose(-1, -2), grid.window) * window
     count = frames.shape[-2]
@@ -107,21 +121,27 @@ class Chunks:
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.frames % self.align or self.before % self.align:
-            raise ValueError(f"{self.frames} frames a chunk and {self.before} before are no multiples of {self.align}")
+            raise ValueError(
+                f"{self.frames} frames a chunk and {self.before} before are no multiples of "
+                f"{self.align}"
+            )
 
 
-def change_spectrum(blocks: Iterable[Samples], grid: Grid, chunks: Chunks, change: Change) -> Iterator[Samples]:
+def change_spectrum(
+    blocks: Iterable[Samples], grid: Grid, chunks: Chunks, change: Change
+) -> Iterator[Samples]:
     """Pass sound through its spectrogram in constant memory.
 
-    The result does not depend on how the sound is cut, as long as a frame of the result depends on no more than
-    ``chunks.before`` and ``chunks.after`` frames around it. As many samples come out as go in, none late.
+    The result does not depend on how the sound is cut, as long as a frame of the result depends on
+    no more than ``chunks.before`` and ``chunks.after`` frames around it. As many samples come out
+    as go in, none late.
 
     Args:
         blocks: [C, any number of samples] one after another.
         grid: of the frames.
         chunks: how to cut.
-        change: from the complex spectrum of a chunk with what surrounds it, [C, F, T], and the place of the chunk in it, to
-            the chunk's new spectrum, [C, F, length of that place].
+        change: from the complex spectrum of a chunk with what surrounds it, [C, F, T], and the
+            place of the chunk in it, to the chunk's new spectrum, [C, F, length of that place].
 
     Yields:
         [C, n] samples, as many in all as there were.
@@ -139,7 +159,9 @@ def change_spectrum(blocks: Iterable[Samples], grid: Grid, chunks: Chunks, chang
             return
         spectrum = source.spectrum(start, stop, grid)
         ended = source.total is not None and last == grid.frames(source.total)
-        ready = adder.add(change(spectrum, slice(first - start, last - start)), source.total if ended else None)
+        ready = adder.add(
+            change(spectrum, slice(first - start, last - start)), source.total if ended else None
+        )
         if ready.shape[-1]:
             yield ready.numpy()
         if ended:
@@ -175,14 +197,19 @@ class _Window:
             self.first += self._parts.pop(0).shape[1]
 
     def spectrum(self, start: int, stop: int, grid: Grid) -> Tensor:
-        """Return frames ``start`` to ``stop`` (excluded), [C, F, T]; silence lies outside the stream."""
+        """Return frames ``start`` to ``stop`` (excluded), [C, F, T].
+
+        Silence lies outside the stream.
+        """
         low, high = start * grid.hop - grid.window // 2, (stop - 1) * grid.hop + grid.window // 2
         samples = torch.zeros(self.channels, high - low)
         at = self.first
         for part in self._parts:
             begin, end = max(at, low), min(at + part.shape[1], high)
             if begin < end:
-                samples[:, begin - low : end - low] = torch.from_numpy(part[:, begin - at : end - at])
+                samples[:, begin - low : end - low] = torch.from_numpy(
+                    part[:, begin - at : end - at]
+                )
             at += part.shape[1]
         return _transform(samples, grid)
 
@@ -196,7 +223,10 @@ class _Adder:
         self._done = -(grid.window // 2)  # frame 0 begins half a window before the first sample
 
     def add(self, spectrum: Tensor, total: int | None) -> Tensor:
-        """Add the next frames [C, F, T] and return the samples that no later frame reaches; all, where ``total`` is known."""
+        """Add the next frames [C, F, T] and return the samples that no later frame reaches.
+
+        All, where ``total`` is known.
+        """
         summed, weight = _overlap_add(spectrum, self._grid)
         if self._tail is not None:
             size = self._tail[1].shape[0]

@@ -16,8 +16,9 @@ _EXTENSION = "torchaudio._extension"
 def load_torchaudio() -> Any:
     """Return the module torchaudio.
 
-    Its wheels link to CUDA's libraries, which a CPU-only torch does not bring; the transforms that are used here need none of
-    that compiled extension, so a stand-in that has nothing takes its place and the import is tried once more.
+    Its wheels link to CUDA's libraries, which a CPU-only torch does not bring; the transforms that
+    are used here need none of that compiled extension, so a stand-in that has nothing takes its
+    place and the import is tried once more.
 
     Raises:
         MusaeError: if it is not installed or does not work with the installed torch.
@@ -25,7 +26,9 @@ def load_torchaudio() -> Any:
     try:
         return importlib.import_module(_PACKAGE)
     except ModuleNotFoundError as error:
-        raise MusaeError("torchaudio is not installed; install it with: pip install torchaudio") from error
+        raise MusaeError(
+            "torchaudio is not installed; install it with: pip install torchaudio"
+        ) from error
     except (OSError, ImportError):
         return _load_without_extension()
 
@@ -38,7 +41,10 @@ def _load_without_extension() -> Any:
         return importlib.import_module(_PACKAGE)
     except Exception as error:  # whatever a torchaudio of another age needs of its extension
         del sys.modules[_EXTENSION]
-        raise MusaeError(f"torchaudio does not work with the installed torch ({error}); install the two in one go") from error
+        raise MusaeError(
+            f"torchaudio does not work with the installed torch ({error}); install the two in one "
+            "go"
+        ) from error
 
 
 def _stand_in() -> ModuleType:
@@ -51,5 +57,9 @@ def _stand_in() -> ModuleType:
 
         return refuse
 
-    module.__dict__.update(_IS_TORCHAUDIO_EXT_AVAILABLE=False, _IS_ALIGN_AVAILABLE=False, fail_if_no_align=fail_if_no_align)
+    module.__dict__.update(
+        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
+        _IS_ALIGN_AVAILABLE=False,
+        fail_if_no_align=fail_if_no_align,
+    )
     return module

@@ -1,7 +1,9 @@
-"""A model folder: ``model.safetensors``, ``config.json`` and ``README.md`` (the card). Nothing else is needed to use it.
+"""A model folder: ``model.safetensors``, ``config.json`` and ``README.md`` (the card).
 
-``config.json`` holds format, version, the whole run configuration, provenance, metrics and the checksum of the weights.
-Nothing is pickled. Reading the description of a folder needs no torch.
+Nothing else is needed to use it.
+
+``config.json`` holds format, version, the whole run configuration, provenance, metrics and the
+checksum of the weights. Nothing is pickled. Reading the description of a folder needs no torch.
 """
 
 from __future__ import annotations
@@ -28,7 +30,13 @@ VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 DEFAULT_MODEL = "mel-2bar"
 #: Settings of a model that are no dimension of a weight.
-_NOT_SIZES: dict[str, Any] = {"classes": True, "rows": True, "window": True, "encoder": {"levels"}, "decoder": {"levels"}}
+_NOT_SIZES: dict[str, Any] = {
+    "classes": True,
+    "rows": True,
+    "window": True,
+    "encoder": {"levels"},
+    "decoder": {"levels"},
+}
 
 
 @dataclass(frozen=True)
@@ -81,13 +89,18 @@ def find_model(name: str | Path) -> Path:
     path = Path(text)
     if text in shipped_models():
         if (path / CONFIG).exists():
-            raise UsageError(f"{text} is a shipped model and a model folder here; write ./{text} for the folder")
+            raise UsageError(
+                f"{text} is a shipped model and a model folder here; write ./{text} for the folder"
+            )
         return resource("data", "models", text)
     if path.is_dir():
         return path
     if path.exists():
         raise UsageError(f"{path}: is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
-    raise UsageError(f"no model {text!r}; {suggest(text, shipped_models())} (or name a model folder; 'musae models' lists them)")
+    raise UsageError(
+        f"no model {text!r}; {suggest(text, shipped_models())} (or name a model folder; 'musae "
+        "models' lists them)"
+    )
 
 
 def describe(name: str | Path) -> Description:
@@ -102,18 +115,27 @@ def describe(name: str | Path) -> Description:
     absent = f"{folder}: is not a model folder (no {CONFIG}); 'musae train -o FOLDER' makes one"
     tree = read_json(path, absent, "copy the model folder again")
     if tree.get("format") != FORMAT:
-        raise MusaeError(f"{folder}: is not a musae model folder ({CONFIG} does not say format {FORMAT!r})")
+        raise MusaeError(
+            f"{folder}: is not a musae model folder ({CONFIG} does not say format {FORMAT!r})"
+        )
     if tree.get("version") != VERSION:
-        raise MusaeError(f"{folder}: has model format version {tree.get('version')}; this musae reads version {VERSION}")
+        raise MusaeError(
+            f"{folder}: has model format version {tree.get('version')}; this musae reads version "
+            f"{VERSION}"
+        )
     try:
         groups = [tree[key] for key in ("run", "provenance", "metrics", "weights")]
         sha256, parameters = str(groups[3]["sha256"]), int(groups[3]["parameters"])
     except (KeyError, TypeError, ValueError) as error:
         raise MusaeError(f"{path}: is damaged (no {error}); copy the model folder again") from error
     if not all(isinstance(group, dict) for group in groups):
-        raise MusaeError(f"{path}: is damaged (a group is no JSON object); copy the model folder again")
+        raise MusaeError(
+            f"{path}: is damaged (a group is no JSON object); copy the model folder again"
+        )
     run, provenance, metrics, _ = groups
-    return Description(folder, parse_config(run, where=str(path)), provenance, metrics, sha256, parameters)
+    return Description(
+        folder, parse_config(run, where=str(path)), provenance, metrics, sha256, parameters
+    )
 
 
 def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
@@ -135,7 +157,10 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
     asked = max(_numbers(description.config.model.model_dump(exclude=_NOT_SIZES)))
     if asked > largest:
         path = description.folder / WEIGHTS
-        raise MusaeError(f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is {largest})")
+        raise MusaeError(
+            f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is "
+            f"{largest})"
+        )
     with filled_later():
         model = build_model(description.config, codec)
     _fill(model, tensors, description)
@@ -143,12 +168,15 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
 
 
 def start_from(model: Autoencoder, description: Description) -> None:
-    """Copy the weights of a folder into ``model``, which may be told of chords and key where that one is told of nothing.
+    """Copy the weights of a folder into ``model``, which may be told of chords and key where that
+    one is told of nothing.
 
-    The numbers that are new to it are the last inputs of the first layers; they start without effect.
+    The numbers that are new to it are the last inputs of the first layers; they start without
+    effect.
 
     Raises:
-        MusaeError: the file is missing, damaged, or of a model of another structure; what does not fit is named.
+        MusaeError: the file is missing, damaged, or of a model of another structure; what does not
+            fit is named.
     """
     from torch.nn.functional import pad
 
@@ -156,7 +184,12 @@ def start_from(model: Autoencoder, description: Description) -> None:
     new = 0 if getattr(before, "control_size", 0) else getattr(model, "control_size", 0)
     for key, value in model.state_dict().items():
         old = tensors.get(key)
-        if new and old is not None and old.ndim == 2 and value.shape == (old.shape[0], old.shape[1] + new):
+        if (
+            new
+            and old is not None
+            and old.ndim == 2
+            and value.shape == (old.shape[0], old.shape[1] + new)
+        ):
             tensors[key] = pad(old, (0, new))
     _fill(model, tensors, description)
 
@@ -182,7 +215,10 @@ def _read_weights(description: Description) -> dict[str, torch.Tensor]:
     except OSError as error:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     if hashlib.sha256(data).hexdigest() != description.sha256:
-        raise MusaeError(f"{path}: is damaged or truncated (its checksum is not the one in {CONFIG}); copy the folder again")
+        raise MusaeError(
+            f"{path}: is damaged or truncated (its checksum is not the one in {CONFIG}); copy the "
+            "folder again"
+        )
     try:
         return load(data)
     except SafetensorError as error:
@@ -197,7 +233,10 @@ def _fill(model: Autoencoder, tensors: dict[str, torch.Tensor], description: Des
     if expected != found:
         wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         first = wrong[0]
-        detail = f"{first} is {found.get(first, 'missing')}, the settings ask for {expected.get(first, 'none')}"
+        detail = (
+            f"{first} is {found.get(first, 'missing')}, the settings ask for "
+            f"{expected.get(first, 'none')}"
+        )
         raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
     model.load_state_dict(tensors)
 
@@ -209,10 +248,12 @@ def save_bundle(
     provenance: dict[str, Any],
     metrics: dict[str, Any],
 ) -> None:
-    """Write a model folder; all files are written under other names first, then moved into place together.
+    """Write a model folder.
 
-    Weights are stored as ``config.training.stored`` says; float16 halves the file. Buffers (running means, counts) are few and
-    stay as they are.
+    All files are written under other names first, then moved into place together.
+
+    Weights are stored as ``config.training.stored`` says; float16 halves the file. Buffers (running
+    means, counts) are few and stay as they are.
 
     Raises:
         MusaeError: if the file system refuses; the folder keeps what it had.
@@ -228,7 +269,9 @@ def save_bundle(
         key: value.detach().to("cpu", stored if key in weights else value.dtype).contiguous()
         for key, value in model.state_dict().items()
     }
-    data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})  # one entry: their order is not fixed
+    data = save(
+        tensors, metadata={"format": f"{FORMAT} {VERSION}"}
+    )  # one entry: their order is not fixed
     parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
     tree = {
         "format": FORMAT,
@@ -248,5 +291,9 @@ def save_bundle(
     except OSError as error:
         raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
     card = write_card(config, provenance, metrics, parameters)
-    files = {WEIGHTS: data, CARD: card.encode(), CONFIG: (json.dumps(tree, indent=1) + "\n").encode()}
+    files = {
+        WEIGHTS: data,
+        CARD: card.encode(),
+        CONFIG: (json.dumps(tree, indent=1) + "\n").encode(),
+    }
     write_files({folder / name: content for name, content in files.items()}, overwrite=True)

@@ -26,11 +26,17 @@ _MEASURES = {
     "accuracy": ("right steps, greedy decoding from the posterior mean", "{:.4f}"),
     "onset_accuracy": ("the same over the steps at which a note starts (pitch and time)", "{:.4f}"),
     **{f"accuracy_{voice}": (f"right steps of the {voice}", "{:.4f}") for voice in ROLES},
-    **{f"onset_accuracy_{voice}": (f"right steps where something starts: {voice}", "{:.4f}") for voice in ROLES},
+    **{
+        f"onset_accuracy_{voice}": (f"right steps where something starts: {voice}", "{:.4f}")
+        for voice in ROLES
+    },
     "exact": ("windows right in every step", "{:.4f}"),
     "accuracy_sampled": ("right steps, z sampled, events at temperature 1", "{:.4f}"),
     "accuracy_forced": ("right steps when the true past is given", "{:.4f}"),
-    "bce_mean": ("binary cross-entropy of the reconstruction, nats, mean over pixels and pictures", "{:.4f}"),
+    "bce_mean": (
+        "binary cross-entropy of the reconstruction, nats, mean over pixels and pictures",
+        "{:.4f}",
+    ),
     "mse_mean": ("squared error of the reconstruction, mean over pixels and pictures", "{:.5f}"),
     "psnr_db": ("10 log10(1 / mse_mean)", "{:.2f}"),
     "ssim": ("structural similarity, mean over pictures", "{:.4f}"),
@@ -41,9 +47,15 @@ _MEASURES = {
     "bilinear_ssim": ("structural similarity of bilinear interpolation", "{:.4f}"),
     "bicubic_psnr_db": ("PSNR of bicubic interpolation", "{:.2f}"),
     "bicubic_ssim": ("structural similarity of bicubic interpolation", "{:.4f}"),
-    "discriminator_accuracy": ("codes and draws from the prior told apart; 0.5 is chance", "{:.3f}"),
+    "discriminator_accuracy": (
+        "codes and draws from the prior told apart; 0.5 is chance",
+        "{:.3f}",
+    ),
     "prior_mmd": ("maximum mean discrepancy between codes and prior, squared", "{:.4f}"),
-    "si_sdr_improvement_db": ("SI-SDR of the cleaned clip less that of the noisy one, dB, mean", "{:.2f}"),
+    "si_sdr_improvement_db": (
+        "SI-SDR of the cleaned clip less that of the noisy one, dB, mean",
+        "{:.2f}",
+    ),
     "si_sdr_db": ("scale-invariant signal-to-distortion ratio of the cleaned clip, dB", "{:.2f}"),
     "sdr_db": ("signal-to-distortion ratio of the cleaned clip, dB", "{:.2f}"),
     "lsd_db": ("log-spectral distance of the result, dB", "{:.2f}"),
@@ -56,20 +68,26 @@ _MEASURES = {
     "real_time_factor": ("seconds of sound a second of computing", "{:.0f}"),
     "in_chord": ("pitched notes of draws over one chord that are in its triad, share", "{:.3f}"),
     "in_other_chord": ("the same in the triad a semitone up, which was not told", "{:.3f}"),
-    "in_chord_data": ("the same in the chord told, of held-out windows with one chord throughout", "{:.3f}"),
+    "in_chord_data": (
+        "the same in the chord told, of held-out windows with one chord throughout",
+        "{:.3f}",
+    ),
     "active_units": ("active latent units (variance of the mean above 0.01)", "{:.0f}"),
     "n": ("{unit} measured", "{:.0f}"),
 }
 
 
-def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int) -> str:
+def write_card(
+    config: RunConfig, provenance: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int
+) -> str:
     """Return the card as Markdown.
 
     Args:
         config: the run.
-        provenance: ``data`` (a list of name, windows, rights), ``held_out``, ``command``, ``init_from``, ``examples``, ``steps``,
-            ``musae``.
-        metrics: measures on held-out examples, by the names of the classes in :mod:`musicvae_lite.evaluation`.
+        provenance: ``data`` (a list of name, windows, rights), ``held_out``, ``command``,
+            ``init_from``, ``examples``, ``steps``, ``musae``.
+        metrics: measures on held-out examples, by the names of the classes in
+            :mod:`musicvae_lite.evaluation`.
         parameters: number of weights.
     """
     kind = _TIMBRE if isinstance(config.model, TimbreModel) else _KINDS[config.codec.kind]
@@ -100,7 +118,8 @@ def write_card(config: RunConfig, provenance: Mapping[str, Any], metrics: Mappin
         "| measure | value | meaning |",
         "|---|---|---|",
         *(
-            f"| {key} | {form.format(metrics[key])} | {text.format(one=kind.one, drawn=kind.drawn, unit=kind.unit)} |"
+            f"| {key} | {form.format(metrics[key])} | "
+            f"{text.format(one=kind.one, drawn=kind.drawn, unit=kind.unit)} |"
             for key, (text, form) in _MEASURES.items()
             if key in metrics
         ),
@@ -182,32 +201,58 @@ def _model(config: RunConfig) -> str:
     model = config.model
     if isinstance(model, SequenceModel):
         return (
-            f"latent size {model.latent_size}; encoder {_levels(model.encoder)}BiLSTM {list(model.encoder.sizes)} "
-            f"(readout: {model.encoder.readout}), decoder {_levels(model.decoder)}LSTM {list(model.decoder.sizes)}"
+            f"latent size {model.latent_size}; encoder {_levels(model.encoder)}BiLSTM "
+            f"{list(model.encoder.sizes)} "
+            f"(readout: {model.encoder.readout}), decoder {_levels(model.decoder)}LSTM "
+            f"{list(model.decoder.sizes)}"
             f"{_told(config)}"
         )
     if isinstance(model, SpectrogramModel):
         form = "variational" if model.variational else "deterministic"
         skips = "with" if model.skips else "without"
         return (
-            f"{form}; convolutions {list(model.channels)} on the spectrogram, {model.latent_size} numbers a step of the code, "
+            f"{form}; convolutions {list(model.channels)} on the spectrogram, {model.latent_size} "
+            "numbers a step of the code, "
             f"{skips} connections from encoder to decoder; a gain for each band and frame"
         )
     if isinstance(model, TimbreModel):
         return (
-            f"variational; latent size {model.latent_size} for each clip; pictures of {model.rows} levels a frame, "
-            f"{model.range_db:g} dB; encoder {_part(model.encoder)}, decoder {_part(model.decoder)}; gaussian likelihood"
+            f"variational; latent size {model.latent_size} for each clip; pictures of "
+            f"{model.rows} levels a frame, "
+            f"{model.range_db:g} dB; encoder {_part(model.encoder)}, decoder "
+            f"{_part(model.decoder)}; gaussian likelihood"
         )
-    size = "the feature map is the code" if model.latent_size is None else f"latent size {model.latent_size}"
-    form = "variational" if model.variational else "adversarial" if model.adversary else "deterministic"
+    size = (
+        "the feature map is the code"
+        if model.latent_size is None
+        else f"latent size {model.latent_size}"
+    )
+    form = (
+        "variational"
+        if model.variational
+        else "adversarial"
+        if model.adversary
+        else "deterministic"
+    )
     told = f", told one of {model.classes} classes" if model.classes else ""
-    return f"{form}{told}; {size}; encoder {_part(model.encoder)}, decoder {_part(model.decoder)}; {model.likelihood} likelihood"
+    return (
+        f"{form}{told}; {size}; encoder {_part(model.encoder)}, decoder "
+        f"{_part(model.decoder)}; {model.likelihood} likelihood"
+    )
 
 
 def _told(config: RunConfig) -> str:
     """Say what a model of music is told beside the music."""
-    things = [name for name, on in (("the chord", config.control.chords), ("the key", config.control.key)) if on]
-    relative = ", pitches relative to its root" if isinstance(config.model, SequenceModel) and config.model.relative_pitch else ""
+    things = [
+        name
+        for name, on in (("the chord", config.control.chords), ("the key", config.control.key))
+        if on
+    ]
+    relative = (
+        ", pitches relative to its root"
+        if isinstance(config.model, SequenceModel) and config.model.relative_pitch
+        else ""
+    )
     return f"; told {' and '.join(things)} of every step{relative}" if things else ""
 
 
@@ -216,27 +261,45 @@ def _levels(part: SequenceEncoder | SequenceDecoder) -> str:
 
 
 def _part(part: ImagePart) -> str:
-    return f"convolutions {list(part.channels)}" if part.kind == "conv" else f"dense {list(part.sizes)}"
+    return (
+        f"convolutions {list(part.channels)}"
+        if part.kind == "conv"
+        else f"dense {list(part.sizes)}"
+    )
 
 
 def _codec(config: RunConfig) -> str:
     codec = config.codec
     if isinstance(config.model, TimbreModel):
         assert isinstance(codec, SoundCodecSettings)
-        return f"sound as clips of {codec.seconds:g} s at {codec.rate:,} Hz, mixed to mono; other rates are resampled"
+        return (
+            f"sound as clips of {codec.seconds:g} s at {codec.rate:,} Hz, mixed to mono; other "
+            "rates are resampled"
+        )
     if isinstance(codec, SoundCodecSettings):
-        return f"sound of any length; trained on clips of {codec.seconds:g} s at {codec.rate:,} Hz, used at any rate"
+        return (
+            f"sound of any length; trained on clips of {codec.seconds:g} s at {codec.rate:,} "
+            "Hz, used at any rate"
+        )
     if isinstance(codec, ImageCodecSettings):
-        size = f"{'grey' if codec.channels == 1 else 'colour'} pictures of {codec.width} x {codec.height} pixels"
+        size = (
+            f"{'grey' if codec.channels == 1 else 'colour'} pictures of {codec.width} x "
+            f"{codec.height} pixels"
+        )
         corrupt = config.data.corrupt
         if corrupt is None:
             return size
         if corrupt.kind == "shrink":
             return f"{size}, shrunk by {corrupt.factor}"
-        return f"{size}, with noise of mean {corrupt.mean:g} and standard deviation {corrupt.sd:g}, cut to 0..1"
+        return (
+            f"{size}, with noise of mean {corrupt.mean:g} and standard deviation "
+            f"{corrupt.sd:g}, cut to 0..1"
+        )
     metre = f"{codec.numerator}/{codec.denominator}, {codec.steps_per_quarter} steps a quarter"
     if codec.kind == "multitrack":
-        return f"multitrack, one bar of {metre}, up to {codec.tracks} tracks of {codec.events} events"
+        return (
+            f"multitrack, one bar of {metre}, up to {codec.tracks} tracks of {codec.events} events"
+        )
     grid = f"{codec.bars} bars of {metre}"
     if codec.kind == "drums":
         return f"drums, {grid}, {codec.classes} classes of drums"
@@ -249,19 +312,26 @@ def _data(provenance: Mapping[str, Any], unit: str) -> list[str]:
     sources = provenance.get("data", [])
     if not sources:
         return ["Not recorded."]
-    rows = [f"| {s['name']} | {s.get('windows', 0):,} | {s.get('rights') or 'not stated'} |" for s in sources]
+    rows = [
+        f"| {s['name']} | {s.get('windows', 0):,} | {s.get('rights') or 'not stated'} |"
+        for s in sources
+    ]
     return [f"| corpus | {unit} | rights |", "|---|---|---|", *rows]
 
 
 def _training(config: RunConfig, provenance: Mapping[str, Any]) -> list[str]:
     program = provenance.get("musae", "?")
     if provenance.get("imported"):
-        return [f"Imported from {provenance['imported']} with musae {program}; how it was trained is not recorded here."]
+        return [
+            f"Imported from {provenance['imported']} with musae {program}; how it was trained is "
+            "not recorded here."
+        ]
     return [
         f"    {provenance.get('command', '(not recorded)')}",
         "",
         *_start(provenance),
-        f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps of "
+        f"{provenance.get('examples', 0):,} examples seen in {provenance.get('steps', 0):,} steps "
+        "of "
         f"{config.training.batch_size}, musae {program}.",
     ]
 
@@ -285,14 +355,21 @@ def _limits(config: RunConfig) -> list[str]:
     if isinstance(config.model, TimbreModel):
         return [
             "It knows the kind of sound that it was trained on; others come out duller.",
-            "Neighbouring harmonics, attacks and words blur: a code has room for the shape of the spectrum, not for all of it.",
+            (
+                "Neighbouring harmonics, attacks and words blur: a code has room for the shape of "
+                "the "
+                "spectrum, not for all of it."
+            ),
             "Results are mono, at the model's rate.",
         ]
     if isinstance(codec, SoundCodecSettings):
         return [
             "The phase of the noisy sound stays: what noise covers altogether does not come back.",
             "Voices in the background, and noises that sound like notes, stay in part.",
-            "Bass that stands still, and sound that is like noise in itself (wind, a crash, screams), may be taken for noise.",
+            (
+                "Bass that stands still, and sound that is like noise in itself (wind, a crash, "
+                "screams), may be taken for noise."
+            ),
             "Sound that is hardly noisy passes almost unchanged.",
         ]
     if isinstance(codec, ImageCodecSettings):
@@ -301,9 +378,15 @@ def _limits(config: RunConfig) -> list[str]:
             "What the code has no room for is lost: fine detail first.",
         ]
     if codec.kind == "multitrack":
-        kept = f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is not part of the model."
+        kept = (
+            f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is "
+            "not part of the model."
+        )
     elif codec.kind == "groove":
-        kept = "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
+        kept = (
+            "Tempo and the sounds of the kit are not part of the model; a hit is nearest to "
+            "one step of the grid."
+        )
     else:
         kept = "Velocities, tempo and instruments are not part of the model; timing is on the grid."
     return [

@@ -1,8 +1,10 @@
-"""Attribute vectors of a model: directions in latent space that change what can be heard, kept in its folder. No torch.
+"""Attribute vectors of a model: directions in latent space that change what can be heard, kept in
+its folder. No torch.
 
-``attributes.json`` holds format, version, the checksum of the weights that it belongs to, how the vectors were learned, the
-vectors, and what adding each of them was measured to do to every attribute. ``attributes.png`` shows that as a matrix, and the
-card says it as a table. Letters in shapes: A attributes, Z latent size.
+``attributes.json`` holds format, version, the checksum of the weights that it belongs to, how the
+vectors were learned, the vectors, and what adding each of them was measured to do to every
+attribute. ``attributes.png`` shows that as a matrix, and the card says it as a table. Letters in
+shapes: A attributes, Z latent size.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class AttributeVectors:
     Attributes:
         names: of the attributes [A].
         units: what the numbers of each attribute are [A].
-        vectors: mean code of the windows in the top quartile of the attribute less that of the bottom one [A, Z].
+        vectors: mean code of the windows in the top quartile of the attribute less that of the
+            bottom one [A, Z].
         contrast: by how much the attribute itself differs between these quartiles [A].
         spread: standard deviation of the attribute over the windows [A].
         effects: mean change of attribute j when vector i is added to codes of other windows [A, A].
@@ -52,7 +55,8 @@ class AttributeVectors:
     learned: Mapping[str, Any]
 
     def direction(self, strengths: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the sum of vectors [Z], each times its strength: 1 is one difference between the quartiles.
+        """Return the sum of vectors [Z], each times its strength: 1 is one difference between the
+        quartiles.
 
         Raises:
             UsageError: a name without a vector; the message lists those that there are.
@@ -60,7 +64,8 @@ class AttributeVectors:
         for name in strengths:
             if name not in self.names:
                 raise UsageError(
-                    f"there is no vector for {name!r}; {suggest(name, self.names)} (the model has {', '.join(self.names)})"
+                    f"there is no vector for {name!r}; {suggest(name, self.names)} (the model has "
+                    f"{', '.join(self.names)})"
                 )
         total = np.zeros(self.vectors.shape[1])
         for name, strength in strengths.items():
@@ -74,7 +79,9 @@ class AttributeVectors:
 
 
 def save_vectors(folder: Path, sha256: str, vectors: AttributeVectors, picture: bytes) -> None:
-    """Write vectors into a model folder: the file, the picture, and their section of the card; all or none.
+    """Write vectors into a model folder: the file, the picture, and their section of the card.
+
+    All or none.
 
     Args:
         folder: of the model.
@@ -89,12 +96,22 @@ def save_vectors(folder: Path, sha256: str, vectors: AttributeVectors, picture: 
     # Six digits of a vector are more than it is known to.
     codes = [[float(f"{number:.6g}") for number in row] for row in vectors.vectors.tolist()]
     tree = {
-        "format": FORMAT, "version": VERSION, "weights_sha256": sha256, "learned": dict(vectors.learned),
-        "names": list(vectors.names), "units": list(vectors.units), **tables, "vectors": codes,
-    }  # fmt: skip
+        "format": FORMAT,
+        "version": VERSION,
+        "weights_sha256": sha256,
+        "learned": dict(vectors.learned),
+        "names": list(vectors.names),
+        "units": list(vectors.units),
+        **tables,
+        "vectors": codes,
+    }
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    files = {FILE: (json.dumps(tree) + "\n").encode(), PICTURE: picture, CARD: with_section(text, section(vectors)).encode()}
+    files = {
+        FILE: (json.dumps(tree) + "\n").encode(),
+        PICTURE: picture,
+        CARD: with_section(text, section(vectors)).encode(),
+    }
     write_files({folder / name: data for name, data in files.items()}, overwrite=True)
 
 
@@ -122,14 +139,18 @@ def load_vectors(folder: Path, sha256: str, size: int, model: str) -> AttributeV
     try:
         names, units = (tuple(map(str, tree[key])) for key in ("names", "units"))
         vectors = np.array(tree["vectors"], np.float32)
-        contrast, spread, effects = (np.array(tree[key], np.float64) for key in ("contrast", "spread", "effects"))
+        contrast, spread, effects = (
+            np.array(tree[key], np.float64) for key in ("contrast", "spread", "effects")
+        )
         shapes = [array.shape for array in (vectors, contrast, spread, effects)]
         count = len(names)
         if shapes != [(count, size), (count,), (count,), (count, count)] or len(units) != count:
             raise ValueError("the shapes do not fit")
         if not all(np.isfinite(array).all() for array in (vectors, contrast, spread, effects)):
             raise ValueError("a number is not finite")
-        return AttributeVectors(names, units, vectors, contrast, spread, effects, dict(tree["learned"]))
+        return AttributeVectors(
+            names, units, vectors, contrast, spread, effects, dict(tree["learned"])
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise MusaeError(f"{path}: is damaged ({error}); {cure}") from error
 
@@ -143,9 +164,14 @@ def section(vectors: AttributeVectors) -> str:
         "",
         "    musae attribute song.mid density+0.5 --model FOLDER",
         "",
-        f"Each vector is the mean code of the quarter of {facts.get('windows', 0):,} training windows that has most of an "
-        "attribute, less that of the quarter that has least. The table says by how much each attribute (column) changed on "
-        f"average when a vector (row) was added once to the codes of {facts.get('probes', 0):,} {seen} windows.",
+        f"Each vector is the mean code of the quarter of {facts.get('windows', 0):,} training "
+        "windows that has most of an "
+        "attribute, less that of the quarter that has least. The table says by how much each "
+        "attribute (column) changed on "(
+            "average when a vector (row) was added once to the codes of "
+            f"{facts.get('probes', 0):,} "
+            f"{seen} windows."
+        ),
         "",
         f"![effects of the attribute vectors]({PICTURE})",
         "",
@@ -160,7 +186,9 @@ def section(vectors: AttributeVectors) -> str:
         "|---|---|---|---|",
         *(
             f"| {name} | {unit} | {contrast:.2f} | {spread:.2f} |"
-            for name, unit, contrast, spread in zip(vectors.names, vectors.units, vectors.contrast, vectors.spread, strict=True)
+            for name, unit, contrast, spread in zip(
+                vectors.names, vectors.units, vectors.contrast, vectors.spread, strict=True
+            )
         ),
         "",
     ]
@@ -168,10 +196,14 @@ def section(vectors: AttributeVectors) -> str:
 
 
 def with_section(card: str, text: str) -> str:
-    """Put the section into a card in place of an earlier one, else before its limits, else at its end."""
+    """Put the section into a card in place of an earlier one, else before its limits, else at its
+    end.
+    """
     old = re.search(rf"^{HEADING}\n.*?(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
     if old is not None:
-        return card[: old.start()] + text + ("\n" if old.end() < len(card) else "") + card[old.end() :]
+        return (
+            card[: old.start()] + text + ("\n" if old.end() < len(card) else "") + card[old.end() :]
+        )
     place = card.find("## Limits")
     if place >= 0:
         return card[:place] + text + "\n" + card[place:]

@@ -1,8 +1,9 @@
 """What can be heard of a window, as numbers: formulas that the codecs share.
 
-The attributes are those that the MusicVAE paper (Roberts et al. 2018, arXiv 1803.05428) varies: membership of C major, note
-density, average interval, syncopation at sixteenth and eighth notes; and a few more. Where a window has nothing to measure
-(no note, no interval) the value is NaN. Letters in shapes: N windows, T steps.
+The attributes are those that the MusicVAE paper (Roberts et al. 2018, arXiv 1803.05428) varies:
+membership of C major, note density, average interval, syncopation at sixteenth and eighth notes;
+and a few more. Where a window has nothing to measure (no note, no interval) the value is NaN.
+Letters in shapes: N windows, T steps.
 """
 
 from __future__ import annotations
@@ -46,15 +47,26 @@ def density(starts: NDArray[np.number] | Bools, steps_per_bar: int) -> NDArray[n
 
 
 def syncopations(starts: Bools, steps_per_quarter: int, steps_per_bar: int) -> Values:
-    """Return ``syncopation`` (sixteenths) and ``syncopation8`` (eighths) [N], those of them that are on the grid.
+    """Return ``syncopation`` (sixteenths) and ``syncopation8`` (eighths) [N], those of them that
+    are on the grid.
 
-    The share of the note starts [N, T] that are at an odd position of the bar, counted in sixteenths (eighths) from 0, while
-    nothing starts at the following position: the strong place after a weak start stays empty, which is what Longuet-Higgins &
-    Lee (1984, Music Perception 1) call a syncopation. What follows the window counts as empty.
+    The share of the note starts [N, T] that are at an odd position of the bar, counted in
+    sixteenths (eighths) from 0, while
+    nothing starts at the following position: the strong place after a weak start stays empty, which
+    is what Longuet-Higgins & Lee (1984, Music Perception 1) call a syncopation. What follows the
+    window counts as empty.
     """
     units = {"syncopation": 4, "syncopation8": 2}
-    fits = {name: steps_per_quarter // parts for name, parts in units.items() if steps_per_quarter % parts == 0}
-    return {name: _syncopated(starts, unit, steps_per_bar) for name, unit in fits.items() if steps_per_bar % unit == 0}
+    fits = {
+        name: steps_per_quarter // parts
+        for name, parts in units.items()
+        if steps_per_quarter % parts == 0
+    }
+    return {
+        name: _syncopated(starts, unit, steps_per_bar)
+        for name, unit in fits.items()
+        if steps_per_bar % unit == 0
+    }
 
 
 def _syncopated(starts: Bools, unit: int, steps_per_bar: int) -> NDArray[np.float64]:
@@ -65,17 +77,20 @@ def _syncopated(starts: Bools, unit: int, steps_per_bar: int) -> NDArray[np.floa
 
 
 def melodic(pitches: Ints) -> Values:
-    """Return ``diatonic``, ``interval`` and ``register`` [N] of melodies: the pitch that starts at each step [N, T], else -1.
+    """Return ``diatonic``, ``interval`` and ``register`` [N] of melodies: the pitch that starts at
+    each step [N, T], else -1.
 
-    diatonic: the share of the notes that are in C major (the white keys). interval: the mean absolute difference of consecutive
-    notes. register: the mean pitch.
+    diatonic: the share of the notes that are in C major (the white keys). interval: the mean
+    absolute difference of consecutive notes. register: the mean pitch.
     """
     starts = pitches >= 0
     count = starts.sum(1)
     window, step = np.nonzero(starts)
     pitch = pitches[window, step]
     together = np.diff(window) == 0
-    leaps = np.bincount(window[1:][together], np.abs(np.diff(pitch))[together], minlength=len(pitches))
+    leaps = np.bincount(
+        window[1:][together], np.abs(np.diff(pitch))[together], minlength=len(pitches)
+    )
     return {
         "diatonic": _share((np.isin(pitches % 12, _C_MAJOR) & starts).sum(1), count),
         "interval": _share(leaps, count - 1),
@@ -84,11 +99,16 @@ def melodic(pitches: Ints) -> Values:
 
 
 def percussive(
-    roll: NDArray[np.number] | Bools, kinds: Mapping[str, Sequence[int]], steps_per_quarter: int, steps_per_bar: int
+    roll: NDArray[np.number] | Bools,
+    kinds: Mapping[str, Sequence[int]],
+    steps_per_quarter: int,
+    steps_per_bar: int,
 ) -> Values:
-    """Return ``density``, syncopations, and the share of all hits that each kind of drums has [N], of hits [N, T, classes].
+    """Return ``density``, syncopations, and the share of all hits that each kind of drums has [N],
+    of hits [N, T, classes].
 
-    Density counts every hit; syncopation is that of kick and snare together, for the hi-hat fills the gaps.
+    Density counts every hit; syncopation is that of kick and snare together, for the hi-hat fills
+    the gaps.
 
     Args:
         roll: 1 where a drum is hit.
@@ -96,7 +116,9 @@ def percussive(
         steps_per_quarter: of the grid.
         steps_per_bar: of the metre.
     """
-    hits = {name: roll[..., list(classes)].sum(2, dtype=np.int64) for name, classes in kinds.items()}
+    hits = {
+        name: roll[..., list(classes)].sum(2, dtype=np.int64) for name, classes in kinds.items()
+    }
     total = roll.sum(2, dtype=np.int64)
     backbone = syncopations(hits["kick"] + hits["snare"] > 0, steps_per_quarter, steps_per_bar)
     each = {name: _share(hit.sum(1), total.sum(1)) for name, hit in hits.items()}
@@ -111,5 +133,7 @@ def mean_where(values: NDArray[np.number], there: Bools) -> NDArray[np.float64]:
 
 def _share(part: NDArray[np.number], whole: NDArray[np.number]) -> NDArray[np.float64]:
     """Divide, NaN where there is nothing."""
-    shares: NDArray[np.float64] = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    shares: NDArray[np.float64] = np.divide(
+        part, whole, out=np.full(len(part), np.nan), where=whole > 0
+    )
     return shares

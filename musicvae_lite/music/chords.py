@@ -1,11 +1,12 @@
 """Chords as classes: symbols, progressions, and the numbers that a model is told.
 
-49 classes in the order of Magenta's ``TriadChordOneHotEncoding``: 0 no chord, then 12 major, 12 minor, 12 augmented and 12
-diminished triads from C upwards.
+49 classes in the order of Magenta's ``TriadChordOneHotEncoding``: 0 no chord, then 12 major, 12
+minor, 12 augmented and 12 diminished triads from C upwards.
 
-What a symbol becomes: its triad. Sevenths, extensions, additions and the bass are left out (``Am7/G`` is Am, ``F6/9`` is F);
-an altered fifth counts where it makes a triad (``Bm7b5`` and ``Bø`` are Bdim, ``C7#5`` is Caug; ``C7b5`` stays C). What has no
-third (``Csus4``, ``C5``) is taken for the major triad, as a player resolves it, but for ``Cm7sus4``, which says minor.
+What a symbol becomes: its triad. Sevenths, extensions, additions and the bass are left out
+(``Am7/G`` is Am, ``F6/9`` is F); an altered fifth counts where it makes a triad (``Bm7b5`` and
+``Bø`` are Bdim, ``C7#5`` is Caug; ``C7b5`` stays C). What has no third (``Csus4``, ``C5``) is taken
+for the major triad, as a player resolves it, but for ``Cm7sus4``, which says minor.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ TRIADS = ((0, 4, 7), (0, 3, 7), (0, 4, 8), (0, 3, 6))
 NOTES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MAX_BARS = 10_000
 
-_UNDERSTOOD = "a chord is a root (C, F#, Bb) with m, dim, aug, 7, maj7, m7, sus4, 9 or the like after it (Am7, Bb/D), or N.C."
+_UNDERSTOOD = (
+    "a chord is a root (C, F#, Bb) with m, dim, aug, 7, maj7, m7, sus4, 9 or the like "
+    "after it (Am7, Bb/D), or N.C."
+)
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ROOT = re.compile(r"([A-G])(##?|bb?|♯|♭|x)?")
 _SHIFT = {"": 0, "#": 1, "♯": 1, "##": 2, "x": 2, "b": -1, "♭": -1, "bb": -2}
@@ -50,7 +54,10 @@ _PARTS = re.compile(
 
 
 def chord_class(symbol: str) -> int | None:
-    """Return the class 0 to 48 of a chord symbol, also in Harte's way (``A:min7/b3``); None for what is no chord."""
+    """Return the class 0 to 48 of a chord symbol, also in Harte's way (``A:min7/b3``).
+
+    None for what is no chord.
+    """
     text = symbol.strip()
     if text.upper() in _NONE:
         return NO_CHORD
@@ -66,7 +73,10 @@ def _pitch_class(root: re.Match[str]) -> int:
 
 
 def _quality(text: str) -> int | None:
-    """Return the index into :data:`QUALITIES` of what follows a root; None for what is not understood."""
+    """Return the index into :data:`QUALITIES` of what follows a root.
+
+    None for what is not understood.
+    """
     said: set[str] = set()
     position = 0
     while position < len(text):
@@ -80,7 +90,14 @@ def _quality(text: str) -> int | None:
             return None
         if part.lastgroup == "degree":
             said.add(
-                {"b5": "flat", "♭5": "flat", "-5": "flat", "#5": "sharp", "♯5": "sharp", "+5": "sharp"}.get(part[0], "degree")
+                {
+                    "b5": "flat",
+                    "♭5": "flat",
+                    "-5": "flat",
+                    "#5": "sharp",
+                    "♯5": "sharp",
+                    "+5": "sharp",
+                }.get(part[0], "degree")
             )
         else:
             said.add("aug" if part[0] == "+" else part.lastgroup)
@@ -102,7 +119,8 @@ def chord_symbol(chord: int) -> str:
 
 
 def key_class(text: str) -> int:
-    """Return the key 0 to 11 of a name (``C``, ``F# minor``, ``Bbm``, ``Eb major``): the root of the major scale with its notes.
+    """Return the key 0 to 11 of a name (``C``, ``F# minor``, ``Bbm``, ``Eb major``): the root of
+    the major scale with its notes.
 
     Raises:
         UsageError: it is no key.
@@ -125,7 +143,9 @@ def transposed_chords(classes: NDArray[Any], semitones: NDArray[Any]) -> NDArray
     """Return chord classes [N, ...] moved by semitones [N]; no chord stays no chord."""
     shift = np.asarray(semitones, np.int64).reshape(-1, *[1] * (classes.ndim - 1))
     quality, root = np.divmod(classes.astype(np.int64) - 1, 12)
-    return np.where(classes == NO_CHORD, NO_CHORD, 1 + 12 * quality + (root + shift) % 12).astype(np.uint8)
+    return np.where(classes == NO_CHORD, NO_CHORD, 1 + 12 * quality + (root + shift) % 12).astype(
+        np.uint8
+    )
 
 
 def chord_pitches() -> NDArray[np.bool_]:
@@ -153,21 +173,34 @@ class Progression:
 
     @classmethod
     def parse(cls, text: str) -> Progression:
-        """Read ``C Am F G``, ``C Am | F G`` (bars between lines) or ``C:2 Am:2 F G`` (bars after a colon; 1 where none).
+        """Read ``C Am F G``, ``C Am | F G`` (bars between lines) or ``C:2 Am:2 F G`` (bars after a
+        colon; 1 where none).
 
         Raises:
-            UsageError: a symbol is not understood (which, and where), a length is none, or there is no chord.
+            UsageError: a symbol is not understood (which, and where), a length is none, or there is
+                no chord.
         """
         if not text.strip().strip("|"):
             raise UsageError(f"chords {text!r} names no chord; {_UNDERSTOOD}")
-        lines = [line.replace(",", " ").split() for line in text.strip().strip("|").split("|")] if "|" in text else None
-        words = [word for line in lines for word in line] if lines else text.replace(",", " ").split()
-        chords, lengths = zip(*(_timed(word, place, text) for place, word in enumerate(words, start=1)), strict=True)
+        lines = (
+            [line.replace(",", " ").split() for line in text.strip().strip("|").split("|")]
+            if "|" in text
+            else None
+        )
+        words = (
+            [word for line in lines for word in line] if lines else text.replace(",", " ").split()
+        )
+        chords, lengths = zip(
+            *(_timed(word, place, text) for place, word in enumerate(words, start=1)), strict=True
+        )
         timed = any(length is not None for length in lengths)
         if lines is None:
             return cls(text, chords, tuple(length or 1.0 for length in lengths) if timed else None)
         if timed or not all(lines):
-            raise UsageError(f"chords {text!r}: between bar lines stands at least one chord, without a length of its own")
+            raise UsageError(
+                f"chords {text!r}: between bar lines stands at least one chord, without a length "
+                "of its own"
+            )
         return cls(text, chords, tuple(1 / len(line) for line in lines for _ in line))
 
     @cached_property
@@ -181,8 +214,8 @@ class Progression:
         Args:
             bars: length of the piece.
             steps_per_bar: grid of it.
-            spread: chords without lengths are spread evenly over the piece; else each has a bar. What is shorter than the piece
-                repeats.
+            spread: chords without lengths are spread evenly over the piece; else each has a bar.
+                What is shorter than the piece repeats.
 
         Raises:
             UsageError: a chord would get no step.
@@ -203,7 +236,10 @@ class Progression:
 
     def _placed(self, steps: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.uint8]:
         if (np.diff(edges) < 1).any():
-            raise UsageError(f"chords {self.text!r}: too many chords, or too short ones; each lasts a step of the grid at least")
+            raise UsageError(
+                f"chords {self.text!r}: too many chords, or too short ones; each lasts a step of "
+                "the grid at least"
+            )
         place = np.searchsorted(edges, steps % edges[-1], side="right") - 1
         classes: NDArray[np.uint8] = np.array(self.chords, np.uint8)[place]
         return classes
@@ -217,7 +253,8 @@ def _timed(word: str, place: int, text: str) -> tuple[int, float | None]:
         word, length = name, float(number)
         if not 0 < length <= MAX_BARS:
             raise UsageError(
-                f"chords {text!r}: chord {place} lasts {number} bars; more than 0 and at most {MAX_BARS:,} make sense"
+                f"chords {text!r}: chord {place} lasts {number} bars; more than 0 and at most "
+                f"{MAX_BARS:,} make sense"
             )
     chord = chord_class(word)
     if chord is None:

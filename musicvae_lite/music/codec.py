@@ -1,4 +1,7 @@
-"""Codecs of music: from scores to windows of steps that a model reads, and back. Nothing here imports torch."""
+"""Codecs of music: from scores to windows of steps that a model reads, and back.
+
+Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ from musicvae_lite.core.codec import Codec, build_codec
 from musicvae_lite.core.errors import MusaeError, UsageError, suggest
 from musicvae_lite.media.midi import Score
 
-#: Where a window came from: index into ``score.tracks``, bar of the piece (0-based, over metre changes) and tick.
+#: Where a window came from: index into ``score.tracks``, bar of the piece (0-based, over metre
+#: changes) and tick.
 ORIGIN = np.dtype([("track", "<u2"), ("bar", "<u4"), ("tick", "<i8")])
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Something a codec left out: in which track (index), why, how many notes or windows, in which bars (0-based, inclusive)."""
+    """Something a codec left out: in which track (index), why, how many notes or windows, in which
+    bars (0-based, inclusive).
+    """
 
     track: int
     reason: str
@@ -37,9 +43,11 @@ class Encoded:
     Attributes:
         windows: unsigned integers [N, T] or [N, T, K], ordered by track, then time.
         origin: array of :data:`ORIGIN` [N].
-        dropped: what was left out, notes per reason; a reason that begins with ``window`` counts windows.
+        dropped: what was left out, notes per reason; a reason that begins with ``window`` counts
+            windows.
         drops: the same per track, with bars.
-        tracks: for a codec of several voices, the index of each one's track [N, R]; its first column is ``origin["track"]``.
+        tracks: for a codec of several voices, the index of each one's track [N, R]; its first
+            column is ``origin["track"]``.
     """
 
     windows: NDArray[Any]
@@ -60,7 +68,8 @@ class TrackReport:
 
     Attributes:
         number: 1-based, as users count tracks.
-        role: guess from channel, program and polyphony: ``drums``, ``bass``, ``melody``, ``chords`` or ``other``.
+        role: guess from channel, program and polyphony: ``drums``, ``bass``, ``melody``, ``chords``
+            or ``other``.
         windows: how many windows the track gives.
         bars: first and last bar (1-based) that a window covers, or None.
         refused: notes (or windows) per reason.
@@ -89,7 +98,8 @@ class ScoreCodec(Codec):
         seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         whole: whether a window holds all tracks of a piece; then no track is chosen.
         dynamic: whether a window says how loud notes are.
-        nearest: whether a note belongs to the metre of the step that it is nearest to, which may begin after the note.
+        nearest: whether a note belongs to the metre of the step that it is nearest to, which may
+            begin after the note.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre.
@@ -108,7 +118,9 @@ class ScoreCodec(Codec):
     numerator: int
     denominator: int
 
-    def _set_grid(self, bars: int, steps_per_quarter: int, numerator: int, denominator: int) -> None:
+    def _set_grid(
+        self, bars: int, steps_per_quarter: int, numerator: int, denominator: int
+    ) -> None:
         """Check and keep the length of a window, the grid and the metre.
 
         Raises:
@@ -118,7 +130,10 @@ class ScoreCodec(Codec):
             raise UsageError(f"codec {self.kind!r}: bars, steps_per_quarter and metre start at 1")
         if (steps_per_quarter * 4 * numerator) % denominator:
             bar = f"a bar of {numerator}/{denominator}"
-            raise UsageError(f"codec {self.kind!r}: {bar} is no whole number of steps at {steps_per_quarter} a quarter")
+            raise UsageError(
+                f"codec {self.kind!r}: {bar} is no whole number of steps at {steps_per_quarter} a "
+                "quarter"
+            )
         self.bars, self.steps_per_quarter = bars, steps_per_quarter
         self.numerator, self.denominator = numerator, denominator
 
@@ -134,7 +149,9 @@ class ScoreCodec(Codec):
 
     @property
     def grid_steps(self) -> int:
-        """Steps G of the grid of time in a window: what is told of the time (chords, key) is told of each of them."""
+        """Steps G of the grid of time in a window: what is told of the time (chords, key) is told
+        of each of them.
+        """
         return self.bars * self.steps_per_bar
 
     @property
@@ -144,7 +161,10 @@ class ScoreCodec(Codec):
 
     @property
     def end(self) -> int | None:
-        """Class of a step after which a segment of the window holds nothing but :attr:`padding`; None where all are full."""
+        """Class of a step after which a segment of the window holds nothing but :attr:`padding`.
+
+        None where all are full.
+        """
         return None
 
     @property
@@ -154,7 +174,10 @@ class ScoreCodec(Codec):
 
     @property
     def shifts(self) -> list[int] | None:
-        """Steps of the grid by which each class moves on in time [V], where a window is of events; None where it is of steps."""
+        """Steps of the grid by which each class moves on in time [V], where a window is of events.
+
+        None where it is of steps.
+        """
         return None
 
     @property
@@ -169,16 +192,27 @@ class ScoreCodec(Codec):
 
     @property
     def pitches(self) -> tuple[tuple[int, int] | None, ...]:
-        """First class that is a pitch and how many follow, of each number of a step; None where none is."""
+        """First class that is a pitch and how many follow, of each number of a step.
+
+        None where none is.
+        """
         return (None,) * len(self.sizes)
 
     @property
     def table(self) -> list[list[float]] | None:
-        """Vectors [V, D] that stand for the classes where an encoder learns none; None for one-hot ones."""
+        """Vectors [V, D] that stand for the classes where an encoder learns none.
+
+        None for one-hot ones.
+        """
         return None
 
     @abstractmethod
-    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
+    def encode(
+        self,
+        score: Score,
+        tracks: Sequence[int] | None = None,
+        roles: Mapping[str, int] | None = None,
+    ) -> Encoded:
         """Cut a score into windows.
 
         Args:
@@ -191,16 +225,26 @@ class ScoreCodec(Codec):
         """
 
     def grid_ticks(self, ticks: NDArray[Any], ticks_per_quarter: int) -> NDArray[np.int64]:
-        """Return where in the piece each step of the grid of windows that start at ``ticks`` [N] is, in ticks [N, G]."""
-        return np.asarray(ticks)[:, None] + np.arange(self.grid_steps) * ticks_per_quarter // self.steps_per_quarter
+        """Return where in the piece each step of the grid of windows that start at ``ticks`` [N]
+        is, in ticks [N, G].
+        """
+        return (
+            np.asarray(ticks)[:, None]
+            + np.arange(self.grid_steps) * ticks_per_quarter // self.steps_per_quarter
+        )
 
     def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
-        """Say which notes (indices [M]) of the tracks of a voice it reads, of equal ones all [M]; the others it does not hear."""
+        """Say which notes (indices [M]) of the tracks of a voice it reads, of equal ones all [M].
+
+        The others it does not hear.
+        """
         return np.ones(len(notes), bool)
 
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something starts, [N, T, R]."""
+        """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something
+        starts, [N, T, R].
+        """
 
     def right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each step and voice whether two windows agree, [N, T, R]."""
@@ -208,7 +252,9 @@ class ScoreCodec(Codec):
         return same
 
     def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Measure what can be heard of windows, each attribute [N]; NaN where there is nothing to measure.
+        """Measure what can be heard of windows, each attribute [N].
+
+        NaN where there is nothing to measure.
 
         Formulas and units are in :mod:`musicvae_lite.music.attributes`.
         """
@@ -222,7 +268,9 @@ class ScoreCodec(Codec):
         return np.zeros(self.shape, self.dtype)
 
     def valid(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say where windows [N, T] (or [N, T, K]) hold a step, [N, T]: everywhere, unless there is an :attr:`end`."""
+        """Say where windows [N, T] (or [N, T, K]) hold a step, [N, T]: everywhere, unless there is
+        an :attr:`end`.
+        """
         return np.ones(np.asarray(windows).shape[:2], bool)
 
     def onsets_right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
@@ -235,28 +283,43 @@ class ScoreCodec(Codec):
         return window[bars * self.steps_per_bar :]
 
     def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
-        """Return a window [T, ...] in which each voice is silent from its own of ``steps`` [R] on; not where :attr:`whole`."""
+        """Return a window [T, ...] in which each voice is silent from its own of ``steps`` [R] on.
+
+        Not where :attr:`whole`.
+        """
         result = window.copy()
         result[steps[0] :] = 0
         return result
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
-        """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could be named for it; or ""."""
+        """Say what voice a score lacks, beside those that ``roles`` names, and which tracks could
+        be named for it; or "".
+        """
         return ""
 
     def decode(
-        self, tokens: NDArray[Any], qpm: float = 120.0, velocity: int = 80, program: int | None = None, name: str | None = None
+        self,
+        tokens: NDArray[Any],
+        qpm: float = 120.0,
+        velocity: int = 80,
+        program: int | None = None,
+        name: str | None = None,
     ) -> Score:
-        """Return one window (or a longer run of steps) [T] (or [T, K]) as a score; see :meth:`join`.
+        """Return one window (or a longer run of steps) [T] (or [T, K]) as a score.
+
+        See :meth:`join`.
 
         Args:
             tokens: what :meth:`encode` makes.
             qpm: tempo, quarter notes per minute.
             velocity: of every note, 1-127, where a window holds none.
-            program: General MIDI program, where it plays a part; default the first one that the codec reads.
+            program: General MIDI program, where it plays a part; default the first one that the
+                codec reads.
             name: of the track; default ``track_name``.
         """
-        return self.join([tokens], qpm, velocity, program, self.track_name if name is None else name)
+        return self.join(
+            [tokens], qpm, velocity, program, self.track_name if name is None else name
+        )
 
     @abstractmethod
     def join(
@@ -267,21 +330,30 @@ class ScoreCodec(Codec):
         program: int | None = None,
         name: str = "",
     ) -> Score:
-        """Put windows one after another in one score; a note that sounds at the end of its window stops there."""
+        """Put windows one after another in one score.
+
+        A note that sounds at the end of its window stops there.
+        """
 
     def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
-        """Return a window that goes on from one that began before it and overlaps it; only where the codec is :attr:`seamless`.
+        """Return a window that goes on from one that began before it and overlaps it.
+
+        Only where the codec is :attr:`seamless`.
 
         Args:
             window: steps [T, ...].
             earlier: what the other window says of the same time, its last steps [up to T, ...].
 
-        A window does not know of a note that began before it. Until something starts in it, the earlier one says what ends.
+        A window does not know of a note that began before it. Until something starts in it, the
+        earlier one says what ends.
         """
         return window
 
-    def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """Return how many semitones each window can move down (<= 0) and up (>= 0) and stay in range, int8 [N] each.
+    def transposition_limits(
+        self, windows: NDArray[Any]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return how many semitones each window can move down (<= 0) and up (>= 0) and stay in
+        range, int8 [N] each.
 
         Zeros for what has no pitch to move, such as drums.
         """
@@ -303,9 +375,14 @@ class ScoreCodec(Codec):
 
 
 def chosen_tracks(
-    tracks: Sequence[int] | None, roles: Mapping[str, int] | None, known: tuple[str, ...], score: Score
+    tracks: Sequence[int] | None,
+    roles: Mapping[str, int] | None,
+    known: tuple[str, ...],
+    score: Score,
 ) -> list[int] | None:
-    """Return the tracks to use of a codec of one voice, named as tracks or by their role; None for all.
+    """Return the tracks to use of a codec of one voice, named as tracks or by their role.
+
+    None for all.
 
     Raises:
         UsageError: no such track or role.
@@ -315,12 +392,16 @@ def chosen_tracks(
     chosen = named if tracks is None else [*tracks, *(named or [])]
     for track in chosen or []:
         if not 0 <= track < len(score.tracks):
-            raise UsageError(f"{score.source}: there is no track {track + 1}; the tracks are 1 to {len(score.tracks)}")
+            raise UsageError(
+                f"{score.source}: there is no track {track + 1}; the tracks are 1 to "
+                f"{len(score.tracks)}"
+            )
     return chosen
 
 
 def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: Score) -> None:
-    """Refuse a role that the codec does not have, a track that the score does not have, or one that has two roles.
+    """Refuse a role that the codec does not have, a track that the score does not have, or one that
+    has two roles.
 
     Raises:
         UsageError: naming it.
@@ -329,13 +410,17 @@ def check_roles(roles: Mapping[str, int] | None, known: tuple[str, ...], score: 
         if role not in known:
             raise UsageError(f"there is no role {role!r} here; {suggest(role, known)}")
         if not 0 <= track < len(score.tracks):
-            raise UsageError(f"{score.source}: there is no track {track + 1} for {role}; the tracks are 1 to {len(score.tracks)}")
+            raise UsageError(
+                f"{score.source}: there is no track {track + 1} for {role}; the tracks are 1 to "
+                f"{len(score.tracks)}"
+            )
     named = dict(roles or {})
     for role, track in named.items():
         other = next(first for first, taken in named.items() if taken == track)
         if other != role:
             raise UsageError(
-                f"{score.source}: track {track + 1} cannot be {other} and {role}; name another track for one of them"
+                f"{score.source}: track {track + 1} cannot be {other} and {role}; name another "
+                "track for one of them"
             )
 
 

@@ -27,7 +27,10 @@ def check_task(config: RunConfig, name: str, task: str) -> None:
     if not has_way(config, task):
         able = [known for known in (WHOLE, HUMANIZE, TAP, ADD) if has_way(config, known)]
         wanted = "whole performances" if task == WHOLE else f"inputs of the kind {task!r}"
-        raise UsageError(f"{name} has not learned from {wanted}, only from {', '.join(able)}; name another model with --model")
+        raise UsageError(
+            f"{name} has not learned from {wanted}, only from {', '.join(able)}; name another "
+            "model with --model"
+        )
 
 
 def shown_as_unknown(config: RunConfig, name: str, drum: int) -> bool:
@@ -53,17 +56,24 @@ def drum_named(name: str) -> int:
     known = {drum.replace(" ", "-"): index for index, drum in enumerate(DRUMS)}
     plain = name.strip().lower().replace(" ", "-")
     if plain not in known:
-        raise UsageError(f"there is no drum {name!r}; {suggest(plain, known)} (drums are {', '.join(known)})")
+        raise UsageError(
+            f"there is no drum {name!r}; {suggest(plain, known)} (drums are {', '.join(known)})"
+        )
     return known[plain]
 
 
 def to_the_end(codec: ScoreCodec) -> ScoreCodec:
-    """Return a codec that uses a piece to its end, also where that of a model (Magenta's) leaves out what fills no window."""
+    """Return a codec that uses a piece to its end, also where that of a model (Magenta's) leaves
+    out what fills no window.
+    """
     return score_codec(codec.config() | {"pad_short": True, "require_onset": True})
 
 
-def taps_of(item: Item | Passage, codec: ScoreCodec, model: str, track: int | None = None) -> Passage:
-    """Return the windows that cover the taps in a piece: all notes of its drum tracks, or of one track, whatever their pitch.
+def taps_of(
+    item: Item | Passage, codec: ScoreCodec, model: str, track: int | None = None
+) -> Passage:
+    """Return the windows that cover the taps in a piece: all notes of its drum tracks, or of one
+    track, whatever their pitch.
 
     Raises:
         UsageError: no such track.
@@ -74,24 +84,37 @@ def taps_of(item: Item | Passage, codec: ScoreCodec, model: str, track: int | No
     score = item if isinstance(item, Score) else read_midi(item, texts=True)
     assert isinstance(codec, GrooveCodec)
     notes = score.notes.copy()
-    notes["pitch"][np.isin(notes["track"], drum_tracks(score, track))] = KITS[codec.kit][DRUMS[TAPPED]][0]
+    notes["pitch"][np.isin(notes["track"], drum_tracks(score, track))] = KITS[codec.kit][
+        DRUMS[TAPPED]
+    ][0]
     return whole_melody(replace(score, notes=notes), codec, model, track)
 
 
 def drum_tracks(score: Score, track: int | None) -> list[int]:
-    """Return the tracks (indices) that are read as drums: the one that is named (1-based), or all drum tracks."""
-    return [index for index, known in enumerate(score.tracks) if known.is_drum] if track is None else [track - 1]
+    """Return the tracks (indices) that are read as drums: the one that is named (1-based), or all
+    drum tracks.
+    """
+    return (
+        [index for index, known in enumerate(score.tracks) if known.is_drum]
+        if track is None
+        else [track - 1]
+    )
 
 
-def left_out(passage: Passage, codec: ScoreCodec, track: int | None, taps: bool = False) -> Counter[str]:
+def left_out(
+    passage: Passage, codec: ScoreCodec, track: int | None, taps: bool = False
+) -> Counter[str]:
     """Count the drum notes of a piece that are in no window, by reason.
 
-    ``track`` (1-based) is the one that was named, None for all drum tracks. Of ``taps`` that fall on one step, softer ones do not
+    ``track`` (1-based) is the one that was named, None for all drum tracks. Of ``taps`` that fall
+    on one step, softer ones do not
     count: they are one tap.
     """
     counts: Counter[str] = Counter()
     for drop in codec.encode(passage.score, drum_tracks(passage.score, track)).drops:
         softer = drop.reason == "the same drum at the same step"
         if not (taps and softer):
-            counts[f"{drop.reason}, where the loudest stays" if softer else drop.reason] += drop.count
+            counts[f"{drop.reason}, where the loudest stays" if softer else drop.reason] += (
+                drop.count
+            )
     return counts

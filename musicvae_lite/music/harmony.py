@@ -1,12 +1,16 @@
-"""Chords and key of a piece: read from the texts of the file where it has chord symbols, else inferred from the notes.
+"""Chords and key of a piece: read from the texts of the file where it has chord symbols, else
+inferred from the notes.
 
-The inference is a hidden Markov model after Magenta's ``chord_inference`` (note-seq), solved by Viterbi. A frame is half a bar
-(a whole one where the metre has no half: 3/4, 5/4). A state is a key (12 sets of seven pitches, named by their major scale) and a
-chord of nine kinds on twelve roots, or none:
+The inference is a hidden Markov model after Magenta's ``chord_inference`` (note-seq), solved by
+Viterbi. A frame is half a bar (a whole one where the metre has no half: 3/4, 5/4). A state is a key
+(12 sets of seven pitches, named by their major scale) and a chord of nine kinds on twelve roots, or
+none:
 
-* a frame is the time that each pitch class sounds in it, drums left out, made a vector of length 1; a chord explains it by the
-  cosine with its own pitches, times a weight, and by its root being the lowest pitch (not where a melody stands alone);
-* a chord costs what its pitches outside the key cost; so does a change of chord, and a change of key costs much more.
+* a frame is the time that each pitch class sounds in it, drums left out, made a vector of length 1;
+  a chord explains it by the cosine with its own pitches, times a weight, and by its root being the
+  lowest pitch (not where a melody stands alone);
+* a chord costs what its pitches outside the key cost; so does a change of chord, and a change of
+  key costs much more.
 
 Kinds with a seventh are only there to explain sevenths: what is kept is the triad.
 """
@@ -21,14 +25,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.media.midi import Score
-from musicvae_lite.music.chords import KEYS, NO_CHORD, NOTES, chord_class, chord_pitches, chord_symbol
+from musicvae_lite.music.chords import (
+    KEYS,
+    NO_CHORD,
+    NOTES,
+    chord_class,
+    chord_pitches,
+    chord_symbol,
+)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-MAX_FRAMES = 20_000  # more is damage (a note held for 2^31 ticks), not music: what follows has no chord
+MAX_FRAMES = (
+    20_000  # more is damage (a note held for 2^31 ticks), not music: what follows has no chord
+)
 
-#: Degrees of the kinds of chords and the quality (0 major, 1 minor, 2 augmented, 3 diminished) that is kept of each.
+#: Degrees of the kinds of chords and the quality (0 major, 1 minor, 2 augmented, 3 diminished) that
+#: is kept of each.
 _KINDS = (
     ((0, 4, 7), 0),
     ((0, 3, 7), 1),
@@ -48,7 +62,10 @@ _ACCOMPANIED = 0.1  # share of the notes that start while another sounds, from w
 _OUTSIDE = 0.05  # share of the pitches of a chord that lie outside the key
 _CHORD_CHANGE, _KEY_CHANGE = 0.5, 0.001  # probability from one frame to the next
 _WRITTEN = 1000.0  # nats of a chord that the file names: the key then follows from the chords
-_SECTION_BARS, _IN_CHORD = 2, 0.5  # letters that last longer and have fewer of the notes in their chords are names of sections
+_SECTION_BARS, _IN_CHORD = (
+    2,
+    0.5,
+)  # letters that last longer and have fewer of the notes in their chords are names of sections
 _SHARE = 0.8  # of the texts of a kind that must be chord symbols for the others to be ignored
 
 #: How well the notes of a major and a minor key fit its degrees (Krumhansl & Kessler 1982).
@@ -75,7 +92,10 @@ class Harmony:
     origin: Literal["texts", "notes"]
 
     def at(self, ticks: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return chord and key at each of some ticks (any shape); before the start (below 0) there is no chord."""
+        """Return chord and key at each of some ticks (any shape).
+
+        Before the start (below 0) there is no chord.
+        """
         place = np.maximum(np.searchsorted(self.ticks, ticks, side="right") - 1, 0)
         return np.where(ticks < 0, NO_CHORD, self.chords[place]).astype(np.uint8), self.keys[place]
 
@@ -99,16 +119,26 @@ def harmony(score: Score) -> Harmony:
     ticks, explained, written = edges[:-1], _explained(profiles, bass), _written(score)
     if written is not None and not _are_sections(score, written, profiles, edges):
         at, classes = written.at, written.classes
-        explained += _WRITTEN * (_states()[1] == _in_force(at, classes, (ticks + edges[1:]) // 2)[:, None])
+        explained += _WRITTEN * (
+            _states()[1] == _in_force(at, classes, (ticks + edges[1:]) // 2)[:, None]
+        )
         keys, chords = _viterbi(explained)
         mode = _mode(chord_pitches()[chords].sum(0, dtype=np.float64), keys)
         every = np.unique(np.concatenate([ticks, at]))
         keys = keys[np.searchsorted(ticks, every, side="right") - 1]
-        return Harmony(every, _in_force(at, classes, every).astype(np.uint8), keys.astype(np.uint8), mode, "texts")
+        return Harmony(
+            every,
+            _in_force(at, classes, every).astype(np.uint8),
+            keys.astype(np.uint8),
+            mode,
+            "texts",
+        )
     keys, chords = _viterbi(explained)
     mode = _mode(profiles.sum(0), keys)
     if edges[-1] < score.end:  # what lies behind the last frame
-        ticks, chords, keys = (np.append(a, b) for a, b in ((ticks, edges[-1]), (chords, NO_CHORD), (keys, keys[-1])))
+        ticks, chords, keys = (
+            np.append(a, b) for a, b in ((ticks, edges[-1]), (chords, NO_CHORD), (keys, keys[-1]))
+        )
     return Harmony(ticks, chords.astype(np.uint8), keys.astype(np.uint8), mode, "notes")
 
 
@@ -134,14 +164,20 @@ def _written(score: Score) -> _Written | None:
         texts = [text for text in score.texts if text.kind == kind]
         rows = [(text, chord) for text in texts if (chord := chord_class(text.text)) is not None]
         if rows and len(rows) >= _SHARE * len(texts):
-            table = {text.tick: chord for text, chord in rows}  # of several at one tick the last counts
+            table = {
+                text.tick: chord for text, chord in rows
+            }  # of several at one tick the last counts
             letters = all(len(text.text.strip()) == 1 for text, _ in rows)
-            return _Written(np.array(list(table), np.int64), np.array(list(table.values()), np.int64), letters)
+            return _Written(
+                np.array(list(table), np.int64), np.array(list(table.values()), np.int64), letters
+            )
     return None
 
 
 def _are_sections(score: Score, written: _Written, profiles: Floats, edges: Ints) -> bool:
-    """Say whether symbols are names of sections: letters alone, far apart, that the notes do not bear out as chords."""
+    """Say whether symbols are names of sections: letters alone, far apart, that the notes do not
+    bear out as chords.
+    """
     if not written.letters or not len(score.notes):
         return False
     segment = score.metre_segments()[0]
@@ -156,7 +192,10 @@ def _are_sections(score: Score, written: _Written, profiles: Floats, edges: Ints
 
 
 def _in_force(at: Ints, classes: Ints, ticks: Ints) -> Ints:
-    """Return the class of the last symbol at or before each of ``ticks``; no chord before the first."""
+    """Return the class of the last symbol at or before each of ``ticks``.
+
+    No chord before the first.
+    """
     last = np.searchsorted(at, ticks, side="right") - 1
     return np.where(last < 0, NO_CHORD, classes[np.maximum(last, 0)])
 
@@ -175,7 +214,9 @@ def _frames(score: Score) -> Ints:
 
 
 def _profiles(score: Score, edges: Ints) -> tuple[Floats, Floats]:
-    """Return how long each pitch class sounds in each frame [F, 12], and which one is the bass of a frame [F, 12]."""
+    """Return how long each pitch class sounds in each frame [F, 12], and which one is the bass of a
+    frame [F, 12].
+    """
     melodic = np.array([not track.is_drum for track in score.tracks], bool)
     notes = score.notes[melodic[score.notes["track"]]] if len(score.notes) else score.notes
     start, end = notes["start"], np.maximum(notes["end"], notes["start"] + 1)
@@ -189,7 +230,9 @@ def _profiles(score: Score, edges: Ints) -> tuple[Floats, Floats]:
     np.minimum.at(lowest, first, pitch)
     bass = np.zeros_like(profiles)
     order = np.argsort(start, kind="stable")
-    before = np.maximum.accumulate(end[order])[:-1]  # a note that is held a little into the next one is no company to it
+    before = np.maximum.accumulate(end[order])[
+        :-1
+    ]  # a note that is held a little into the next one is no company to it
     together = start[order][1:] + score.ticks_per_quarter // 8 < before
     if not len(together) or together.mean() < _ACCOMPANIED:
         return profiles, bass
@@ -199,7 +242,10 @@ def _profiles(score: Score, edges: Ints) -> tuple[Floats, Floats]:
 
 
 def _elapsed(times: NDArray[Any], edges: Ints) -> Floats:
-    """Return the sum over times of how long ago each is, at each edge; 0 for one that is still to come."""
+    """Return the sum over times of how long ago each is, at each edge.
+
+    0 for one that is still to come.
+    """
     ordered = np.sort(times.astype(np.float64))
     before = np.searchsorted(ordered, edges)
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
@@ -209,7 +255,9 @@ def _elapsed(times: NDArray[Any], edges: Ints) -> Floats:
 
 @cache
 def _states() -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return the pitches of each state's chord [S, 12] (the first has none) and the class of its triad [S]."""
+    """Return the pitches of each state's chord [S, 12] (the first has none) and the class of its
+    triad [S].
+    """
     pitches = np.zeros((1 + 12 * len(_KINDS), 12), bool)
     classes = np.zeros(len(pitches), np.int64)
     for kind, (degrees, quality) in enumerate(_KINDS):
@@ -256,8 +304,10 @@ def _explained(profiles: Floats, bass: Floats) -> Floats:
 def _viterbi(explained: Floats) -> tuple[Ints, Ints]:
     """Return key [F] and class of the chord [F] of the likeliest sequence of states.
 
-    A change of chord leads to a chord by how likely the new key holds it, whatever stood before, so that the best way into a
-    state is one of two: its own chord goes on, or the best chord before it, in the same key or in the best other.
+    A change of chord leads to a chord by how likely the new key holds it, whatever stood before, so
+    that the best way into a
+    state is one of two: its own chord goes on, or the best chord before it, in the same key or in
+    the best other.
     """
     _, classes = _states()
     costs = _chord_costs()
@@ -287,9 +337,14 @@ def _viterbi(explained: Floats) -> tuple[Ints, Ints]:
 
 
 def _mode(profile: Floats, keys: Ints) -> Literal["major", "minor"]:
-    """Say whether the pitches of a piece fit the key of most of it or its relative minor better (Krumhansl & Schmuckler)."""
+    """Say whether the pitches of a piece fit the key of most of it or its relative minor better
+    (Krumhansl & Schmuckler).
+    """
     key = int(np.bincount(keys, minlength=KEYS).argmax())
     if not profile.any():
         return "major"
-    fit = [np.corrcoef(np.roll(shape, root), profile)[0, 1] for shape, root in ((_MAJOR, key), (_MINOR, key - 3))]
+    fit = [
+        np.corrcoef(np.roll(shape, root), profile)[0, 1]
+        for shape, root in ((_MAJOR, key), (_MINOR, key - 3))
+    ]
     return "major" if np.nan_to_num(fit[0]) >= np.nan_to_num(fit[1]) else "minor"

@@ -15,7 +15,12 @@ from musicvae_lite.music.conditioning.chord_frame import ChordFrame, Pitches
 from musicvae_lite.nn.dct import SpectralHead
 from musicvae_lite.nn.event_time import Clock
 from musicvae_lite.nn.heads import PosteriorHead
-from musicvae_lite.nn.hierarchical import HierarchicalDecoder, HierarchicalEncoder, SplitDecoder, SplitEncoder
+from musicvae_lite.nn.hierarchical import (
+    HierarchicalDecoder,
+    HierarchicalEncoder,
+    SplitDecoder,
+    SplitEncoder,
+)
 from musicvae_lite.nn.inputs import EventInput, JointInput, RollInput, TokenInput
 from musicvae_lite.nn.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
 from musicvae_lite.nn.lstm import LstmDecoder, LstmEncoder
@@ -30,13 +35,18 @@ Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
 class SequenceAutoencoder(Autoencoder):
     """Encoder, posterior head and decoder of sequences of events.
 
-    An event is one class, or K of them (or K numbers); sequences are [B, T] or [B, T, K] accordingly.
+    An event is one class, or K of them (or K numbers); sequences are [B, T] or [B, T, K]
+    accordingly.
 
     Attributes:
-        control_size: numbers C a step of the control input that encoder and decoder need (``Batch.condition``); 0 for none.
-        padding: class that stands for no step, where segments of a sequence may end early; else None.
-        frame: how encoder and decoder number pitches, where it is not as they are heard; callers see heard ones alone.
-        clock: of events that are told by time: the control input is then [B, G, C], G steps of time; else None: [B, T, C].
+        control_size: numbers C a step of the control input that encoder and decoder need
+            (``Batch.condition``); 0 for none.
+        padding: class that stands for no step, where segments of a sequence may end early; else
+            None.
+        frame: how encoder and decoder number pitches, where it is not as they are heard; callers
+            see heard ones alone.
+        clock: of events that are told by time: the control input is then [B, G, C], G steps of
+            time; else None: [B, T, C].
     """
 
     def __init__(
@@ -67,34 +77,57 @@ class SequenceAutoencoder(Autoencoder):
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each sequence, mean [B, Z]."""
         control = self._told(batch.condition, batch.x)
-        latent: Latent = self.head(self.encoder(self._seen(batch.x, control), batch.length, control))
+        latent: Latent = self.head(
+            self.encoder(self._seen(batch.x, control), batch.length, control)
+        )
         return latent
 
-    def logits(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+    def logits(
+        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+    ) -> Tensor:
         """Return the decoder's outputs [B, T, V] over the targets: the logits of each class.
 
-        Those of several classes a step stand one after another. For the likelihood ``nade`` they are what it computes the
-        probabilities of the bits from.
+        Those of several classes a step stand one after another. For the likelihood ``nade`` they
+        are what it computes the probabilities of the bits from.
         """
         control = self._told(batch.condition, batch.target)
         outputs = self.decoder.run(z, self._seen(batch.target, control), teacher, noise, control)
-        return outputs if self.frame is None or control is None else self.frame.outputs(outputs, control)
+        return (
+            outputs
+            if self.frame is None or control is None
+            else self.frame.outputs(outputs, control)
+        )
 
-    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+    def nll(
+        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+    ) -> Tensor:
         """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
         control = self._told(batch.condition, batch.target)
-        target = self._seen(batch.target, control)  # another order of the classes, the same likelihood
-        nats = self.decoder.likelihood.nll(self.decoder.run(z, target, teacher, noise, control), target)
+        target = self._seen(
+            batch.target, control
+        )  # another order of the classes, the same likelihood
+        nats = self.decoder.likelihood.nll(
+            self.decoder.run(z, target, teacher, noise, control), target
+        )
         if batch.length is not None:
             steps = torch.arange(nats.shape[1], device=nats.device)
             nats = nats * (steps < batch.length.unsqueeze(1))
         return nats.sum(1)
 
     def predict(self, z: Tensor, batch: Batch) -> Tensor:
-        """Return the likeliest event of each step under teacher forcing, shape of the target; padding stays."""
+        """Return the likeliest event of each step under teacher forcing, shape of the target.
+
+        Padding stays.
+        """
         outputs = self.logits(z, batch)
-        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None).view(batch.target.shape)
-        return events if self.padding is None else torch.where(batch.target == self.padding, self.padding, events)
+        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None).view(
+            batch.target.shape
+        )
+        return (
+            events
+            if self.padding is None
+            else torch.where(batch.target == self.padding, self.padding, events)
+        )
 
     def decode(
         self,
@@ -107,7 +140,8 @@ class SequenceAutoencoder(Autoencoder):
     ) -> Tensor:
         """Return events [B, length] (or [B, length, K]).
 
-        ``given`` [B, length, K] holds the numbers of a groove that are known, NaN for the others: those go with them.
+        ``given`` [B, length, K] holds the numbers of a groove that are known, NaN for the others:
+        those go with them.
 
         Raises:
             ValueError: the model cannot be given anything.
@@ -115,28 +149,43 @@ class SequenceAutoencoder(Autoencoder):
         control = self._control(condition)
         if given is None:
             events = self.decoder.sample(z, length, temperature, noise, control)
-            return events if self.frame is None or control is None else self.frame.leave(events, control[:, :length])
-        if not isinstance(self.decoder, LstmDecoder) or not isinstance(self.decoder.likelihood, Groove):
-            raise ValueError("only a groove model with one decoder can be given a part of what it decodes")
+            return (
+                events
+                if self.frame is None or control is None
+                else self.frame.leave(events, control[:, :length])
+            )
+        if not isinstance(self.decoder, LstmDecoder) or not isinstance(
+            self.decoder.likelihood, Groove
+        ):
+            raise ValueError(
+                "only a groove model with one decoder can be given a part of what it decodes"
+            )
         return self.decoder.sample(z, length, temperature, noise, control, given=given)
 
     def _seen(self, events: Tensor, control: Tensor | None) -> Tensor:
-        return events if self.frame is None or control is None else self.frame.enter(events, control)
+        return (
+            events if self.frame is None or control is None else self.frame.enter(events, control)
+        )
 
     def _told(self, condition: Tensor | None, events: Tensor) -> Tensor | None:
         """Return the control input of each of some events [B, T]."""
         control = self._control(condition)
-        return control if control is None or self.clock is None else self.clock.tell(events, control)
+        return (
+            control if control is None or self.clock is None else self.clock.tell(events, control)
+        )
 
     def _control(self, condition: Tensor | None) -> Tensor | None:
         """Check the control input.
 
         Raises:
-            ValueError: the model needs one and there is none, or the other way round, or it has another size.
+            ValueError: the model needs one and there is none, or the other way round, or it has
+                another size.
         """
         size = 0 if condition is None else condition.shape[-1]
         if size != self.control_size:
-            raise ValueError(f"the model is told of {self.control_size} control numbers a step, not of {size}")
+            raise ValueError(
+                f"the model is told of {self.control_size} control numbers a step, not of {size}"
+            )
         return condition
 
 
@@ -155,9 +204,12 @@ def build(
         config: the settings.
         classes: number of classes of a step, or of each number of a step.
         steps: steps of a window.
-        table: vectors that stand for the classes at the encoder's input [V, D], where it learns none; default one-hot ones.
-        end: class after which a segment holds only padding (the class one past the last); None where all are full.
-        pitches: which classes of each number of a step are pitches; for a model that numbers them from the chord's root.
+        table: vectors that stand for the classes at the encoder's input [V, D], where it learns
+            none; default one-hot ones.
+        end: class after which a segment holds only padding (the class one past the last); None
+            where all are full.
+        pitches: which classes of each number of a step are pitches; for a model that numbers them
+            from the chord's root.
         clock: of events that are told by time.
     """
     sizes = (classes,) if isinstance(classes, int) else tuple(classes)
@@ -204,7 +256,9 @@ class _Events:
         return Categorical(self.sizes[0]) if len(self.sizes) == 1 else Joint(self.sizes)
 
 
-def _encoder(settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel) -> Encoder:
+def _encoder(
+    settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel
+) -> Encoder:
     if settings.split:
         return SplitEncoder([_encoder_of(settings, part, steps, config) for part in events.each()])
     return _encoder_of(settings, events, steps, config)
@@ -218,16 +272,28 @@ def _encoder_of(
     if settings.kind == "hierarchical":
         readout, padded = (settings.readout, settings.readout_size), events.end is not None
         form = settings.levels, settings.sizes, *readout
-        return HierarchicalEncoder(inputs, *form, *more, settings.skip, padded, settings.upper_sizes)
-    return LstmEncoder(inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more)
+        return HierarchicalEncoder(
+            inputs, *form, *more, settings.skip, padded, settings.upper_sizes
+        )
+    return LstmEncoder(
+        inputs, settings.sizes, settings.readout, settings.readout_size, steps, *more
+    )
 
 
-def _decoder(settings: SequenceDecoder, events: _Events, steps: int, config: SequenceModel) -> Decoder:
+def _decoder(
+    settings: SequenceDecoder, events: _Events, steps: int, config: SequenceModel
+) -> Decoder:
     if settings.kind == "lstm":
         return _core(settings, events, config.latent_size, steps, config)
     segments, length = settings.levels
     return HierarchicalDecoder(
-        _core(settings, events, settings.conductor[-1] + settings.conductor_plan * settings.skip, length, config),
+        _core(
+            settings,
+            events,
+            settings.conductor[-1] + settings.conductor_plan * settings.skip,
+            length,
+            config,
+        ),
         config.latent_size,
         segments,
         length,
@@ -245,7 +311,9 @@ def _core(
 ) -> LstmDecoder | SplitDecoder:
     """Build the decoder of a sequence, or one for each number of its events."""
     if settings.split:
-        return SplitDecoder([_lstm_decoder(settings, part, latent_size, length, config) for part in events.each()])
+        return SplitDecoder(
+            [_lstm_decoder(settings, part, latent_size, length, config) for part in events.each()]
+        )
     return _lstm_decoder(settings, events, latent_size, length, config)
 
 

@@ -1,7 +1,8 @@
 """Windows that overlap, joined so that notes go on from one to the next.
 
-A window that starts in the middle of a note does not know of it: where windows abut, the note is cut. Where they overlap, the
-earlier one says how long it lasts. Letters in shapes: N windows, T steps of a window.
+A window that starts in the middle of a note does not know of it: where windows abut, the note is
+cut. Where they overlap, the earlier one says how long it lasts. Letters in shapes: N windows, T
+steps of a window.
 """
 
 from __future__ import annotations
@@ -26,13 +27,17 @@ class Stretch(NamedTuple):
 
 
 def every_bar(codec: ScoreCodec) -> ScoreCodec:
-    """Return the codec with a window from every bar on, also those in which nothing starts: so that a long note is one."""
+    """Return the codec with a window from every bar on, also those in which nothing starts: so that
+    a long note is one.
+    """
     settings = codec.config()
     return score_codec(settings | {key: value for key, value in _EVERY.items() if key in settings})
 
 
 def half_apart(bars: Ints, size: int) -> Ints:
-    """Choose of the windows of ``size`` bars that start at ascending ``bars`` [N] such that overlap by half where they can."""
+    """Choose of the windows of ``size`` bars that start at ascending ``bars`` [N] such that overlap
+    by half where they can.
+    """
     chosen: list[int] = []
     for index, following in enumerate([*bars[1:].tolist(), None]):
         # One after which another is near enough, too, can be left out.
@@ -42,7 +47,8 @@ def half_apart(bars: Ints, size: int) -> Ints:
 
 
 def weave(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> list[Stretch]:
-    """Join windows [N, T] that start at ascending ``bars`` [N]: a window goes on from the one before it and lasts to the next.
+    """Join windows [N, T] that start at ascending ``bars`` [N]: a window goes on from the one
+    before it and lasts to the next.
 
     Windows that do not overlap begin a new stretch.
     """
@@ -52,9 +58,15 @@ def weave(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> list[Stretch]
     for row, (bar, following) in enumerate(zip(starts, [*starts[1:], None], strict=True)):
         window = windows[row]
         if parts:
-            window = codec.resume(window, windows[row - 1][(bar - starts[row - 1]) * codec.steps_per_bar :])
+            window = codec.resume(
+                window, windows[row - 1][(bar - starts[row - 1]) * codec.steps_per_bar :]
+            )
         last = following is None or following - bar >= codec.bars
-        parts.append(window if last or following is None else window[: (following - bar) * codec.steps_per_bar])
+        parts.append(
+            window
+            if last or following is None
+            else window[: (following - bar) * codec.steps_per_bar]
+        )
         if last:
             stretches.append(Stretch(row + 1 - len(parts), np.concatenate(parts)))
             parts = []

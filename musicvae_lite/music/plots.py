@@ -26,23 +26,31 @@ MAX_STEPS = 200  # in one picture; they take half a minute, and matplotlib can d
 
 MAX_IN_SHEET = 2500
 DPI = 150
-_SHEET_PIXELS, _EACH_PIXELS, _LINE = 4000, 96, 128  # width that is not exceeded, wanted size of one, brightness between
+_SHEET_PIXELS, _EACH_PIXELS, _LINE = (
+    4000,
+    96,
+    128,
+)  # width that is not exceeded, wanted size of one, brightness between
 
 _PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
-# Of start and end (and the lower corners of a grid): told apart with every common kind of colour blindness.
+# Of start and end (and the lower corners of a grid): told apart with every common kind of colour
+# blindness.
 _CORNERS = ("#2f6db5", "#d9622b", "#2a8f6a", "#7a3f98")
 _PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
 
 
 def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArray[np.float64]:
-    """Draw windows [N, T] or [N, T, K] side by side: melodies on 88 keys, low notes at the bottom; of a trio voice over voice.
+    """Draw windows [N, T] or [N, T, K] side by side: melodies on 88 keys, low notes at the bottom.
+
+    Of a trio voice over voice.
 
     Args:
         windows: of melodies, drums, trios, grooves or several instruments (all on one roll).
         codec: that made them; default: of melodies.
 
     Returns:
-        Brightness 0 to 1 [H, W]: 1 where a note starts (of a groove its velocity), 0.6 where it goes on, 0.3 between windows.
+        Brightness 0 to 1 [H, W]: 1 where a note starts (of a groove its velocity), 0.6 where it
+        goes on, 0.3 between windows.
     """
     windows = np.asarray(windows)
     kind = "melody" if codec is None else codec.kind
@@ -59,8 +67,12 @@ def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArra
 
 
 def _drum_rolls(windows: NDArray[Any]) -> NDArray[np.float64]:
-    """Return drum windows as pictures [N, classes, T], the first class at the bottom: tokens of 9 bits [N, T], or brightness."""
-    bits = (windows[..., None].astype(np.int64) >> np.arange(9)) & 1 if windows.ndim == 2 else windows
+    """Return drum windows as pictures [N, classes, T], the first class at the bottom: tokens of 9
+    bits [N, T], or brightness.
+    """
+    bits = (
+        (windows[..., None].astype(np.int64) >> np.arange(9)) & 1 if windows.ndim == 2 else windows
+    )
     return bits.astype(np.float64).transpose(0, 2, 1)[:, ::-1]
 
 
@@ -95,7 +107,9 @@ def _framed(rolls: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def tile(rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """Lay pictures out in rows, with a thin line between them; smaller ones are enlarged by whole pixels.
+    """Lay pictures out in rows, with a thin line between them.
+
+    Smaller ones are enlarged by whole pixels.
 
     Args:
         rows: pictures of each row, brightness 0..1 [N, H, W, 1] or [N, H, W, 3].
@@ -106,15 +120,20 @@ def tile(rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     height, width = (max(pictures.shape[axis] for pictures in rows) for axis in (1, 2))
     lines = []
     for pictures in rows:
-        large = pictures.repeat(height // pictures.shape[1], axis=1).repeat(width // pictures.shape[2], axis=2)
-        framed = np.pad(large.astype(np.float64), ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=0.5)
+        large = pictures.repeat(height // pictures.shape[1], axis=1).repeat(
+            width // pictures.shape[2], axis=2
+        )
+        framed = np.pad(
+            large.astype(np.float64), ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=0.5
+        )
         lines.append(np.concatenate(list(framed), axis=1))
     picture = np.concatenate(lines)
     return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 
 def sheet(pictures: NDArray[Any], columns: int) -> NDArray[np.uint8]:
-    """Lay pictures out row by row, enlarged by whole pixels to a size that can be looked at, with lines between them.
+    """Lay pictures out row by row, enlarged by whole pixels to a size that can be looked at, with
+    lines between them.
 
     Args:
         pictures: brightness 0..1 [N, H, W] or [N, H, W, 3].
@@ -128,13 +147,28 @@ def sheet(pictures: NDArray[Any], columns: int) -> NDArray[np.uint8]:
     """
     count, height, width = pictures.shape[:3]
     if count > MAX_IN_SHEET:
-        raise UsageError(f"one picture shows up to {MAX_IN_SHEET:,}, not {count:,}; write a folder (DIR/) or arrays (.npz)")
+        raise UsageError(
+            f"one picture shows up to {MAX_IN_SHEET:,}, not {count:,}; write a folder (DIR/) or "
+            "arrays (.npz)"
+        )
     rows = -(-count // columns)
     fits = _SHEET_PIXELS // max(columns * width, rows * height)
     times = max(1, min(-(-_EACH_PIXELS // max(height, width)), fits))
     gap = max(1, times // 2)
-    large = np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8).repeat(times, axis=1).repeat(times, axis=2)
-    canvas = np.full((rows * (large.shape[1] + gap) + gap, columns * (large.shape[2] + gap) + gap, *pictures.shape[3:]), _LINE)
+    large = (
+        np.rint(np.clip(pictures, 0, 1) * 255)
+        .astype(np.uint8)
+        .repeat(times, axis=1)
+        .repeat(times, axis=2)
+    )
+    canvas = np.full(
+        (
+            rows * (large.shape[1] + gap) + gap,
+            columns * (large.shape[2] + gap) + gap,
+            *pictures.shape[3:],
+        ),
+        _LINE,
+    )
     for index, picture_ in enumerate(large):
         top = gap + index // columns * (large.shape[1] + gap)
         left = gap + index % columns * (large.shape[2] + gap)
@@ -162,7 +196,9 @@ def check_picture(path: Path, steps: int = 0) -> None:
         raise UsageError(f"{path}: a picture ends in {', '.join(FORMATS)}")
 
 
-def plot_interpolation(scores: Sequence[Score], path: Path, title: str = "", overwrite: bool = False) -> None:
+def plot_interpolation(
+    scores: Sequence[Score], path: Path, title: str = "", overwrite: bool = False
+) -> None:
     """Draw one piano roll a step, side by side on one axis of pitch, and write PNG, SVG or PDF.
 
     Args:
@@ -172,7 +208,8 @@ def plot_interpolation(scores: Sequence[Score], path: Path, title: str = "", ove
         overwrite: replace an existing file.
 
     Raises:
-        UsageError: the kind of picture is not known, or see :func:`musicvae_lite.core.files.check_output`.
+        UsageError: the kind of picture is not known, or see
+            :func:`musicvae_lite.core.files.check_output`.
         MusaeError: if the file system refuses.
     """
     data = picture(scores, path, title)
@@ -181,7 +218,11 @@ def plot_interpolation(scores: Sequence[Score], path: Path, title: str = "", ove
 
 
 def picture(
-    scores: Sequence[Score], path: Path, title: str = "", labels: Sequence[str] = (), columns: int | None = None
+    scores: Sequence[Score],
+    path: Path,
+    title: str = "",
+    labels: Sequence[str] = (),
+    columns: int | None = None,
 ) -> bytes:
     """Return the content of the picture that :func:`plot_interpolation` writes.
 
@@ -190,7 +231,8 @@ def picture(
         path: of the picture.
         title: above it.
         labels: above each step; default their numbers.
-        columns: of a grid of steps; default a path, which goes on in the next line where it is long.
+        columns: of a grid of steps; default a path, which goes on in the next line where it is
+            long.
 
     Raises:
         UsageError: see :func:`check_picture`.
@@ -223,9 +265,13 @@ def _figure(scores: Sequence[Score], title: str, labels: Sequence[str], grid: in
 
     columns = grid or min(len(scores), _MAX_COLUMNS)
     rows = -(-len(scores) // columns)
-    figure = Figure(figsize=(_PANEL_INCHES * columns + 0.9, _HEIGHT_INCHES * rows + 0.5), layout="constrained")
+    figure = Figure(
+        figsize=(_PANEL_INCHES * columns + 0.9, _HEIGHT_INCHES * rows + 0.5), layout="constrained"
+    )
     FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()  # a shared axis takes time that grows with the square of steps
+    panels = figure.subplots(
+        rows, columns, squeeze=False
+    ).ravel()  # a shared axis takes time that grows with the square of steps
     colours = _mixed(len(scores), grid)
     low, high = _pitch_range(scores)
     for panel, score, colour, label in zip(panels, scores, colours, labels, strict=False):
@@ -244,10 +290,14 @@ def _figure(scores: Sequence[Score], title: str, labels: Sequence[str], grid: in
 
 
 def _mixed(steps: int, grid: int | None) -> NDArray[np.float64]:
-    """Return a colour for each step [S, 3]: between those of the ends, or of the corners where ``grid`` steps are in a row."""
+    """Return a colour for each step [S, 3]: between those of the ends, or of the corners where
+    ``grid`` steps are in a row.
+    """
     from matplotlib.colors import to_rgb
 
-    top, bottom = (np.array([to_rgb(colour) for colour in pair]) for pair in (_CORNERS[:2], _CORNERS[2:]))
+    top, bottom = (
+        np.array([to_rgb(colour) for colour in pair]) for pair in (_CORNERS[:2], _CORNERS[2:])
+    )
     columns = grid or steps
     across = np.tile(np.linspace(0, 1, columns), -(-steps // columns))[:steps, None]
     down = np.repeat(np.linspace(0, 1, -(-steps // columns)), columns)[:steps, None]
@@ -259,7 +309,11 @@ def _mixed(steps: int, grid: int | None) -> NDArray[np.float64]:
 
 def _pitch_range(scores: Sequence[Score]) -> tuple[int, int]:
     """Return lowest and highest pitch, at least an octave apart."""
-    pitches = np.concatenate([score.notes["pitch"] for score in scores]) if scores else np.zeros(0, np.uint8)
+    pitches = (
+        np.concatenate([score.notes["pitch"] for score in scores])
+        if scores
+        else np.zeros(0, np.uint8)
+    )
     if not len(pitches):
         return 60, 72
     low, high = int(pitches.min()), int(pitches.max())
@@ -273,14 +327,22 @@ def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
     metre = score.metres[0]
     bar = 4 * score.ticks_per_quarter * int(metre["numerator"]) / int(metre["denominator"])
     bars = max(1, -(-score.end // bar))
-    start, end, pitch = (score.notes[column].astype(np.float64) for column in ("start", "end", "pitch"))
+    start, end, pitch = (
+        score.notes[column].astype(np.float64) for column in ("start", "end", "pitch")
+    )
     x = np.stack([start, start, end, end], 1) / bar
     y = np.stack([pitch - 0.42, pitch + 0.42, pitch + 0.42, pitch - 0.42], 1)
-    bars_of_notes = PolyCollection(list(np.stack([x, y], 2)), facecolor=colour, edgecolor="white", linewidth=0.4)
+    bars_of_notes = PolyCollection(
+        list(np.stack([x, y], 2)), facecolor=colour, edgecolor="white", linewidth=0.4
+    )
     panel.add_collection(bars_of_notes, autolim=False)
-    octaves = [pitch for pitch in range(12 * (low // 12), high + 13, 12) if low - 1 <= pitch <= high + 1]
+    octaves = [
+        pitch for pitch in range(12 * (low // 12), high + 13, 12) if low - 1 <= pitch <= high + 1
+    ]
     panel.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=8)
-    panel.set_xticks(np.arange(bars + 1), [str(number + 1) for number in range(int(bars))] + [""], fontsize=7)
+    panel.set_xticks(
+        np.arange(bars + 1), [str(number + 1) for number in range(int(bars))] + [""], fontsize=7
+    )
     if bars <= _BARS_WITH_BEATS:
         panel.set_xticks(np.arange(0, bars, 1 / int(metre["numerator"])), minor=True)
     panel.grid(axis="x", color="#cccccc", linewidth=0.8)
@@ -294,7 +356,9 @@ def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
         panel.spines[side].set_color("#bbbbbb")
 
 
-def matrix_picture(values: NDArray[Any], rows: Sequence[str], columns: Sequence[str], title: str, label: str) -> bytes:
+def matrix_picture(
+    values: NDArray[Any], rows: Sequence[str], columns: Sequence[str], title: str, label: str
+) -> bytes:
     """Draw a matrix of signed numbers [R, C] as coloured cells with the numbers in them; PNG.
 
     Args:
@@ -317,7 +381,15 @@ def matrix_picture(values: NDArray[Any], rows: Sequence[str], columns: Sequence[
     for row, column in np.ndindex(*values.shape):
         dark = abs(values[row, column]) > 0.75 * limit
         text = f"{values[row, column]:+.2f}"
-        panel.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if dark else "#222222")
+        panel.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if dark else "#222222",
+        )
     panel.set_xticks(range(len(columns)), columns, fontsize=9)
     panel.set_yticks(range(len(rows)), rows, fontsize=9)
     panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)

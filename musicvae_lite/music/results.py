@@ -20,8 +20,9 @@ from musicvae_lite.music.windows import Passage
 def agreement(codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any]) -> tuple[float, float]:
     """Return which part of the steps of windows agree, and which part of the note starts.
 
-    Of the note starts of both, ``heard`` and ``given``, the part that the other has, too (the F1 measure): notes that are missing
-    count, and so do those that were invented. Where a step has several voices, each counts; 1 where there is nothing to compare.
+    Of the note starts of both, ``heard`` and ``given``, the part that the other has, too (the F1
+    measure): notes that are missing count, and so do those that were invented. Where a step has
+    several voices, each counts; 1 where there is nothing to compare.
     """
     right = codec.right(heard, given)[codec.valid(given)]
     found = int(codec.onsets_right(heard, given).sum())
@@ -35,7 +36,8 @@ class Interpolation:
     """A path between two melodies, or a grid between four; as a sequence, its scores.
 
     Attributes:
-        inputs: the windows it goes between: start and end, or the corners (top left, top right, bottom left, bottom right).
+        inputs: the windows it goes between: start and end, or the corners (top left, top right,
+            bottom left, bottom right).
         corners: the step that each of them is, from 0.
         latents: points of the path, or of the grid row by row [S, Z].
         windows: what they decode to [S, T].
@@ -87,18 +89,28 @@ class Interpolation:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Name of each step, counted from 1: ``1``, ``2``; in a grid row and column: ``1-1``, ``1-2``."""
+        """Name of each step, counted from 1: ``1``, ``2``.
+
+        In a grid row and column: ``1-1``, ``1-2``.
+        """
         return step_labels(len(self), self.columns)
 
     @property
     def silent(self) -> tuple[str, ...]:
         """Labels of the steps without a note."""
-        return tuple(label for label, score in zip(self.labels, self.scores, strict=True) if not len(score.notes))
+        return tuple(
+            label
+            for label, score in zip(self.labels, self.scores, strict=True)
+            if not len(score.notes)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model and outputs."""
         ends = zip(self.inputs, self.accuracy, self.onset_accuracy, strict=True)
-        inputs = [{**passage.as_dict(), "accuracy": steps, "onset_accuracy": onsets} for passage, steps, onsets in ends]
+        inputs = [
+            {**passage.as_dict(), "accuracy": steps, "onset_accuracy": onsets}
+            for passage, steps, onsets in ends
+        ]
         grid = {} if self.columns is None else {"grid": self.columns}
         return {"inputs": inputs, "steps": len(self), **grid, **self.settings}
 
@@ -110,11 +122,16 @@ def title_of(inputs: Sequence[Passage]) -> str:
 
 
 def step_labels(steps: int, columns: int | None = None) -> tuple[str, ...]:
-    """Name steps by number, those of a grid by row and column; counted from 1, with zeros where the grid is large."""
+    """Name steps by number, those of a grid by row and column.
+
+    Counted from 1, with zeros where the grid is large.
+    """
     if columns is None:
         return tuple(str(step + 1) for step in range(steps))
     digits = len(str(max(columns, steps // columns)))
-    return tuple(f"{step // columns + 1:0{digits}}-{step % columns + 1:0{digits}}" for step in range(steps))
+    return tuple(
+        f"{step // columns + 1:0{digits}}-{step % columns + 1:0{digits}}" for step in range(steps)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +142,8 @@ class Reconstruction:
         passage: the windows that were used.
         bars: first and last bar that they cover, 1-based.
         windows: what the model makes of them [N, T].
-        score: the same where they stand in the piece; in the midst of the other tracks where they are kept.
+        score: the same where they stand in the piece; in the midst of the other tracks where they
+            are kept.
         accuracy: fraction of steps that are right.
         onset_accuracy: the part of the note starts of both that agree, see :func:`agreement`.
         left: bars of the piece that no window covers, 1-based.
@@ -182,4 +200,8 @@ class Similar:
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model, settings and outputs."""
         shared = {"accuracy": self.accuracy, "onset_accuracy": self.onset_accuracy}
-        return {"like": {**self.passage.as_dict(), **shared}, "similarity": self.similarity, "qpm": self.qpm}
+        return {
+            "like": {**self.passage.as_dict(), **shared},
+            "similarity": self.similarity,
+            "qpm": self.qpm,
+        }

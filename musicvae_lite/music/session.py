@@ -1,7 +1,7 @@
 """Using a trained model: pieces in, pieces out; and arrays in, arrays out.
 
-Letters in shapes: N windows, T steps of a window, G steps of its time (T, but where steps are events), V classes of a step,
-Z latent size, S steps of a path, C controls.
+Letters in shapes: N windows, T steps of a window, G steps of its time (T, but where steps are
+events), V classes of a step, Z latent size, S steps of a path, C controls.
 """
 
 from __future__ import annotations
@@ -32,9 +32,26 @@ from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
 from musicvae_lite.music.model import SequenceAutoencoder
-from musicvae_lite.music.results import Interpolation, Reconstruction, Similar, agreement, step_labels, title_of
+from musicvae_lite.music.results import (
+    Interpolation,
+    Reconstruction,
+    Similar,
+    agreement,
+    step_labels,
+    title_of,
+)
 from musicvae_lite.music.splice import in_piece, left_bars
-from musicvae_lite.music.windows import Item, Passage, Roles, ended, is_silent, joined_line, one_window, rebuild, whole_melody
+from musicvae_lite.music.windows import (
+    Item,
+    Passage,
+    Roles,
+    ended,
+    is_silent,
+    joined_line,
+    one_window,
+    rebuild,
+    whole_melody,
+)
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
@@ -72,7 +89,9 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
 S = TypeVar("S", "Session", PictureSession, SoundSession, TimbreSession)
 
 
-def load_as(kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> S:
+def load_as(
+    kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0
+) -> S:
     """Load a model that must be of one kind; see :func:`load`.
 
     Raises:
@@ -106,7 +125,10 @@ class Session:
         self.device = self.blocks.device
 
     def __repr__(self) -> str:
-        return f"<Session {self.name}: {self.codec.steps} steps a window, latent size {self.latent_size}, {self.device}>"
+        return (
+            f"<Session {self.name}: {self.codec.steps} steps a window, latent size "
+            f"{self.latent_size}, {self.device}>"
+        )
 
     @property
     def latent_size(self) -> int:
@@ -131,8 +153,8 @@ class Session:
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
-        Step 1 is what the model makes of ``a``, the last step what it makes of ``b``; the tempo moves evenly between theirs;
-        the steps between them end where the longer piece does.
+        Step 1 is what the model makes of ``a``, the last step what it makes of ``b``; the tempo
+        moves evenly between theirs; the steps between them end where the longer piece does.
 
         Args:
             a: file or score.
@@ -143,13 +165,16 @@ class Session:
             bars: bar (1-based) at which the window of each starts; default the first usable one.
             tracks: track (1-based) of each; default the first usable one.
             seed: of the draws; default the session's.
-            roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first ones that fit.
-            chords: for a model that is told of them: what the steps, one after another, are played over, a chord a bar and
-                repeated, or as the bar lines say; default the chords of the nearer end.
+            roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first
+                ones that fit.
+            chords: for a model that is told of them: what the steps, one after another, are played
+                over, a chord a bar and repeated, or as the bar lines say; default the chords of the
+                nearer end.
             key: for a model that is told of it; default that of the chords.
 
         Raises:
-            UsageError: too few steps, a negative temperature, no such track or bar, chords for a model that is not told of them.
+            UsageError: too few steps, a negative temperature, no such track or bar, chords for a
+                model that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         steps = whole(steps, 2, f"an interpolation has at least 2 steps, not {steps}")
@@ -159,7 +184,9 @@ class Session:
             return interpolate(points[0], points[1], steps, path)
 
         nearest = np.arange(steps) * 2 // steps
-        return self._decoded(ends, between, (0, steps - 1), nearest, path, temperature, seed, chords, key)
+        return self._decoded(
+            ends, between, (0, steps - 1), nearest, path, temperature, seed, chords, key
+        )
 
     def grid(
         self,
@@ -174,14 +201,17 @@ class Session:
         chords: Chords | None = None,
         key: str | None = None,
     ) -> Interpolation:
-        """Fill a grid of ``size`` x ``size`` steps between a window of each of four pieces, along the posterior means.
+        """Fill a grid of ``size`` x ``size`` steps between a window of each of four pieces, along
+        the posterior means.
 
-        The corners (top left, top right, bottom left, bottom right) are what the model makes of the four; rows are paths between
-        the paths of the left and the right side, and so is the tempo. See :func:`musicvae_lite.core.latent.grid`, and
-        :meth:`interpolate` for the arguments, which here are one for each corner.
+        The corners (top left, top right, bottom left, bottom right) are what the model makes of the
+        four; rows are paths between the paths of the left and the right side, and so is the tempo.
+        See :func:`musicvae_lite.core.latent.grid`, and :meth:`interpolate` for the arguments, which
+        here are one for each corner.
 
         Raises:
-            UsageError: not four pieces, too small a grid, a negative temperature, no such track or bar.
+            UsageError: not four pieces, too small a grid, a negative temperature, no such track or
+                bar.
             NothingUsableError: a piece without a usable window.
         """
         if len(corners) != 4:
@@ -195,7 +225,9 @@ class Session:
         last, half = size * size - 1, np.arange(size) * 2 // size
         nearest = (half[:, None] * 2 + half).ravel()
         corner_steps = (0, size - 1, last - size + 1, last)
-        return self._decoded(inputs, between, corner_steps, nearest, path, temperature, seed, chords, key, size)
+        return self._decoded(
+            inputs, between, corner_steps, nearest, path, temperature, seed, chords, key, size
+        )
 
     def _windows(
         self,
@@ -206,7 +238,10 @@ class Session:
     ) -> tuple[Passage, ...]:
         """Choose one window of each item."""
         chosen = zip(items, tracks, bars, roles, strict=True)
-        return tuple(one_window(item, self.codec, self.name, track, bar, role) for item, track, bar, role in chosen)
+        return tuple(
+            one_window(item, self.codec, self.name, track, bar, role)
+            for item, track, bar, role in chosen
+        )
 
     def _decoded(
         self,
@@ -223,36 +258,62 @@ class Session:
     ) -> Interpolation:
         """Decode the points that ``between`` puts between those of the inputs.
 
-        Each input is the step in ``corners``; ``nearest`` [S] is the input whose chords a step has by default.
+        Each input is the step in ``corners``; ``nearest`` [S] is the input whose chords a step has
+        by default.
         """
         if path not in ("slerp", "lerp"):
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
         given = self.conditions.progression(chords), self.conditions.key(key)
         heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
         mean, _ = self.encode_windows(
-            np.concatenate([passage.windows for passage in inputs]), condition=self.conditions.numbers(heard)
+            np.concatenate([passage.windows for passage in inputs]),
+            condition=self.conditions.numbers(heard),
         )
         latents = between(torch.from_numpy(mean)).numpy()
-        # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so that equal tempos stay one.
-        tempos = between(torch.tensor([[float(passage.qpm[0])] for passage in inputs], dtype=torch.float64))
+        # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so
+        # that equal tempos stay one.
+        tempos = between(
+            torch.tensor([[float(passage.qpm[0])] for passage in inputs], dtype=torch.float64)
+        )
         qpm = tempos.squeeze(1).numpy().round(6).tolist()
-        told = self.conditions.changed(heard[nearest], np.arange(len(latents)) * self.codec.bars, *given)
+        told = self.conditions.changed(
+            heard[nearest], np.arange(len(latents)) * self.codec.bars, *given
+        )
         windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         windows = ended(windows, inputs, self.codec, corners)
         title, program = title_of(inputs), inputs[0].program
         rows = zip(windows, told, qpm, step_labels(len(windows), columns), strict=True)
         scores = tuple(
-            self.conditions.played(row[None], part[None], [tempo], program=program, name=f"{title}, step {label}")
+            self.conditions.played(
+                row[None], part[None], [tempo], program=program, name=f"{title}, step {label}"
+            )
             for row, part, tempo, label in rows
         )
-        joined = self.conditions.played(windows, told, qpm, program=program, name=f"interpolate {title}")
-        pairs = [(windows[[step]], passage.windows) for step, passage in zip(corners, inputs, strict=True)]
-        accuracy, onsets = zip(*(agreement(self.codec, made, wanted) for made, wanted in pairs), strict=True)
+        joined = self.conditions.played(
+            windows, told, qpm, program=program, name=f"interpolate {title}"
+        )
+        pairs = [
+            (windows[[step]], passage.windows)
+            for step, passage in zip(corners, inputs, strict=True)
+        ]
+        accuracy, onsets = zip(
+            *(agreement(self.codec, made, wanted) for made, wanted in pairs), strict=True
+        )
         settings = {"path": path, "temperature": temperature, "seed": seed_of(seed, self.seed)}
-        return Interpolation(inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns)
+        return Interpolation(
+            inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns
+        )
 
-    def encode(self, item: Item | Passage, track: int | None = None, every_window: bool = False, roles: Roles = None) -> Latent:
-        """Return the posterior of the windows that cover a melody, mean [N, Z]; see :func:`~musicvae_lite.music.windows.whole_melody`.
+    def encode(
+        self,
+        item: Item | Passage,
+        track: int | None = None,
+        every_window: bool = False,
+        roles: Roles = None,
+    ) -> Latent:
+        """Return the posterior of the windows that cover a melody, mean [N, Z].
+
+        See :func:`~musicvae_lite.music.windows.whole_melody`.
 
         Raises:
             UsageError: no such track.
@@ -263,13 +324,19 @@ class Session:
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
 
     def condition(self, passage: Passage) -> Floats | None:
-        """Return what the model is told of the windows of a piece [N, G, C], chords and key or hits; None for nothing."""
+        """Return what the model is told of the windows of a piece [N, G, C], chords and key or
+        hits; None for nothing.
+        """
         return self._numbers(self.conditions.of_passage(passage), passage)
 
     def _numbers(self, told: Classes, passage: Passage) -> Floats | None:
-        """Return classes as the model reads them, or else the hits that a groove model is told of windows."""
+        """Return classes as the model reads them, or else the hits that a groove model is told of
+        windows.
+        """
         numbers = self.conditions.numbers(told)
-        return groove_inputs.told(passage.windows, self.bundle.config) if numbers is None else numbers
+        return (
+            groove_inputs.told(passage.windows, self.bundle.config) if numbers is None else numbers
+        )
 
     def decode(
         self,
@@ -280,13 +347,17 @@ class Session:
         chords: Chords | None = None,
         key: str | None = None,
     ) -> Score:
-        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after another.
+        """Return points [Z] or [N, Z] (or the mean of a posterior) as one score, windows one after
+        another.
 
-        ``chords`` (a chord a bar, repeated) and ``key`` are for a model that is told of them; default: no chord.
+        ``chords`` (a chord a bar, repeated) and ``key`` are for a model that is told of them;
+        default: no chord.
         """
         latents = points(z)
         check_tempo(qpm)
-        told = self.conditions.over(self.conditions.progression(chords), len(latents), self.conditions.key(key))
+        told = self.conditions.over(
+            self.conditions.progression(chords), len(latents), self.conditions.key(key)
+        )
         windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         return self.conditions.played(windows, told, [qpm] * len(windows))
 
@@ -299,18 +370,21 @@ class Session:
         chords: Chords | None = None,
         key: str | None = None,
     ) -> Reconstruction:
-        """Return what the model makes of a whole piece, window by window, greedily from the posterior mean.
+        """Return what the model makes of a whole piece, window by window, greedily from the
+        posterior mean.
 
-        Windows overlap by half, so that a note that is held from one to the next is one note. A model that is told of chords
-        hears the piece with its own, and writes those that it plays over into the score as markers. It ends where its track does.
+        Windows overlap by half, so that a note that is held from one to the next is one note. A
+        model that is told of chords hears the piece with its own, and writes those that it plays
+        over into the score as markers. It ends where its track does.
 
         Args:
             item: file or score.
             track: track to use, 1-based; default the first usable one.
             roles: track of each voice.
-            keep_tracks: return the whole piece, with what the model makes in place of the track; bars without a window stay, and
-                so do its texts: no marker is added.
-            chords: what a model that is told of chords plays over, a chord a bar and repeated; default those of the piece.
+            keep_tracks: return the whole piece, with what the model makes in place of the track;
+                bars without a window stay, and so do its texts: no marker is added.
+            chords: what a model that is told of chords plays over, a chord a bar and repeated;
+                default those of the piece.
             key: of a model that is told of it; default that of the chords.
 
         Raises:
@@ -332,9 +406,13 @@ class Session:
         else:
             score = self.conditions.marked_in(passage, score, told)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
-        made, wanted = (joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows))
+        made, wanted = (
+            joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows)
+        )
         left = tuple(left_bars(passage, self.codec).tolist())
-        return Reconstruction(passage, bars, windows, score, *agreement(self.codec, made, wanted), left)
+        return Reconstruction(
+            passage, bars, windows, score, *agreement(self.codec, made, wanted), left
+        )
 
     def sample(
         self,
@@ -350,24 +428,28 @@ class Session:
     ) -> list[Score]:
         """Draw pieces from the prior.
 
-        A piece of several windows follows the great circle between two draws, so that its windows belong together; over chords
-        it keeps to one draw, its style.
+        A piece of several windows follows the great circle between two draws, so that its windows
+        belong together; over chords it keeps to one draw, its style.
 
         Args:
             count: number of pieces, at least 1.
             temperature: of the events; 0 takes the likeliest.
-            bars: length of a piece, a multiple of the model's window; default one window, or as many as the chords need.
+            bars: length of a piece, a multiple of the model's window; default one window, or as
+                many as the chords need.
             qpm: tempo, quarter notes per minute.
-            seed: of the draws; default the session's. Piece i is the same for every ``count`` above i.
-            chords: for a model that is told of them, one progression or several, which the pieces take in turn. They are spread
-                over ``bars``; without that each chord has a bar. Default: no chord.
+            seed: of the draws; default the session's. Piece i is the same for every ``count`` above
+                i.
+            chords: for a model that is told of them, one progression or several, which the pieces
+                take in turn. They are spread over ``bars``; without that each chord has a bar.
+                Default: no chord.
             key: for a model that is told of it; default that of the chords.
             style: a piece whose windows, in turn, give the style in place of draws.
-            drift: whether a piece goes from one draw to another or keeps to one; default: it goes where there are no chords.
+            drift: whether a piece goes from one draw to another or keeps to one; default: it goes
+                where there are no chords.
 
         Raises:
-            UsageError: a count below 1, a negative temperature, a length that the model cannot make, or chords for a model that
-                is not told of them.
+            UsageError: a count below 1, a negative temperature, a length that the model cannot
+                make, or chords for a model that is not told of them.
             NothingUsableError: a style without a usable window.
         """
         size = self.codec.bars
@@ -382,21 +464,33 @@ class Session:
         seed = seed_of(seed, self.seed)
         length = bars // size
         z = self._styles(count, length, seed, not progressions if drift is None else drift, style)
-        turns = [self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)]
+        turns = [
+            self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)
+        ]
         told = np.stack([turns[number % len(turns)] for number in range(count)])
         condition = self.conditions.numbers(told.reshape(count * length, *told.shape[2:]))
-        windows = self.decode_windows(z, temperature, condition, seed).reshape(count, length, *self.codec.shape)
+        windows = self.decode_windows(z, temperature, condition, seed).reshape(
+            count, length, *self.codec.shape
+        )
         names = [f"sample {number}" for number in range(1, count + 1)]
         rows = zip(windows, told, names, strict=True)
-        return [self.conditions.played(row, part, [qpm] * length, name=name) for row, part, name in rows]
+        return [
+            self.conditions.played(row, part, [qpm] * length, name=name) for row, part, name in rows
+        ]
 
-    def _styles(self, count: int, length: int, seed: int, drift: bool, style: Item | Passage | None) -> Floats:
-        """Return the points of ``count`` pieces of ``length`` windows each, piece after piece [count * length, Z]."""
+    def _styles(
+        self, count: int, length: int, seed: int, drift: bool, style: Item | Passage | None
+    ) -> Floats:
+        """Return the points of ``count`` pieces of ``length`` windows each, piece after piece
+        [count * length, Z].
+        """
         if style is not None:
             mean = self.encode(style).mean.numpy()
             return np.tile(mean[np.arange(length) % len(mean)], (count, 1))
         ends = self._draws(count, seed)
-        z: Floats = torch.cat([interpolate(start, end if drift else start, length) for start, end in ends]).numpy()
+        z: Floats = torch.cat(
+            [interpolate(start, end if drift else start, length) for start, end in ends]
+        ).numpy()
         return z
 
     def similar(
@@ -415,8 +509,9 @@ class Session:
     ) -> Similar:
         """Draw pieces of one window that are like a window of ``item``.
 
-        Each is at the fraction ``similarity`` of the great circle from a draw from the prior to the window's posterior mean: 1
-        is the mean itself, 0 has nothing to do with it (what :meth:`sample` draws with the same seed).
+        Each is at the fraction ``similarity`` of the great circle from a draw from the prior to the
+        window's posterior mean: 1 is the mean itself, 0 has nothing to do with it (what
+        :meth:`sample` draws with the same seed).
 
         Args:
             item: file or score.
@@ -428,11 +523,13 @@ class Session:
             track: number of the track (1-based); default the first usable one.
             bar: bar (1-based) at which the window starts; default the first usable one.
             roles: track (1-based) of each voice.
-            chords: for a model that is told of them: what the pieces are played over, a chord a bar; default those of the window.
+            chords: for a model that is told of them: what the pieces are played over, a chord a
+                bar; default those of the window.
             key: for a model that is told of it; default that of the chords.
 
         Raises:
-            UsageError: a similarity or count out of range, no such track or bar, chords for a model that is not told of them.
+            UsageError: a similarity or count out of range, no such track or bar, chords for a model
+                that is not told of them.
             NothingUsableError: a piece without a usable window.
         """
         check_similar(similarity, count)
@@ -440,34 +537,56 @@ class Session:
         passage = one_window(item, self.codec, self.name, track, bar, roles)
         seed = seed_of(seed, self.seed)
         own = self.conditions.of_passage(passage)
-        told = self.conditions.changed(own, passage.bars, self.conditions.progression(chords), self.conditions.key(key))
-        mean = torch.from_numpy(self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0])
-        latents = towards(torch.stack([start for start, _ in self._draws(count, seed)]), mean, similarity).numpy()
-        windows = self.decode_windows(latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed)
+        told = self.conditions.changed(
+            own, passage.bars, self.conditions.progression(chords), self.conditions.key(key)
+        )
+        mean = torch.from_numpy(
+            self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]
+        )
+        latents = towards(
+            torch.stack([start for start, _ in self._draws(count, seed)]), mean, similarity
+        ).numpy()
+        windows = self.decode_windows(
+            latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed
+        )
         tempo = float(passage.qpm[0]) if qpm is None else qpm
         scores = tuple(
-            self.conditions.played(row[None], told, [tempo], program=passage.program, name=f"like {passage.stem} {number}")
+            self.conditions.played(
+                row[None],
+                told,
+                [tempo],
+                program=passage.program,
+                name=f"like {passage.stem} {number}",
+            )
             for number, row in enumerate(windows, start=1)
         )
         shared = agreement(self.codec, windows, np.repeat(passage.windows, count, axis=0))
         return Similar(passage, similarity, latents, windows, scores, *shared, qpm=tempo)
 
     def _draws(self, count: int, seed: int) -> list[Tensor]:
-        """Return two draws from the prior [2, Z] for each piece; those of piece i are the same for every ``count`` above i."""
+        """Return two draws from the prior [2, Z] for each piece.
+
+        Those of piece i are the same for every ``count`` above i.
+        """
         noise = Noise(seed, _PRIOR)
         return [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
 
     # Arrays in, arrays out
 
     def encode_windows(
-        self, windows: NDArray[Any], lengths: NDArray[Any] | None = None, condition: NDArray[Any] | None = None
+        self,
+        windows: NDArray[Any],
+        lengths: NDArray[Any] | None = None,
+        condition: NDArray[Any] | None = None,
     ) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of each window's posterior.
 
         Args:
-            windows: classes [N, T], or [N, T, K] where a step has several; where the codec has an end, its padding after it.
+            windows: classes [N, T], or [N, T, K] where a step has several; where the codec has an
+                end, its padding after it.
             lengths: valid steps of each window, 1 to T [N]; default all.
-            condition: control input [N, G, C]; of a groove model that is told of the hits default those of the windows.
+            condition: control input [N, G, C]; of a groove model that is told of the hits default
+                those of the windows.
 
         Returns:
             Two float32 arrays [N, Z].
@@ -512,7 +631,8 @@ class Session:
             Classes [N, T] or [N, T, K] (of grooves numbers), in the codec's type of numbers.
 
         Raises:
-            UsageError: if a shape or a value does not fit the model, or the temperature is negative.
+            UsageError: if a shape or a value does not fit the model, or the temperature is
+                negative.
         """
         points = self.blocks.latents(z)
         if not 0 <= temperature < np.inf:
@@ -520,18 +640,26 @@ class Session:
         arrays = {"z": points, "condition": self._condition(condition, points), "given": given}
         draws = seed_of(seed, self.seed)
 
-        def block(start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor) -> tuple[Tensor]:
-            noise = Noise(draws, _EVENTS, start, world=BLOCK // len(z))  # a smaller block draws the first numbers of a full one
+        def block(
+            start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor
+        ) -> tuple[Tensor]:
+            noise = Noise(
+                draws, _EVENTS, start, world=BLOCK // len(z)
+            )  # a smaller block draws the first numbers of a full one
             return (self.model.decode(z, self.codec.steps, temperature, noise, condition, **known),)
 
         (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape], least=1)
         return tokens.astype(self.codec.dtype)
 
-    def teacher_forced(self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None) -> Floats:
-        """Return logits [N, T, V] of each step, given z [N, Z] and the true steps of ``windows`` before it.
+    def teacher_forced(
+        self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None
+    ) -> Floats:
+        """Return logits [N, T, V] of each step, given z [N, Z] and the true steps of ``windows``
+        before it.
 
-        Windows are [N, T], or [N, T, K]: then V is the sum of the classes of all K. A model with the likelihood ``nade`` has
-        other outputs, see :meth:`musicvae_lite.music.model.SequenceAutoencoder.logits`.
+        Windows are [N, T], or [N, T, K]: then V is the sum of the classes of all K. A model with
+        the likelihood ``nade`` has other outputs, see
+        :meth:`musicvae_lite.music.model.SequenceAutoencoder.logits`.
 
         Raises:
             UsageError: if a shape or a value does not fit the model, or the model has no logits.
@@ -542,29 +670,47 @@ class Session:
         model = self.model
         if not isinstance(model, SequenceAutoencoder):
             raise UsageError(f"{self.name} is no sequence model; it has no logits")
-        arrays: dict[str, NDArray[Any] | None] = {"z": points, "x": tokens, "condition": self._condition(condition, points)}
+        arrays: dict[str, NDArray[Any] | None] = {
+            "z": points,
+            "x": tokens,
+            "condition": self._condition(condition, points),
+        }
 
-        def block(start: int, z: Tensor, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
+        def block(
+            start: int, z: Tensor, x: Tensor, condition: Tensor | None = None
+        ) -> tuple[Tensor]:
             return (model.logits(z, Batch(x, x, condition=condition)).float(),)
 
-        (logits,) = self.blocks.run(block, len(points), arrays, [(tokens.shape[1], model.decoder.likelihood.size)])
+        (logits,) = self.blocks.run(
+            block, len(points), arrays, [(tokens.shape[1], model.decoder.likelihood.size)]
+        )
         return logits
 
     def _tokens(self, windows: NDArray[Any]) -> NDArray[Any]:
         """Check windows and return them as int64, those of grooves as float32."""
         array, sizes = np.asarray(windows), np.array(self.codec.sizes)
         shape, numbers = list(self.codec.shape), np.issubdtype(self.codec.dtype, np.floating)
-        if list(array.shape[1:]) != shape or not np.issubdtype(array.dtype, np.floating if numbers else np.integer):
+        if list(array.shape[1:]) != shape or not np.issubdtype(
+            array.dtype, np.floating if numbers else np.integer
+        ):
             wanted = ", ".join(["N", *map(str, shape)])
             kind = "float" if numbers else "integer"
-            raise UsageError(f"{self.name} reads {kind} windows [{wanted}]; these are {array.dtype} {list(array.shape)}")
+            raise UsageError(
+                f"{self.name} reads {kind} windows [{wanted}]; these are {array.dtype} "
+                f"{list(array.shape)}"
+            )
         if numbers:
             if not np.isfinite(array).all():
                 raise UsageError("a window has a number that is not finite")
             return array.astype(np.float32)
-        last = sizes - 1 if len(shape) > 1 else sizes[0] - 1 + (self.codec.end is not None)  # padding
+        last = (
+            sizes - 1 if len(shape) > 1 else sizes[0] - 1 + (self.codec.end is not None)
+        )  # padding
         if ((array < 0) | (array > last)).any():
-            raise UsageError(f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} to {array.max()}")
+            raise UsageError(
+                f"classes run from 0 to {np.unique(last).tolist()}; these go from {array.min()} "
+                f"to {array.max()}"
+            )
         return array.astype(np.int64)
 
     def _condition(self, condition: NDArray[Any] | None, rows: NDArray[Any]) -> Floats | None:
@@ -580,7 +726,10 @@ class Session:
             if size:
                 way = f"in Python give condition [N, {steps}, {size}]"
                 if self.codec.kind == "groove":
-                    way = f"it plays hits that are given ('musae groove transfer', 'musae reconstruct'); {way}"
+                    way = (
+                        "it plays hits that are given ('musae groove transfer', 'musae "
+                        f"reconstruct'); {way}"
+                    )
                 raise UsageError(f"{self.name} is told of {size} control numbers a step; {way}")
             return None
         array = np.asarray(condition, np.float32)
@@ -596,7 +745,11 @@ def _lengths(lengths: NDArray[Any] | None, tokens: NDArray[Any]) -> NDArray[np.i
         return None
     array = np.asarray(lengths)
     if array.shape != (len(tokens),) or not np.issubdtype(array.dtype, np.integer):
-        raise UsageError(f"lengths are {len(tokens)} integers; these are {array.dtype} {list(array.shape)}")
+        raise UsageError(
+            f"lengths are {len(tokens)} integers; these are {array.dtype} {list(array.shape)}"
+        )
     if array.size and not 1 <= int(array.min()) <= int(array.max()) <= tokens.shape[1]:
-        raise UsageError(f"lengths run from 1 to {tokens.shape[1]}; these go from {array.min()} to {array.max()}")
+        raise UsageError(
+            f"lengths run from 1 to {tokens.shape[1]}; these go from {array.min()} to {array.max()}"
+        )
     return array.astype(np.int64)

@@ -17,16 +17,19 @@ Ints = NDArray[np.int64]
 
 
 def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = True) -> Score:
-    """Return the piece with the notes of ``made`` instead of those that the windows of ``passage`` are made of.
+    """Return the piece with the notes of ``made`` instead of those that the windows of ``passage``
+    are made of.
 
-    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks of the piece are kept. Notes
-    that the codec does not hear, those under a melody, stay, unless a new note strikes their key while they sound. A new note is
-    as loud as the note of its track that started last before it, where the windows do not say how loud it is. Of a codec that
-    makes all tracks, each goes to the first of the piece with its instrument, or is a new one after them.
+    Only notes of the tracks that were read, in the bars that the windows cover, are replaced; ticks
+    of the piece are kept. Notes that the codec does not hear, those under a melody, stay, unless a
+    new note strikes their key while they sound. A new note is as loud as the note of its track that
+    started last before it, where the windows do not say how loud it is. Of a codec that makes all
+    tracks, each goes to the first of the piece with its instrument, or is a new one after them.
 
     Args:
         passage: windows and their piece.
-        made: what :func:`~musicvae_lite.music.windows.rebuild` made of them, a track for each voice.
+        made: what :func:`~musicvae_lite.music.windows.rebuild` made of them, a track for each
+            voice.
         codec: of the windows.
         unheard: keep the notes of the tracks that the codec does not hear.
     """
@@ -42,7 +45,9 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
     if codec.whole:
         places, every = _by_instrument(piece.tracks, made.tracks)
         new["track"] = np.array(places, np.uint16)[new["track"]]
-        return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE), tracks=every)
+        return replace(
+            piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE), tracks=every
+        )
     for voice, tracks in enumerate(passage.voices):
         own = made.notes["track"] == voice
         before = old[np.isin(old["track"], tracks)]
@@ -65,7 +70,9 @@ def _read(passage: Passage, codec: ScoreCodec, covered: NDArray[np.bool_]) -> ND
 
 
 def _struck(notes: NDArray[np.void], new: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Say of which notes [M] the key is struck by a new one while they sound: one key cannot sound twice."""
+    """Say of which notes [M] the key is struck by a new one while they sound: one key cannot sound
+    twice.
+    """
     found = np.zeros(len(notes), bool)
     for key in np.unique(notes[["track", "pitch"]]):
         own, others = (np.flatnonzero(table[["track", "pitch"]] == key) for table in (notes, new))
@@ -75,11 +82,19 @@ def _struck(notes: NDArray[np.void], new: NDArray[np.void]) -> NDArray[np.bool_]
     return found
 
 
-def _by_instrument(there: tuple[Track, ...], made: tuple[Track, ...]) -> tuple[list[int], tuple[Track, ...]]:
-    """Return which of the tracks each of those ``made`` becomes, and all tracks with the new ones at the end."""
+def _by_instrument(
+    there: tuple[Track, ...], made: tuple[Track, ...]
+) -> tuple[list[int], tuple[Track, ...]]:
+    """Return which of the tracks each of those ``made`` becomes, and all tracks with the new ones
+    at the end.
+    """
     tracks, places = list(there), list[int]()
     for track in made:
-        same = (index for index, own in enumerate(tracks) if _instrument(own) == _instrument(track) and index not in places)
+        same = (
+            index
+            for index, own in enumerate(tracks)
+            if _instrument(own) == _instrument(track) and index not in places
+        )
         places.append(next(same, len(tracks)))
         tracks += [track] if places[-1] == len(tracks) else []
     return places, tuple(tracks)
@@ -97,7 +112,8 @@ def check_way(passage: Passage, steps: int | None, name: str) -> None:
     """
     if steps is None and len(passage.windows) < 2:
         raise UsageError(
-            f"{passage.source}: has one window of {name}, which cannot begin as one song and end as another; give --steps N for "
+            f"{passage.source}: has one window of {name}, which cannot begin as one song and end "
+            "as another; give --steps N for "
             "songs on the way, or leave out --whole"
         )
 
@@ -109,15 +125,19 @@ def left_bars(passage: Passage, codec: ScoreCodec) -> Ints:
 
 
 def covered_by(passage: Passage, codec: ScoreCodec) -> NDArray[np.bool_]:
-    """Say which notes of the piece the windows are made of: those of their tracks that start in one, as the codec hears them."""
+    """Say which notes of the piece the windows are made of: those of their tracks that start in
+    one, as the codec hears them.
+    """
     piece, grid = passage.score, Grid.of(passage.score, codec)
-    # In parts of a tick of which half a step is a whole number: a note is of the step that it is nearest to.
+    # In parts of a tick of which half a step is a whole number: a note is of the step that it is
+    # nearest to.
     begin = passage.ticks * 2 * codec.steps_per_quarter
     length = codec.grid_steps * 2 * piece.ticks_per_quarter
     place = piece.notes["start"] * 2 * codec.steps_per_quarter + piece.ticks_per_quarter
     metre = np.searchsorted(grid.start, passage.ticks, side="right") - 1
     window = np.searchsorted(begin, place, side="right") - 1
-    # The last bar of a metre may be cut short: a note that is nearest to the first step of the next metre is still of this one.
+    # The last bar of a metre may be cut short: a note that is nearest to the first step of the next
+    # metre is still of this one.
     window -= metre[np.maximum(window, 0)] > grid.segment
     inside = (window >= 0) & (metre[np.maximum(window, 0)] == grid.segment)
     inside &= place < begin[np.maximum(window, 0)] + length

@@ -1,6 +1,7 @@
 """Which windows of a piece are used, and how windows become a piece again.
 
-Imports no torch, so that a file that cannot be used is told of at once. Letters in shapes: N windows, T steps of a window.
+Imports no torch, so that a file that cannot be used is told of at once. Letters in shapes: N
+windows, T steps of a window.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ _MAX_TICK = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Windows of one track of a piece (or of one track for each voice, or of all tracks together), in order of time.
+    """Windows of one track of a piece (or of one track for each voice, or of all tracks together),
+    in order of time.
 
     Attributes:
         score: the piece.
-        track: number of the track, 1-based; of several voices the first one's; 0 for all tracks together.
+        track: number of the track, 1-based; of several voices the first one's; 0 for all tracks
+            together.
         windows: tokens [N, T], or [N, T, K] where a step has several numbers.
         bars: first bar of each window, 1-based [N].
         ticks: where each window starts, in ticks of the piece [N].
@@ -76,7 +79,9 @@ class Passage:
 
     @property
     def place(self) -> str:
-        """What messages call the track or the tracks: ``track 1 (Melody)``, ``melody 1, bass 3, drums 2``."""
+        """What messages call the track or the tracks: ``track 1 (Melody)``, ``melody 1, bass 3,
+        drums 2``.
+        """
         if self.parts:
             return ", ".join(f"{role} {track}" for role, track in self.parts.items())
         if not self.track:
@@ -86,7 +91,9 @@ class Passage:
     @property
     def voices(self) -> tuple[tuple[int, ...], ...]:
         """Indices of the tracks of each voice; none where it is not known what was read."""
-        return tuple((number - 1,) for number in self.parts.values()) or ((self.read,) if self.read else ())
+        return tuple((number - 1,) for number in self.parts.values()) or (
+            (self.read,) if self.read else ()
+        )
 
     @property
     def program(self) -> int:
@@ -126,7 +133,8 @@ def one_window(
     bar: int | None = None,
     roles: Roles = None,
 ) -> Passage:
-    """Choose one window: the first usable one, or the first in ``track``, or the one that starts at ``bar`` (both 1-based).
+    """Choose one window: the first usable one, or the first in ``track``, or the one that starts at
+    ``bar`` (both 1-based).
 
     Args:
         item: a file, a score, or a passage that was chosen before (its first window is taken).
@@ -149,8 +157,12 @@ def one_window(
         rows = np.flatnonzero(encoded.origin["bar"] == bar - 1)
         if not len(rows):
             where = "; ".join(_candidates(score, encoded, codec))
-            raise UsageError(f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}")
-    return _passage(score, encoded, codec, rows[:1], _read(score, codec, encoded.parts[rows[0]], track, roles))
+            raise UsageError(
+                f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}"
+            )
+    return _passage(
+        score, encoded, codec, rows[:1], _read(score, codec, encoded.parts[rows[0]], track, roles)
+    )
 
 
 def whole_melody(
@@ -162,7 +174,8 @@ def whole_melody(
     roles: Roles = None,
     overlapping: bool = False,
 ) -> Passage:
-    """Choose the windows that cover the melody of one track (or what one track for each voice plays), as few as possible.
+    """Choose the windows that cover the melody of one track (or what one track for each voice
+    plays), as few as possible.
 
     They overlap only where the number of bars is no multiple of the window's.
 
@@ -173,8 +186,8 @@ def whole_melody(
         track: number of the track, 1-based; default the first one with a usable window.
         every_window: take all windows of the track, also those that overlap.
         roles: number of the track of a voice, such as bass 3; default the first ones that fit.
-        overlapping: let windows overlap by half, and leave out none in which nothing starts, so that they can be joined without
-            a seam; for a codec that is not seamless as without.
+        overlapping: let windows overlap by half, and leave out none in which nothing starts, so
+            that they can be joined without a seam; for a codec that is not seamless as without.
 
     Raises:
         MidiError: the file cannot be read.
@@ -193,28 +206,46 @@ def whole_melody(
     if every_window:
         chosen = np.arange(len(rows))
     else:
-        chosen = half_apart(bars, codec.bars) if overlapping and codec.seamless else cover(bars, codec.bars)
+        chosen = (
+            half_apart(bars, codec.bars)
+            if overlapping and codec.seamless
+            else cover(bars, codec.bars)
+        )
     return _passage(score, encoded, codec, rows[chosen], read)
 
 
-def _every_bar(score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], read: tuple[int, ...]) -> Encoded:
+def _every_bar(
+    score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], read: tuple[int, ...]
+) -> Encoded:
     """Encode chosen tracks with a window from every bar on, also those in which nothing starts."""
     whole = every_bar(any_instrument(codec))
     if len(parts) == 1:
         return whole.encode(score, read)
-    return whole.encode(score, None, dict(zip(codec.roles, parts.astype(int).tolist(), strict=True)))
+    return whole.encode(
+        score, None, dict(zip(codec.roles, parts.astype(int).tolist(), strict=True))
+    )
 
 
-def _read(score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], track: int | None, roles: Roles) -> tuple[int, ...]:
-    """Return the tracks whose notes make up windows of ``parts``: drums come from all drum tracks, unless one is named."""
+def _read(
+    score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], track: int | None, roles: Roles
+) -> tuple[int, ...]:
+    """Return the tracks whose notes make up windows of ``parts``: drums come from all drum tracks,
+    unless one is named.
+    """
     if codec.whole:
         return tuple(range(len(score.tracks)))
     together = len(parts) == 1 and track is None and not roles and score.tracks[parts[0]].is_drum
-    return tuple(index for index, own in enumerate(score.tracks) if (together and own.is_drum) or index in parts)
+    return tuple(
+        index
+        for index, own in enumerate(score.tracks)
+        if (together and own.is_drum) or index in parts
+    )
 
 
 def cover(bars: Ints, size: int) -> Ints:
-    """Return which windows of ``size`` bars, starting at ascending ``bars`` [N], cover what all of them cover."""
+    """Return which windows of ``size`` bars, starting at ascending ``bars`` [N], cover what all of
+    them cover.
+    """
     chosen: list[int] = []
     end = -1
     starts = bars.tolist()
@@ -226,7 +257,9 @@ def cover(bars: Ints, size: int) -> Ints:
 
 
 def overlap(bars: Ints, size: int) -> Ints:
-    """Return how many bars at the start of each window the windows before it cover, for ascending ``bars`` [N]."""
+    """Return how many bars at the start of each window the windows before it cover, for ascending
+    ``bars`` [N].
+    """
     if not len(bars):
         return np.zeros(0, np.int64)
     ends = np.maximum.accumulate(bars) + size
@@ -234,12 +267,18 @@ def overlap(bars: Ints, size: int) -> Ints:
     return np.clip(before - bars, 0, size)
 
 
-def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles) -> tuple[Score, Encoded]:
+def _encode(
+    item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles
+) -> tuple[Score, Encoded]:
     if codec.whole and (track is not None or roles):
-        raise UsageError(f"{model} hears all tracks of a piece together; none can be chosen (leave out --track and --role)")
+        raise UsageError(
+            f"{model} hears all tracks of a piece together; none can be chosen (leave out --track "
+            "and --role)"
+        )
     if track is not None and len(codec.roles) > 1:
         raise UsageError(
-            f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role {codec.roles[0]}={track}"
+            f"{model} needs a track for each of {', '.join(codec.roles)}; name one with --role "
+            f"{codec.roles[0]}={track}"
         )
     score = item if isinstance(item, Score) else read_midi(item, texts=True)
     tracks = None if track is None else [track - 1]
@@ -256,15 +295,25 @@ def _encode(item: Item, codec: ScoreCodec, model: str, track: int | None, roles:
 def any_instrument(codec: ScoreCodec) -> ScoreCodec:
     """Return the codec without its rule on programs.
 
-    The rule says which tracks of a corpus are likely to be melodies. It is no reason to refuse a user's flute or voice: the
-    model does not know of instruments. So it gives way where nothing else can be used, or where the track was named.
+    The rule says which tracks of a corpus are likely to be melodies. It is no reason to refuse a
+    user's flute or voice: the model does not know of instruments. So it gives way where nothing
+    else can be used, or where the track was named.
     """
     settings = codec.config()
-    return score_codec(settings | {"programs": None}) if settings.get("programs") is not None else codec
+    return (
+        score_codec(settings | {"programs": None})
+        if settings.get("programs") is not None
+        else codec
+    )
 
 
 def _why_nothing(
-    score: Score, encoded: Encoded, codec: ScoreCodec, model: str, track: int | None, roles: Mapping[str, int]
+    score: Score,
+    encoded: Encoded,
+    codec: ScoreCodec,
+    model: str,
+    track: int | None,
+    roles: Mapping[str, int],
 ) -> str:
     """Say in one line why no window of a piece can be used."""
     counts = encoded.dropped
@@ -289,7 +338,9 @@ def _name(score: Score) -> str:
     return score.source or "score"
 
 
-def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read: tuple[int, ...] = ()) -> Passage:
+def _passage(
+    score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read: tuple[int, ...] = ()
+) -> Passage:
     origin = encoded.origin[rows]
     several = len(codec.roles) > 1
     return Passage(
@@ -301,7 +352,9 @@ def _passage(score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read
         available=len(encoded.windows),
         candidates=tuple(_candidates(score, encoded, codec)),
         read=read,
-        parts=dict(zip(codec.roles, (encoded.parts[rows[0]].astype(int) + 1).tolist(), strict=True)) if several else {},
+        parts=dict(zip(codec.roles, (encoded.parts[rows[0]].astype(int) + 1).tolist(), strict=True))
+        if several
+        else {},
     )
 
 
@@ -317,7 +370,9 @@ def _candidates(score: Score, encoded: Encoded, codec: ScoreCodec) -> list[str]:
         bars = encoded.origin["bar"][(encoded.parts == parts).all(1)].astype(np.int64) + 1
         numbers = (parts.astype(int) + 1).tolist()
         if len(numbers) > 1:
-            label = ", ".join(f"{role} {number}" for role, number in zip(codec.roles, numbers, strict=True))
+            label = ", ".join(
+                f"{role} {number}" for role, number in zip(codec.roles, numbers, strict=True)
+            )
         elif codec.whole:
             label = "all tracks"
         else:
@@ -331,12 +386,17 @@ def spans(numbers: Ints, most: int = 8) -> str:
     """Write ascending numbers as ``1-4, 9``; after ``most`` spans follow three dots."""
     numbers = np.unique(numbers)
     cuts = np.flatnonzero(np.diff(numbers) > 1) + 1
-    parts = [f"{part[0]}" if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in np.split(numbers, cuts)[:most]]
+    parts = [
+        f"{part[0]}" if len(part) == 1 else f"{part[0]}-{part[-1]}"
+        for part in np.split(numbers, cuts)[:most]
+    ]
     return ", ".join(parts) + (", ..." if len(cuts) + 1 > most else "")
 
 
 class _Parts(NamedTuple):
-    """Windows joined as far as they can be: the steps of each part, the window it starts with, its bars and those left out."""
+    """Windows joined as far as they can be: the steps of each part, the window it starts with, its
+    bars and those left out.
+    """
 
     tokens: list[NDArray[Any]]
     row: Ints
@@ -350,14 +410,24 @@ def _joined(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> _Parts:
         stretches = weave(windows, bars, codec)
         tokens = [stretch.tokens for stretch in stretches]
         lengths = np.array([len(part) // codec.steps_per_bar for part in tokens], np.int64)
-        return _Parts(tokens, np.array([stretch.row for stretch in stretches], np.int64), lengths, np.zeros_like(lengths))
+        return _Parts(
+            tokens,
+            np.array([stretch.row for stretch in stretches], np.int64),
+            lengths,
+            np.zeros_like(lengths),
+        )
     skip = overlap(bars, codec.bars)
-    tokens = [codec.after(window, left_out) for window, left_out in zip(windows, skip.tolist(), strict=True)]
+    tokens = [
+        codec.after(window, left_out)
+        for window, left_out in zip(windows, skip.tolist(), strict=True)
+    ]
     return _Parts(tokens, np.arange(len(tokens)), codec.bars - skip, skip)
 
 
 def joined_line(windows: NDArray[Any], bars: Ints, codec: ScoreCodec) -> NDArray[Any]:
-    """Return all steps of windows [N, T] once, as one long window [1, L], or the windows where they cannot be joined."""
+    """Return all steps of windows [N, T] once, as one long window [1, L], or the windows where they
+    cannot be joined.
+    """
     return np.concatenate(_joined(windows, bars, codec).tokens)[None] if codec.seamless else windows
 
 
@@ -367,9 +437,11 @@ def is_silent(windows: NDArray[Any], codec: ScoreCodec) -> NDArray[np.bool_]:
 
 
 def ends(passage: Passage, codec: ScoreCodec) -> Ints:
-    """Return the step of each window from which on each voice of the piece is silent, the end of a bar or of the window [N, R].
+    """Return the step of each window from which on each voice of the piece is silent, the end of a
+    bar or of the window [N, R].
 
-    A voice is silent after the bar in which the last of its notes in this metre ends, of drums: starts.
+    A voice is silent after the bar in which the last of its notes in this metre ends, of drums:
+    starts.
     """
     score, voices = passage.score, passage.voices
     full = np.full((len(passage.windows), max(1, len(voices))), codec.grid_steps, np.int64)
@@ -389,14 +461,18 @@ def ends(passage: Passage, codec: ScoreCodec) -> Ints:
     return np.clip(full, 0, codec.grid_steps)
 
 
-def ended(windows: NDArray[Any], passages: Sequence[Passage], codec: ScoreCodec, alone: Sequence[int] = ()) -> NDArray[Any]:
+def ended(
+    windows: NDArray[Any], passages: Sequence[Passage], codec: ScoreCodec, alone: Sequence[int] = ()
+) -> NDArray[Any]:
     """Return windows [N, T] that are silent where what they were made of is over, see :func:`ends`.
 
-    Of a piece that fills no window a model has heard a note end and then nothing, and is apt to hold it to the end.
+    Of a piece that fills no window a model has heard a note end and then nothing, and is apt to
+    hold it to the end.
 
     Args:
         windows: what a model made.
-        passages: of what: a passage of N windows, or several of one window; of these the longest counts.
+        passages: of what: a passage of N windows, or several of one window; of these the longest
+            counts.
         codec: of the windows.
         alone: the windows that were made of one of several passages each.
     """
@@ -405,19 +481,32 @@ def ended(windows: NDArray[Any], passages: Sequence[Passage], codec: ScoreCodec,
     if alone:
         steps[list(alone)] = every[:, 0]
     short = np.logical_or.reduce(steps < codec.grid_steps, axis=1).tolist()
-    return np.stack([codec.cut(row, at) if cut else row for row, at, cut in zip(windows, steps.tolist(), short, strict=True)])
+    return np.stack(
+        [
+            codec.cut(row, at) if cut else row
+            for row, at, cut in zip(windows, steps.tolist(), short, strict=True)
+        ]
+    )
 
 
 def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: str) -> Score:
-    """Put ``windows`` [N, T] where those of ``passage`` are; tempos and metres are those of the piece."""
+    """Put ``windows`` [N, T] where those of ``passage`` are.
+
+    Tempos and metres are those of the piece.
+    """
     score = passage.score
     parts = _joined(windows, passage.bars, codec)
-    # An empty bar comes first, so that a hit that is early on the first step of a groove has a place.
+    # An empty bar comes first, so that a hit that is early on the first step of a groove has a
+    # place.
     empty = codec.after(codec.silence, codec.bars - 1)
-    parts = _Parts([empty, *parts.tokens], parts.row, np.append(1, parts.bars), np.append(0, parts.skip))
+    parts = _Parts(
+        [empty, *parts.tokens], parts.row, np.append(1, parts.bars), np.append(0, parts.skip)
+    )
     placed = codec.join(parts.tokens, program=passage.program, name=name)
     target = in_ticks(passage.ticks[parts.row], score.ticks_per_quarter, placed.ticks_per_quarter)
-    placed = _spread(placed, np.append(target[0] - bar_ticks(placed), target), parts, codec.steps_per_bar)
+    placed = _spread(
+        placed, np.append(target[0] - bar_ticks(placed), target), parts, codec.steps_per_bar
+    )
     tempos, metres = score.tempos.copy(), score.metres.copy()
     for table in (tempos, metres):
         table["tick"] = in_ticks(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
@@ -430,7 +519,9 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
 
 
 def with_other_tracks(made: Score, piece: Score, replaced: Collection[int]) -> Score:
-    """Return a score that was made of a piece with the tracks of the piece after its own, but for those (indices) replaced."""
+    """Return a score that was made of a piece with the tracks of the piece after its own, but for
+    those (indices) replaced.
+    """
     kept = [index for index in range(len(piece.tracks)) if index not in replaced]
     place = np.zeros(len(piece.tracks), np.uint16)
     place[kept] = np.arange(len(kept)) + len(made.tracks)
@@ -441,7 +532,11 @@ def with_other_tracks(made: Score, piece: Score, replaced: Collection[int]) -> S
     for table in (notes, pedals):
         for column in ("start", "end"):
             table[column] = in_ticks(table[column], piece.ticks_per_quarter, made.ticks_per_quarter)
-    at = in_ticks(np.array([text.tick for text in piece.texts], np.int64), piece.ticks_per_quarter, made.ticks_per_quarter)
+    at = in_ticks(
+        np.array([text.tick for text in piece.texts], np.int64),
+        piece.ticks_per_quarter,
+        made.ticks_per_quarter,
+    )
     texts = [text._replace(tick=tick) for text, tick in zip(piece.texts, at.tolist(), strict=True)]
     return replace(
         made,
@@ -466,7 +561,8 @@ def in_sequence(
         windows: tokens.
         qpm: tempo of each window, quarter notes per minute [N].
         codec: of the windows.
-        bars: first bar of each, 1-based and ascending [N]: the windows go there, and what overlaps is heard once.
+        bars: first bar of each, 1-based and ascending [N]: the windows go there, and what overlaps
+            is heard once.
         program: General MIDI program.
         name: of the track.
     """
@@ -502,7 +598,9 @@ def in_ticks(ticks: NDArray[Any], old: int, new: int) -> Ints:
 
 
 def _spread(score: Score, target: Ints, parts: _Parts, steps_per_bar: int) -> Score:
-    """Move the joined parts of ``score`` apart: part i, without its skipped bars, to ``target[i]`` and those bars."""
+    """Move the joined parts of ``score`` apart: part i, without its skipped bars, to ``target[i]``
+    and those bars.
+    """
     bar = bar_ticks(score)
     begin = (np.cumsum(parts.bars) - parts.bars) * bar
     shift = target + parts.skip * bar - begin

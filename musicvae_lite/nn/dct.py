@@ -1,7 +1,8 @@
-"""z as the cosine transform of what is read of the segments: one part of it for each wave, with linear maps of its own.
+"""z as the cosine transform of what is read of the segments: one part of it for each wave, with
+linear maps of its own.
 
-What all segments of a piece share is then said once, in the first part, and the maps have as many weights as those of one segment
-for each wave, not for each pair of segments.
+What all segments of a piece share is then said once, in the first part, and the maps have as many
+weights as those of one segment for each wave, not for each pair of segments.
 
 Letters in shapes: S segments and waves, V voices, K numbers that are read of a segment of a voice.
 """
@@ -19,7 +20,9 @@ from musicvae_lite.nn.heads import PosteriorHead
 
 
 def cosines(size: int) -> Tensor:
-    """Return the orthonormal cosine transform (DCT-II; Ahmed, Natarajan & Rao 1974) as a matrix, [waves, places]."""
+    """Return the orthonormal cosine transform (DCT-II; Ahmed, Natarajan & Rao 1974) as a matrix,
+    [waves, places].
+    """
     place = torch.arange(size, dtype=torch.float64)
     waves = torch.cos(math.pi * (place + 0.5) * place[:, None] / size)
     return nn.functional.normalize(waves, dim=1).float()
@@ -50,8 +53,12 @@ class SpectralHead(PosteriorHead):
         start: standard deviation of the weights at first.
     """
 
-    def __init__(self, inputs: int, latent_size: int, segments: int, voices: int = 1, start: float = 0.001) -> None:
-        super().__init__(inputs // segments, latent_size // segments, start, partial(GroupedLinear, segments))
+    def __init__(
+        self, inputs: int, latent_size: int, segments: int, voices: int = 1, start: float = 0.001
+    ) -> None:
+        super().__init__(
+            inputs // segments, latent_size // segments, start, partial(GroupedLinear, segments)
+        )
         self.voices, self.segments = voices, segments
         self.register_buffer("cosines", cosines(segments), persistent=False)
 
@@ -63,7 +70,9 @@ class SpectralHead(PosteriorHead):
 
 
 class SpectralPlan(nn.Module):
-    """From each part of z [B, Z] by a linear map to a wave, and from the waves to a vector of each segment, [B, S * size]."""
+    """From each part of z [B, Z] by a linear map to a wave, and from the waves to a vector of each
+    segment, [B, S * size].
+    """
 
     def __init__(self, latent_size: int, segments: int, size: int) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """An LSTM decoder at work, one step a call and without gradients.
 
-What the events do not change is computed before the first step. Letters in shapes: B rows, H hidden size, D numbers of an input.
+What the events do not change is computed before the first step. Letters in shapes: B rows, H hidden
+size, D numbers of an input.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ State = list[tuple[Tensor, Tensor]]
 class Stepper:
     """Layers of LSTM cells that read [event, latent, told, timed] at every step.
 
-    States and gates are kept [H, B] and products are ``weight @ state``: with few rows nearly all time goes into reading the
-    weights, and so they are read as they lie. Rows are filled up to 4 or a multiple of 16, which whole registers hold. Measured
-    on 2 cores (AVX2), 4096 x 1024 by 16 rows: 1.8 ms, 15 rows: 4.8 ms; ``state @ weight.T``, 16 rows: 5.1 ms.
+    States and gates are kept [H, B] and products are ``weight @ state``: with few rows nearly all
+    time goes into reading the weights, and so they are read as they lie. Rows are filled up to 4 or
+    a multiple of 16, which whole registers hold. Measured on 2 cores (AVX2), 4096 x 1024 by 16
+    rows: 1.8 ms, 15 rows: 4.8 ms; ``state @ weight.T``, 16 rows: 5.1 ms.
 
     Args:
-        weights: of each layer: input weight [4 H, D], recurrent weight [4 H, H], bias [4 H]; gates i, f, g, o.
+        weights: of each layer: input weight [4 H, D], recurrent weight [4 H, H], bias [4 H]; gates
+            i, f, g, o.
         state: (h, c) of each layer before the first step, [B, H].
         latent: input that is the same at every step [B, Z]; Z may be 0.
         told: input of each step that does not depend on events [B, T, P].
@@ -39,7 +42,9 @@ class Stepper:
     ) -> None:
         rows = len(latent)
         self._extra = (4 if rows <= 4 else -(-rows // 16) * 16) - rows
-        self._weights = [(weight_ih, weight_hh, bias.unsqueeze(1)) for weight_ih, weight_hh, bias in weights]
+        self._weights = [
+            (weight_ih, weight_hh, bias.unsqueeze(1)) for weight_ih, weight_hh, bias in weights
+        ]
         self._state = [(self._filled(h).t(), self._filled(c).t().contiguous()) for h, c in state]
         self._told = told
         weight, _, bias = self._weights[0]
@@ -51,7 +56,10 @@ class Stepper:
         self._constant = torch.addmm(bias, on_latent, self._filled(latent).t())
 
     def advance(self, event: Tensor, t: int, timed: Tensor | None = None) -> Tensor:
-        """Do step ``t`` on the event before it as a vector [B, D] and on timed [B, P]; return the top layer's output [B, H]."""
+        """Do step ``t`` on the event before it as a vector [B, D] and on timed [B, P].
+
+        Return the top layer's output [B, H].
+        """
         x = self._filled(event)
         gates = torch.addmm(self._constant, self._on_event, x.t())
         if self._told is not None:

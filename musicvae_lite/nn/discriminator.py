@@ -1,4 +1,6 @@
-"""An adversarial prior: a discriminator that makes codes look drawn from N(0, I) (Makhzani et al. 2015)."""
+"""An adversarial prior: a discriminator that makes codes look drawn from N(0, I) (Makhzani et al.
+2015).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Contest:
     """What discriminator and encoder pay in one batch, means over its examples.
 
     Attributes:
-        discriminator: binary cross-entropy of telling codes from draws; its gradient reaches the discriminator alone.
+        discriminator: binary cross-entropy of telling codes from draws; its gradient reaches the
+            discriminator alone.
         encoder: -log D(code); its gradient reaches the encoder alone.
         accuracy: codes and draws that the discriminator tells right; 0.5 is chance.
     """
@@ -31,8 +34,8 @@ class Contest:
 class Adversary(nn.Module):
     """A discriminator on codes.
 
-    Both players learn from one backward pass: the discriminator sees codes cut off from the encoder, the encoder a
-    discriminator whose weights are cut off.
+    Both players learn from one backward pass: the discriminator sees codes cut off from the
+    encoder, the encoder a discriminator whose weights are cut off.
 
     Args:
         latent_size: Z.
@@ -54,7 +57,9 @@ class Adversary(nn.Module):
         drawn = noise.normal(z.shape, z.device)
         fake, real = self.discriminator(z.detach().float()), self.discriminator(drawn)
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
-        told = F.binary_cross_entropy_with_logits(real, ones) + F.binary_cross_entropy_with_logits(fake, zeros)
+        told = F.binary_cross_entropy_with_logits(real, ones) + F.binary_cross_entropy_with_logits(
+            fake, zeros
+        )
         frozen = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
         taken = functional_call(self.discriminator, frozen, (z.float(),))
         right = ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2

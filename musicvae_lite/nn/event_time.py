@@ -1,6 +1,8 @@
-"""What is told by time, for sequences of events: an event is told what holds at the time at which it stands.
+"""What is told by time, for sequences of events: an event is told what holds at the time at which
+it stands.
 
-Letters in shapes: G steps of the grid of time in a window, L events of a segment, S segments, C control numbers, V classes.
+Letters in shapes: G steps of the grid of time in a window, L events of a segment, S segments, C
+control numbers, V classes.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from torch.nn import functional as F
 class Clock(nn.Module):
     """Knows how events move on in time; time starts anew with every segment.
 
-    The first event of a segment names its instrument and is told no chord, as in Magenta's ``data_hierarchical.py``. An end is
+    The first event of a segment names its instrument and is told no chord, as in Magenta's
+    ``data_hierarchical.py``. An end is
     told what the event before it is: they stand at one time, since nothing moves on to an end.
 
     Args:
         shifts: steps of the grid by which each class moves on [V].
         events: L.
-        chords: number of control numbers that say the chord, the first of them none; 0 where no chord is told.
+        chords: number of control numbers that say the chord, the first of them none; 0 where no
+            chord is told.
     """
 
     shifts: Tensor
@@ -39,7 +43,9 @@ class Clock(nn.Module):
             events: classes [B, T], T a number of whole segments.
             by_time: what holds at each step of the grid [B, G, C].
         """
-        moves = F.embedding(events.long(), self.shifts.unsqueeze(1)).view(len(events), -1, self.events)
+        moves = F.embedding(events.long(), self.shifts.unsqueeze(1)).view(
+            len(events), -1, self.events
+        )
         now = (moves.cumsum(2) - moves).clamp_max(by_time.shape[1] - 1)
         told = by_time.gather(1, now.flatten(1).unsqueeze(2).expand(-1, -1, by_time.shape[2]))
         told[:, :: self.events] = self.first(by_time).unsqueeze(1)

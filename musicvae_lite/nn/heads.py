@@ -13,7 +13,8 @@ from musicvae_lite.core.latent import Latent
 
 
 class PosteriorHead(nn.Module):
-    """Linear maps of an encoder's vector to the mean and, through softplus, the standard deviation of the posterior.
+    """Linear maps of an encoder's vector to the mean and, through softplus, the standard deviation
+    of the posterior.
 
     Args:
         inputs: size of the vector, or of each of several.
@@ -23,16 +24,26 @@ class PosteriorHead(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, latent_size: int, start: float = 0.001, linear: Callable[[int, int], Any] = nn.Linear
+        self,
+        inputs: int,
+        latent_size: int,
+        start: float = 0.001,
+        linear: Callable[[int, int], Any] = nn.Linear,
     ) -> None:
         super().__init__()
         self.mean, self.scale = linear(inputs, latent_size), linear(inputs, latent_size)
-        for layer in (self.mean, self.scale):  # Magenta's start: close to one posterior for all, no information yet
+        for layer in (
+            self.mean,
+            self.scale,
+        ):  # Magenta's start: close to one posterior for all, no information yet
             nn.init.normal_(layer.weight, std=start)
             nn.init.zeros_(layer.bias)
 
     def forward(self, h: Tensor) -> Latent:
-        """Return the posterior for h [B, D] (or [B, G, D]); in float32, since small scales matter to the KL."""
+        """Return the posterior for h [B, D] (or [B, G, D]).
+
+        In float32, since small scales matter to the KL.
+        """
         with torch.autocast(h.device.type, enabled=False):
             h = h.float()
             return Latent(self.mean(h).flatten(1), log_softplus(self.scale(h)).flatten(1))

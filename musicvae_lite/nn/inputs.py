@@ -1,6 +1,7 @@
 """Events to vectors: what an encoder or a decoder sees of one step.
 
-An event is the content of a step: one class, several classes (a trio), bits (a roll) or other numbers (a groove). Letters in
+An event is the content of a step: one class, several classes (a trio), bits (a roll) or other
+numbers (a groove). Letters in
 shapes: K numbers of an event.
 """
 
@@ -23,10 +24,11 @@ def as_events(windows: NDArray[Any]) -> Tensor:
 
 
 class TokenInput(nn.Module):
-    """Token classes to vectors: an embedding, or fixed vectors where ``size`` is None (one-hot ones: Magenta's form).
+    """Token classes to vectors: an embedding, or fixed vectors where ``size`` is None (one-hot
+    ones: Magenta's form).
 
-    The class ``tokens`` (one past the last) stands for "nothing": the start of a piece or a hidden input. It is a zero
-    vector.
+    The class ``tokens`` (one past the last) stands for "nothing": the start of a piece or a hidden
+    input. It is a zero vector.
 
     Args:
         tokens: number of classes V.
@@ -44,7 +46,9 @@ class TokenInput(nn.Module):
     def __init__(self, tokens: int, size: int | None, table: Tensor | None = None) -> None:
         super().__init__()
         self.tokens = tokens
-        self.embedding = None if size is None else nn.Embedding(tokens + 1, size, padding_idx=tokens)
+        self.embedding = (
+            None if size is None else nn.Embedding(tokens + 1, size, padding_idx=tokens)
+        )
         if size is None:
             fixed = torch.eye(tokens) if table is None else table
             self.size = fixed.shape[1]
@@ -101,7 +105,11 @@ class RollInput(nn.Module):
     def forward(self, events: Tensor) -> Tensor:
         """Return [B, T, size] for bits or numbers [B, T, K]; any leading shape will do."""
         bits = events.float()
-        return torch.cat([bits, (bits.sum(-1, keepdim=True) == 0).float()], -1) if self.silence else bits
+        return (
+            torch.cat([bits, (bits.sum(-1, keepdim=True) == 0).float()], -1)
+            if self.silence
+            else bits
+        )
 
 
 EventInput = TokenInput | JointInput | RollInput

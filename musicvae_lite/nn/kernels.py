@@ -1,8 +1,10 @@
-"""3 x 3 convolutions by Winograd's transforms, for use on processors where they beat the direct way.
+"""3 x 3 convolutions by Winograd's transforms, for use on processors where they beat the direct
+way.
 
-On processors with AVX2 but without AVX-512 NNPACK, which comes with torch, takes half the time of torch's own choice for
-images of some width (Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"); results differ by rounding,
-some 100 dB below them. torch has it behind a function of its own for phones only and never chooses it here.
+On processors with AVX2 but without AVX-512 NNPACK, which comes with torch, takes half the time of
+torch's own choice for images of some width (Lavin & Gray 2016, "Fast algorithms for convolutional
+neural networks"); results differ by rounding, some 100 dB below them. torch has it behind a
+function of its own for phones only and never chooses it here.
 
 Letters in shapes: B batch, C channels, H rows, W columns.
 """
@@ -16,18 +18,24 @@ _FUNCTION = "_nnpack_spatial_convolution"
 
 
 def winograd_works() -> bool:
-    """Return whether :class:`WinogradConv` can be used here; NNPACK must have been asked for once before it computes."""
+    """Return whether :class:`WinogradConv` can be used here.
+
+    NNPACK must have been asked for once before it computes.
+    """
     found: bool = torch.backends.nnpack.is_available()  # type: ignore[no-untyped-call]
     return found and hasattr(torch, _FUNCTION)
 
 
 def winograd_helps() -> bool:
-    """Return whether :class:`WinogradConv` works here and is the faster way for float32 on this machine's processor."""
+    """Return whether :class:`WinogradConv` works here and is the faster way for float32 on this
+    machine's processor.
+    """
     return torch.backends.cpu.get_cpu_capability() == "AVX2" and winograd_works()
 
 
 class WinogradConv(nn.Module):
-    """What a convolution ``conv`` computes, without gradients and for images [B, C, H, W] in torch's contiguous layout.
+    """What a convolution ``conv`` computes, without gradients and for images [B, C, H, W] in
+    torch's contiguous layout.
 
     Args:
         conv: 3 x 3, stride 1, padded by 1 along H and not along W, dilated along W at most.
@@ -39,7 +47,9 @@ class WinogradConv(nn.Module):
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         if not fits(conv):
-            raise ValueError(f"no 3 x 3 convolution of stride 1 that is padded along H alone: {conv}")
+            raise ValueError(
+                f"no 3 x 3 convolution of stride 1 that is padded along H alone: {conv}"
+            )
         self.dilation, self.stride = conv.dilation, conv.stride
         self.weight = nn.Parameter(conv.weight.detach().contiguous(), requires_grad=False)
         bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
@@ -64,5 +74,10 @@ class WinogradConv(nn.Module):
 
 def fits(conv: nn.Conv2d) -> bool:
     """Return whether :class:`WinogradConv` can take the place of a convolution."""
-    moves = conv.kernel_size == (3, 3) and conv.stride == (1, 1) and conv.dilation[0] == 1 and conv.padding == (1, 0)
+    moves = (
+        conv.kernel_size == (3, 3)
+        and conv.stride == (1, 1)
+        and conv.dilation[0] == 1
+        and conv.padding == (1, 0)
+    )
     return moves and conv.groups == 1 and conv.padding_mode == "zeros"

@@ -25,12 +25,21 @@ class Categorical(nn.Module):
         self.size = classes
 
     def nll(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return [B, T] nats for logits [B, T, V] and classes [B, T], 0 for the class one past the last; computed in float32."""
-        flat = F.cross_entropy(logits.float().flatten(0, 1), target.flatten().long(), reduction="none", ignore_index=self.classes)
+        """Return [B, T] nats for logits [B, T, V] and classes [B, T], 0 for the class one past the
+        last; computed in float32.
+        """
+        flat = F.cross_entropy(
+            logits.float().flatten(0, 1),
+            target.flatten().long(),
+            reduction="none",
+            ignore_index=self.classes,
+        )
         return flat.view(target.shape)
 
     def sample(self, logits: Tensor, temperature: float, noise: Noise | None) -> Tensor:
-        """Draw [B] classes from softmax(logits / temperature), logits [B, V]; temperature 0 takes the likeliest.
+        """Draw [B] classes from softmax(logits / temperature), logits [B, V].
+
+        Temperature 0 takes the likeliest.
 
         Raises:
             ValueError: if there is a temperature but no noise to draw with.
@@ -59,7 +68,9 @@ class Joint(nn.Module):
 
     def nll(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return [B, T] nats for logits [B, T, V] and classes [B, T, K], summed over K."""
-        pieces = zip(self.parts, torch.split(logits, self.sizes, -1), target.unbind(-1), strict=True)
+        pieces = zip(
+            self.parts, torch.split(logits, self.sizes, -1), target.unbind(-1), strict=True
+        )
         return torch.stack([part.nll(own, classes) for part, own, classes in pieces]).sum(0)
 
     def sample(self, logits: Tensor, temperature: float, noise: Noise | None) -> Tensor:
@@ -69,10 +80,11 @@ class Joint(nn.Module):
 
 
 class Nade(nn.Module):
-    """Bits of a step, each told of those before it (neural autoregressive distribution estimator, Larochelle & Murray 2011).
+    """Bits of a step, each told of those before it (neural autoregressive distribution estimator,
+    Larochelle & Murray 2011).
 
-    With outputs (b, c) of the decoder: ``a = b``; bit i is 1 with probability ``sigmoid(c_i + decode_i . sigmoid(a))``, and
-    then ``a`` grows by ``encode_i`` if it is.
+    With outputs (b, c) of the decoder: ``a = b``; bit i is 1 with probability ``sigmoid(c_i +
+    decode_i . sigmoid(a))``, and then ``a`` grows by ``encode_i`` if it is.
 
     Args:
         bits: number of bits K.
@@ -90,16 +102,25 @@ class Nade(nn.Module):
         self.decode = nn.Parameter(torch.randn(bits, hidden) / math.sqrt(bits))
 
     def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """Return [B, T] nats for outputs [B, T, hidden + K] and bits [B, T, K]; computed in float32, with Magenta's 1e-6."""
+        """Return [B, T] nats for outputs [B, T, hidden + K] and bits [B, T, K].
+
+        Computed in float32, with Magenta's 1e-6.
+        """
         bits = target.float()
         start, bias = torch.split(outputs.float(), [self.hidden, self.bits], -1)
         # What the bits before each one add to a: sums over the bits, for all at once.
-        added = torch.cumsum(bits.unsqueeze(-1) * self.encode, -2) - bits.unsqueeze(-1) * self.encode
-        lit = torch.sigmoid(bias + (torch.sigmoid(start.unsqueeze(-2) + added) * self.decode).sum(-1))
+        added = (
+            torch.cumsum(bits.unsqueeze(-1) * self.encode, -2) - bits.unsqueeze(-1) * self.encode
+        )
+        lit = torch.sigmoid(
+            bias + (torch.sigmoid(start.unsqueeze(-2) + added) * self.decode).sum(-1)
+        )
         return -torch.where(bits > 0, torch.log(1e-6 + lit), torch.log(1e-6 + 1 - lit)).sum(-1)
 
     def sample(self, outputs: Tensor, temperature: float, noise: Noise | None) -> Tensor:
-        """Draw [B, K] bits, outputs [B, hidden + K]; temperature 0 takes the likelier value of each.
+        """Draw [B, K] bits, outputs [B, hidden + K].
+
+        Temperature 0 takes the likelier value of each.
 
         Raises:
             ValueError: if there is a temperature but no noise to draw with.
@@ -122,30 +143,41 @@ class Nade(nn.Module):
 class Groove(nn.Module):
     """Hits, velocities and offsets of K drums a step (GrooVAE, Gillick et al. 2019).
 
-    A hit is 1 with the probability of its logit's sigmoid. Velocity and offset are normal variables about the sigmoid and the
-    tanh of their outputs, each with one standard deviation for all; their nats leave out the constant ``log(scale sqrt(2 pi))``.
-    So the scale sqrt(1/2) gives Magenta's loss: the cross-entropy of the hits plus the squared errors of the rest, where no
-    drum is hit too. Smaller scales make the model care more for velocity and timing.
+    A hit is 1 with the probability of its logit's sigmoid. Velocity and offset are normal variables
+    about the sigmoid and the tanh of their outputs, each with one standard deviation for all; their
+    nats leave out the constant ``log(scale sqrt(2 pi))``. So the scale sqrt(1/2) gives Magenta's
+    loss: the cross-entropy of the hits plus the squared errors of the rest, where no drum is hit
+    too. Smaller scales make the model care more for velocity and timing.
 
     Args:
         drums: K.
         velocity_scale: standard deviation of velocities (0 to 1).
         offset_scale: standard deviation of offsets (-1 to 1).
-        hits_only: velocity and offset count only where the target has a hit, so that they are what is expected of a hit, not
-            that times its probability (Magenta); what is drawn has none where there is no hit.
+        hits_only: velocity and offset count only where the target has a hit, so that they are what
+            is expected of a hit, not that times its probability (Magenta); what is drawn has none
+            where there is no hit.
 
     Attributes:
         size: number of decoder outputs per step, 3 K.
     """
 
-    def __init__(self, drums: int, velocity_scale: float = 0.5**0.5, offset_scale: float = 0.5**0.5, hits_only: bool = False):
+    def __init__(
+        self,
+        drums: int,
+        velocity_scale: float = 0.5**0.5,
+        offset_scale: float = 0.5**0.5,
+        hits_only: bool = False,
+    ):
         super().__init__()
         self.drums, self.hits_only = drums, hits_only
         self.velocity_scale, self.offset_scale = velocity_scale, offset_scale
         self.size = 3 * drums
 
     def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """Return [B, T] nats for outputs and targets [B, T, 3 K]; computed in float32, with Magenta's 1e-7 in the logarithms."""
+        """Return [B, T] nats for outputs and targets [B, T, 3 K].
+
+        Computed in float32, with Magenta's 1e-7 in the logarithms.
+        """
         logits, velocity, offset = self._means(outputs)
         hit, true_velocity, true_offset = target.float().chunk(3, -1)
         lit = torch.sigmoid(logits)
@@ -154,8 +186,12 @@ class Groove(nn.Module):
         rest = rest + 0.5 * ((offset - true_offset) / self.offset_scale).square()
         return (nats + (rest * hit if self.hits_only else rest)).sum(-1)
 
-    def sample(self, outputs: Tensor, temperature: float, noise: Noise | None, given: Tensor | None = None) -> Tensor:
-        """Draw steps [B, 3 K], outputs [B, 3 K]: hits alone are drawn; temperature 0 takes those likelier than not.
+    def sample(
+        self, outputs: Tensor, temperature: float, noise: Noise | None, given: Tensor | None = None
+    ) -> Tensor:
+        """Draw steps [B, 3 K], outputs [B, 3 K]: hits alone are drawn.
+
+        Temperature 0 takes those likelier than not.
 
         ``given`` [B, 3 K] holds the numbers that are not to be drawn, NaN for the others.
 
@@ -189,8 +225,15 @@ class Bernoulli(nn.Module):
     """Brightness 0..1 of a pixel as the probability that it is lit, from logits."""
 
     def nll(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return [B] nats, summed over the pixels: the binary cross-entropy; its least value is not 0 for grey pixels."""
-        return F.binary_cross_entropy_with_logits(logits.float(), target.float(), reduction="none").flatten(1).sum(1)
+        """Return [B] nats, summed over the pixels: the binary cross-entropy.
+
+        Its least value is not 0 for grey pixels.
+        """
+        return (
+            F.binary_cross_entropy_with_logits(logits.float(), target.float(), reduction="none")
+            .flatten(1)
+            .sum(1)
+        )
 
     def mean(self, logits: Tensor) -> Tensor:
         """Return the brightness that is expected, shape of ``logits``."""
@@ -198,10 +241,12 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Brightness of a pixel as a normal variable of one standard deviation, about the sigmoid of the decoder's output.
+    """Brightness of a pixel as a normal variable of one standard deviation, about the sigmoid of
+    the decoder's output.
 
     Args:
-        scale: standard deviation; sqrt(1/2) makes the nats the squared error plus log(pi) / 2 a pixel.
+        scale: standard deviation; sqrt(1/2) makes the nats the squared error plus log(pi) / 2 a
+            pixel.
         linear: the decoder's output is the mean itself, not its logit.
     """
 

@@ -1,7 +1,8 @@
-"""LSTM parts: a stack of layers of any sizes, the encoder over it and the decoder that sees z at every step.
+"""LSTM parts: a stack of layers of any sizes, the encoder over it and the decoder that sees z at
+every step.
 
-Weights have the layout of ``torch.nn.LSTM`` (gates i, f, g, o; a layer a module), so that cuDNN and oneDNN run them and a
-checkpoint of another program can be copied in.
+Weights have the layout of ``torch.nn.LSTM`` (gates i, f, g, o; a layer a module), so that cuDNN and
+oneDNN run them and a checkpoint of another program can be copied in.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ Readout = Literal["final", "steps"]
 
 
 class LstmStack(nn.Module):
-    """Layers of LSTM cells, one above the other; a bidirectional layer passes both directions to the next."""
+    """Layers of LSTM cells, one above the other.
 
-    def __init__(self, inputs: int, sizes: Sequence[int], bidirectional: bool = False, dropout: float = 0.0) -> None:
+    A bidirectional layer passes both directions to the next.
+    """
+
+    def __init__(
+        self, inputs: int, sizes: Sequence[int], bidirectional: bool = False, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
         self.directions = 2 if bidirectional else 1
@@ -44,27 +50,36 @@ class LstmStack(nn.Module):
         for layer in layers:
             _start_weights(layer)
 
-    def forward(self, x: Tensor, state: State | None = None, length: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, length: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Run the stack over x [B, T, D].
 
         Args:
             x: inputs.
             state: (h, c) of each layer, each [B, H] (one direction only); zeros where None.
-            length: [B] valid steps; outputs after them are 0, and the backward direction starts from the last of them.
+            length: [B] valid steps; outputs after them are 0, and the backward direction starts
+                from the last of them.
 
         Returns:
-            Outputs of the top layer [B, T, H * directions], and (h, c) of each layer, [B, H * directions], after the
-            last valid step (forward) and the first (backward).
+            Outputs of the top layer [B, T, H * directions], and (h, c) of each layer, [B, H *
+            directions], after the last valid step (forward) and the first (backward).
         """
         final: State = []
         total = x.shape[1]
         for index, layer in enumerate(self._lstms()):
             x = self.dropout(x)
-            start = None if state is None else (state[index][0].unsqueeze(0), state[index][1].unsqueeze(0))
+            start = (
+                None
+                if state is None
+                else (state[index][0].unsqueeze(0), state[index][1].unsqueeze(0))
+            )
             if length is None:
                 x, (h, c) = layer(x, start)
             else:
-                packed = pack_padded_sequence(x, length.cpu().long(), batch_first=True, enforce_sorted=False)
+                packed = pack_padded_sequence(
+                    x, length.cpu().long(), batch_first=True, enforce_sorted=False
+                )
                 packed, (h, c) = layer(packed, start)
                 x, _ = pad_packed_sequence(packed, batch_first=True, total_length=total)
             final.append((h.transpose(0, 1).flatten(1), c.transpose(0, 1).flatten(1)))
@@ -73,13 +88,18 @@ class LstmStack(nn.Module):
     def weights(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Return input weight, recurrent weight and bias of each layer of a one-directional stack."""
         each = (layer.all_weights[0] for layer in self._lstms())
-        return [(weight_ih, weight_hh, bias_ih + bias_hh) for weight_ih, weight_hh, bias_ih, bias_hh in each]
+        return [
+            (weight_ih, weight_hh, bias_ih + bias_hh)
+            for weight_ih, weight_hh, bias_ih, bias_hh in each
+        ]
 
     def _lstms(self) -> Iterator[nn.LSTM]:
         return (layer for layer in self.layers if isinstance(layer, nn.LSTM))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Advance a one-directional stack by one step: x [B, D] -> top output [B, H] and the new state."""
+        """Advance a one-directional stack by one step: x [B, D] -> top output [B, H] and the new
+        state.
+        """
         after: State = []
         for layer, (h, c) in zip(self._lstms(), state, strict=True):
             weight_ih, weight_hh, bias_ih, bias_hh = layer.all_weights[0]
@@ -93,7 +113,10 @@ _filled_later: ContextVar[bool] = ContextVar("filled_later", default=False)
 
 @contextmanager
 def filled_later() -> Iterator[None]:
-    """Build layers without their start values, which take seconds at 2048 units; for weights that are read from a file."""
+    """Build layers without their start values, which take seconds at 2048 units.
+
+    For weights that are read from a file.
+    """
     token = _filled_later.set(True)
     try:
         yield
@@ -102,7 +125,9 @@ def filled_later() -> Iterator[None]:
 
 
 def _start_weights(layer: nn.Module) -> None:
-    """Start input weights at Glorot's scale, recurrent ones orthogonal, forget gates open (Jozefowicz et al. 2015)."""
+    """Start input weights at Glorot's scale, recurrent ones orthogonal, forget gates open
+    (Jozefowicz et al. 2015).
+    """
     if _filled_later.get():
         for name, parameter in layer.named_parameters():
             parameter.requires_grad_("bias_hh" not in name)
@@ -122,12 +147,17 @@ def _start_weights(layer: nn.Module) -> None:
 
 
 def summary(
-    stack: LstmStack, project: nn.Linear | None, x: Tensor, length: Tensor | None, steps: int, skip: bool = False
+    stack: LstmStack,
+    project: nn.Linear | None,
+    x: Tensor,
+    length: Tensor | None,
+    steps: int,
+    skip: bool = False,
 ) -> Tensor:
     """Return one vector for each sequence x [B, T, D], T up to ``steps``.
 
-    It is the last state of each direction, or, with ``project``, what the map makes of the outputs of all ``steps`` steps
-    (with ``skip`` each followed by its input).
+    It is the last state of each direction, or, with ``project``, what the map makes of the outputs
+    of all ``steps`` steps (with ``skip`` each followed by its input).
     """
     outputs, state = stack(x, length=length)
     if project is None:
@@ -147,8 +177,9 @@ class LstmEncoder(nn.Module):
     Args:
         events: makes vectors of events.
         sizes: hidden size of each layer, per direction.
-        readout: ``final``: last hidden state of each direction (MusicVAE); ``steps``: the outputs of all ``length`` steps,
-            each mapped to ``readout_size`` numbers, so that no step's content has to survive the recurrence.
+        readout: ``final``: last hidden state of each direction (MusicVAE); ``steps``: the outputs
+            of all ``length`` steps, each mapped to ``readout_size`` numbers, so that no step's
+            content has to survive the recurrence.
         readout_size: numbers a step, for ``steps``.
         length: number of steps; ``steps`` needs it.
         control_size: numbers a step of the control input C.
@@ -166,14 +197,26 @@ class LstmEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.tokens = events
-        self.stack = LstmStack(events.size + control_size, sizes, bidirectional=True, dropout=dropout)
+        self.stack = LstmStack(
+            events.size + control_size, sizes, bidirectional=True, dropout=dropout
+        )
         self.length = length
-        self.project = nn.Linear(self.stack.output_size, readout_size) if readout == "steps" else None
+        self.project = (
+            nn.Linear(self.stack.output_size, readout_size) if readout == "steps" else None
+        )
         self.output_size = self.stack.output_size if self.project is None else length * readout_size
 
-    def forward(self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None) -> Tensor:
+    def forward(
+        self, events: Tensor, length: Tensor | None = None, control: Tensor | None = None
+    ) -> Tensor:
         """Return [B, output_size] for events [B, T] (or [B, T, K]), with control [B, T, C]."""
-        return summary(self.stack, self.project, with_control(self.tokens(events), control), length, self.length)
+        return summary(
+            self.stack,
+            self.project,
+            with_control(self.tokens(events), control),
+            length,
+            self.length,
+        )
 
 
 def with_control(x: Tensor, control: Tensor | None) -> Tensor:
@@ -182,7 +225,8 @@ def with_control(x: Tensor, control: Tensor | None) -> Tensor:
 
 
 class LstmDecoder(nn.Module):
-    """LSTM decoder: starts from tanh(W z) and sees [previous event, z, plan, position, control] at every step.
+    """LSTM decoder: starts from tanh(W z) and sees [previous event, z, plan, position, control] at
+    every step.
 
     Args:
         events: makes vectors of events.
@@ -193,8 +237,10 @@ class LstmDecoder(nn.Module):
         position_size: size of a learned embedding of the step's number; 0 for none.
         length: number of steps that plan and position know.
         control_size: numbers a step of the control input C.
-        latent_input: whether z is part of the input of every step; without, a plan can say what a step needs at less cost.
-        end: class after which a sequence holds only events that stand for nothing; None where all are full.
+        latent_input: whether z is part of the input of every step; without, a plan can say what a
+            step needs at less cost.
+        end: class after which a sequence holds only events that stand for nothing; None where all
+            are full.
         clock: of a decoder of segments that are told by time.
     """
 
@@ -220,14 +266,23 @@ class LstmDecoder(nn.Module):
         self.tokens = events
         self.length = length
         self.plan = nn.Linear(latent_size, length * plan_size) if plan_size else None
-        self.position = nn.Parameter(torch.randn(length, position_size) * 0.1) if position_size else None
+        self.position = (
+            nn.Parameter(torch.randn(length, position_size) * 0.1) if position_size else None
+        )
         inputs = events.size + latent_size * latent_input + plan_size + position_size + control_size
         self.stack = LstmStack(inputs, sizes, dropout=dropout)
         self.start = nn.Linear(latent_size, 2 * sum(sizes))
         self.output = nn.Linear(self.stack.output_size, likelihood.size)
 
-    def forced(self, z: Tensor, previous: Tensor, control: Tensor | None = None, length: Tensor | None = None) -> Tensor:
-        """Return outputs [B, T, V] where the event before each step is given: previous [B, T] (or [B, T, K]).
+    def forced(
+        self,
+        z: Tensor,
+        previous: Tensor,
+        control: Tensor | None = None,
+        length: Tensor | None = None,
+    ) -> Tensor:
+        """Return outputs [B, T, V] where the event before each step is given: previous [B, T] (or
+        [B, T, K]).
 
         After ``length`` [B] steps they mean nothing.
         """
@@ -246,7 +301,8 @@ class LstmDecoder(nn.Module):
         control: Tensor | None = None,
         first: Tensor | None = None,
     ) -> Tensor:
-        """Return outputs [B, T, V] over target [B, T] (or [B, T, K]) with inputs as ``teacher`` says.
+        """Return outputs [B, T, V] over target [B, T] (or [B, T, K]) with inputs as ``teacher``
+        says.
 
         ``first`` [B] (or [B, K]) is the event before the first step; nothing where None.
         """
@@ -255,7 +311,12 @@ class LstmDecoder(nn.Module):
             hidden = _bernoulli(teacher.dropout, previous.shape[:2], noise, z.device)
             previous = choose(hidden, self.tokens.none.to(previous.dtype), previous)
         if teacher.sampling <= 0:
-            return self.forced(z, previous, control, None if self.end is None else steps_held(target, self.tokens.none))
+            return self.forced(
+                z,
+                previous,
+                control,
+                None if self.end is None else steps_held(target, self.tokens.none),
+            )
         replaced = _bernoulli(teacher.sampling, previous.shape[:2], noise, z.device)
         fixed = torch.cat(self._fixed(z, target.shape[1], control), -1)
         state, outputs = initial_state(self.start, z, self.stack.sizes), []
@@ -279,24 +340,38 @@ class LstmDecoder(nn.Module):
         first: Tensor | None = None,
         given: Tensor | None = None,
     ) -> Tensor:
-        """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B, length, K]).
+        """Decode z [B, Z] step by step, each event fed to the next step: events [B, length] (or [B,
+        length, K]).
 
-        ``given`` is described at :meth:`musicvae_lite.nn.likelihood.Groove.sample`; [B, length, K]. After the ``end`` follow
-        events that stand for nothing. With a :attr:`clock` control is by time [B, G, C].
+        ``given`` is described at :meth:`musicvae_lite.nn.likelihood.Groove.sample`; [B, length, K].
+        After the ``end`` follow events that stand for nothing. With a :attr:`clock` control is by
+        time [B, G, C].
         """
-        time = None if control is None or self.clock is None else Running(self.clock, control.to(z.dtype))
+        time = (
+            None
+            if control is None or self.clock is None
+            else Running(self.clock, control.to(z.dtype))
+        )
         latent, *told = self._fixed(z, length, control if time is None else None)
         none = self.tokens.none.expand(z.shape[0], *self.tokens.none.shape)
         state, events = initial_state(self.start, z, self.stack.sizes), list[Tensor]()
         timed_size = 0 if time is None else time.told.shape[1]
-        steps = Stepper(self.stack.weights(), state, latent[:, 0], torch.cat(told, -1) if told else None, timed_size)
+        steps = Stepper(
+            self.stack.weights(),
+            state,
+            latent[:, 0],
+            torch.cat(told, -1) if told else None,
+            timed_size,
+        )
         event = none if first is None else first
         for t in range(length):
             over = (event == self.end) | (event == none) if self.end is not None and t else None
             if over is not None and bool(over.all()):
                 events += [none] * (length - t)
                 break
-            output = self.output(steps.advance(self.tokens(event), t, None if time is None else time.told))
+            output = self.output(
+                steps.advance(self.tokens(event), t, None if time is None else time.told)
+            )
             if given is not None and isinstance(self.likelihood, Groove):
                 event = self.likelihood.sample(output, temperature, noise, given[:, t])
             else:
@@ -313,9 +388,16 @@ class LstmDecoder(nn.Module):
         return self.output(output), state
 
     def _fixed(self, z: Tensor, steps: int, control: Tensor | None) -> list[Tensor]:
-        """Return the inputs that do not depend on the events: z, plan, position, control; [B, steps, ...]."""
+        """Return the inputs that do not depend on the events: z, plan, position, control.
+
+        [B, steps, ...].
+        """
         batch = z.shape[0]
-        parts = [z.unsqueeze(1).expand(batch, steps, -1)] if self.latent_input else [z.new_zeros(batch, steps, 0)]
+        parts = (
+            [z.unsqueeze(1).expand(batch, steps, -1)]
+            if self.latent_input
+            else [z.new_zeros(batch, steps, 0)]
+        )
         if self.plan is not None:
             parts.append(self.plan(z).view(batch, self.length, -1)[:, :steps])
         if self.position is not None:
@@ -326,19 +408,28 @@ class LstmDecoder(nn.Module):
 
 
 def initial_state(start: nn.Module, z: Tensor, sizes: Sequence[int]) -> State:
-    """Return (h, c) of each layer from z [B, Z]; the linear map ``start`` holds c, h of layer 0, then of layer 1 and so on."""
+    """Return (h, c) of each layer from z [B, Z].
+
+    The linear map ``start`` holds c, h of layer 0, then of layer 1 and so on.
+    """
     parts = torch.split(torch.tanh(start(z)), [size for size in sizes for _ in "ch"], dim=1)
     return [(h.contiguous(), c.contiguous()) for c, h in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def shifted(target: Tensor, first: Tensor) -> Tensor:
-    """Return the event before each step of target [B, T] (or [B, T, K]); before the first: ``first``, [B] or one for all."""
+    """Return the event before each step of target [B, T] (or [B, T, K]).
+
+    Before the first: ``first``, [B] or one for all.
+    """
     begin = first.to(target.dtype).expand(target.shape[0], *target.shape[2:])
     return torch.cat([begin.unsqueeze(1), target[:, :-1]], 1)
 
 
 def steps_held(events: Tensor, none: Tensor) -> Tensor:
-    """Return how many steps of events [B, T] hold something, at least 1 [B]; ``none`` stands for nothing."""
+    """Return how many steps of events [B, T] hold something, at least 1 [B].
+
+    ``none`` stands for nothing.
+    """
     held: Tensor = (events != none).sum(1).clamp_min(1)
     return held
 

@@ -1,4 +1,6 @@
-"""The state of a run that is not finished: everything an exact continuation needs, in one safetensors file."""
+"""The state of a run that is not finished: everything an exact continuation needs, in one
+safetensors file.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Progress:
     Attributes:
         step: updates done.
         best_score: lowest validation score so far (the objective at its final weights), or None.
-        best_terms: nll in nats and KL in bits that it was made of, for a run whose end is moved; none in older states.
+        best_terms: nll in nats and KL in bits that it was made of, for a run whose end is moved;
+            none in older states.
         best_metrics: measures of the model that had it.
         run: the settings of the run.
         corpora: fingerprints of the corpora it is trained on.
@@ -48,20 +51,32 @@ class Progress:
 
 
 def kept_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return all that a model keeps in a file, by name: its parameters, and the buffers that training changes.
+    """Return all that a model keeps in a file, by name: its parameters, and the buffers that
+    training changes.
 
-    Such are the running means of batch normalisation and its counts of batches. They are the model's own tensors.
+    Such are the running means of batch normalisation and its counts of batches. They are the
+    model's own tensors.
     """
     return dict(model.state_dict(keep_vars=True))
 
 
 def averaged_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Return those of :func:`kept_tensors` that a moving average is taken of: all but counts."""
-    return {name: tensor for name, tensor in kept_tensors(model).items() if tensor.is_floating_point()}
+    return {
+        name: tensor for name, tensor in kept_tensors(model).items() if tensor.is_floating_point()
+    }
 
 
-def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam, progress: Progress) -> None:
-    """Write weights and buffers, their average, Adam's moments and the progress; the file is replaced whole.
+def save_state(
+    path: Path,
+    model: nn.Module,
+    average: list[Tensor],
+    optimiser: torch.optim.Adam,
+    progress: Progress,
+) -> None:
+    """Write weights and buffers, their average, Adam's moments and the progress.
+
+    The file is replaced whole.
 
     Args:
         path: the file.
@@ -74,7 +89,9 @@ def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
         MusaeError: if the file system refuses; the earlier file stays.
     """
     tensors = {f"weight/{name}": tensor.detach() for name, tensor in kept_tensors(model).items()}
-    tensors |= {f"average/{name}": mean for name, mean in zip(averaged_tensors(model), average, strict=True)}
+    tensors |= {
+        f"average/{name}": mean for name, mean in zip(averaged_tensors(model), average, strict=True)
+    }
     for name, parameter in model.named_parameters():
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"{key}/{name}"] = value
@@ -83,7 +100,9 @@ def save_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
     with atomic_output(path, overwrite=True) as part:
         try:
             save_file(tensors, part, metadata)
-        except SafetensorError as error:  # it wraps the operating system's error in words of its own
+        except (
+            SafetensorError
+        ) as error:  # it wraps the operating system's error in words of its own
             full = "No space left" in str(error)
             why = reason(OSError(errno.ENOSPC, "")) if full else str(error)
             raise MusaeError(f"{path}: cannot be written: {why}") from error
@@ -96,24 +115,32 @@ def read_progress(path: Path) -> Progress:
         MusaeError: there is no such file, or it is damaged or foreign.
     """
     if not path.is_file():
-        raise MusaeError(f"{path.parent}: holds no run to resume (no {STATE}); leave out --resume to start one")
+        raise MusaeError(
+            f"{path.parent}: holds no run to resume (no {STATE}); leave out --resume to start one"
+        )
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT or metadata.get("version") != str(VERSION):
-            raise MusaeError(f"{path}: is not the state of a musae run (format {FORMAT}, version {VERSION})")
+            raise MusaeError(
+                f"{path}: is not the state of a musae run (format {FORMAT}, version {VERSION})"
+            )
         return Progress(**json.loads(metadata["progress"]))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise MusaeError(f"{path}: is damaged ({error}); start again without --resume") from error
 
 
-def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam) -> None:
+def load_state(
+    path: Path, model: nn.Module, average: list[Tensor], optimiser: torch.optim.Adam
+) -> None:
     """Copy a saved state into model, average (see :func:`save_state`) and optimiser.
 
     Raises:
         MusaeError: if the file is of a model of another structure, or damaged.
     """
-    fused = optimiser.param_groups[0]["fused"]  # such an Adam counts its steps on the device of the weights
+    fused = optimiser.param_groups[0][
+        "fused"
+    ]  # such an Adam counts its steps on the device of the weights
     with torch.no_grad():
         try:
             with safe_open(path, "pt") as file:
@@ -125,8 +152,12 @@ def load_state(path: Path, model: nn.Module, average: list[Tensor], optimiser: t
                 for name, parameter in model.named_parameters():
                     if f"step/{name}" in keys:
                         optimiser.state[parameter] = {
-                            key: file.get_tensor(f"{key}/{name}").to("cpu" if key == "step" and not fused else parameter.device)
+                            key: file.get_tensor(f"{key}/{name}").to(
+                                "cpu" if key == "step" and not fused else parameter.device
+                            )
                             for key in _MOMENTS
                         }
         except (SafetensorError, RuntimeError) as error:
-            raise MusaeError(f"{path}: does not fit this model ({error}); start again without --resume") from error
+            raise MusaeError(
+                f"{path}: does not fit this model ({error}); start again without --resume"
+            ) from error

@@ -1,4 +1,6 @@
-"""What a run leaves to look at: ``metrics.jsonl``, one JSON object a line, and a TensorBoard folder."""
+"""What a run leaves to look at: ``metrics.jsonl``, one JSON object a line, and a TensorBoard
+folder.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,12 @@ class RunLog:
     def picture(self, step: int, brightness: NDArray[np.float64]) -> None:
         """Add a picture [H, W] or [H, W, 3] of held-out examples and what the model makes of them."""
         with self._told():
-            self.board.add_image("reconstructions", brightness, step, dataformats="HWC" if brightness.ndim == 3 else "HW")
+            self.board.add_image(
+                "reconstructions",
+                brightness,
+                step,
+                dataformats="HWC" if brightness.ndim == 3 else "HW",
+            )
             self.board.flush()
 
     def close(self) -> None:
@@ -83,6 +90,10 @@ def _scalars(values: dict[str, Any]) -> list[tuple[str, float]]:
     for key, value in values.items():
         if isinstance(value, dict):
             found += _scalars(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and key not in {"step", "steps"}:
+        elif (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and key not in {"step", "steps"}
+        ):
             found.append((key, float(value)))
     return found

@@ -16,7 +16,10 @@ from musicvae_lite.core.random import Noise
 
 
 class TrainStep(nn.Module):
-    """Forward pass and objective of one batch; one module, so that Fabric can wrap it for several devices."""
+    """Forward pass and objective of one batch.
+
+    One module, so that Fabric can wrap it for several devices.
+    """
 
     def __init__(self, model: Autoencoder, config: RunConfig) -> None:
         super().__init__()
@@ -26,7 +29,8 @@ class TrainStep(nn.Module):
         self.objective = objective(config)
 
     def forward(self, batch: Batch, step: int, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms of the batch, scalars in nats: ``loss`` (what is minimised), ``nll``, ``kl`` and others by name.
+        """Return the terms of the batch, scalars in nats: ``loss`` (what is minimised), ``nll``,
+        ``kl`` and others by name.
 
         Only ``loss`` carries a gradient.
         """
@@ -40,7 +44,11 @@ class TrainStep(nn.Module):
         if adversary is not None:
             contest = adversary(z, noise)
             total = total + adversary.weight * contest.encoder + contest.discriminator
-            terms |= {"discriminator": contest.discriminator, "encoder": contest.encoder, "told": contest.accuracy}
+            terms |= {
+                "discriminator": contest.discriminator,
+                "encoder": contest.encoder,
+                "told": contest.accuracy,
+            }
         return {"loss": total} | {name: term.detach() for name, term in terms.items()}
 
 
@@ -56,7 +64,9 @@ def schedule(settings: ScheduleSettings, run_steps: int) -> Schedule:
 def objective(config: RunConfig) -> Objective:
     """Return the objective that the settings describe."""
     settings = config.objective
-    return Objective(schedule(settings.beta, config.training.steps), settings.free_bits, settings.per)
+    return Objective(
+        schedule(settings.beta, config.training.steps), settings.free_bits, settings.per
+    )
 
 
 def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
@@ -76,8 +86,8 @@ def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.Adam:
 def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) -> None:
     """Set Adam's rate and epsilon for the update number ``step`` (from 0).
 
-    Epsilon enters as in the last lines of section 2 of Kingma & Ba 2015 (TensorFlow's form): it is added to the second
-    moment's root before the bias correction, where torch adds it after.
+    Epsilon enters as in the last lines of section 2 of Kingma & Ba 2015 (TensorFlow's form): it is
+    added to the second moment's root before the bias correction, where torch adds it after.
     """
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -85,7 +95,10 @@ def set_rate(optimiser: torch.optim.Adam, rate: float, eps: float, step: int) ->
 
 
 def adam_step(optimiser: torch.optim.Adam) -> None:
-    """Make Adam's update as ``optimiser.step()`` does, without its hooks and checks; for a small model they take as long."""
+    """Make Adam's update as ``optimiser.step()`` does, without its hooks and checks.
+
+    For a small model they take as long.
+    """
     (group,) = optimiser.param_groups
     parameters = [p for p in group["params"] if p.grad is not None]
     states = [optimiser.state[p] for p in parameters]
@@ -113,7 +126,8 @@ def adam_step(optimiser: torch.optim.Adam) -> None:
 def clip_gradients(parameters: Sequence[Tensor], clip_norm: float, skip_norm: float) -> float:
     """Scale the gradients to a global norm of at most ``clip_norm`` and return the norm they had.
 
-    At ``skip_norm`` or above, or where the norm is not a number, they become zero (Magenta's ``grad_norm_clip_to_zero``).
+    At ``skip_norm`` or above, or where the norm is not a number, they become zero (Magenta's
+    ``grad_norm_clip_to_zero``).
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = _total_norm(gradients)

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from musicvae_lite.config import RunConfig, TrainingSettings, change_config, is_changed, load_config, parse_config
+from musicvae_lite.config import (
+    RunConfig,
+    TrainingSettings,
+    change_config,
+    is_changed,
+    load_config,
+    parse_config,
+)
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
 from musicvae_lite.model_dir.bundle import CARD, CONFIG, WEIGHTS
@@ -18,14 +25,18 @@ LAST = "last"
 _BOARD_FILES = "events.out.tfevents."
 
 
-def settings_of(config: RunConfig | str | Path, changes: Sequence[str], output: Path, resume: bool) -> tuple[RunConfig, str]:
-    """Return the settings of a run, and what to say of those that are another than one may think, or "".
+def settings_of(
+    config: RunConfig | str | Path, changes: Sequence[str], output: Path, resume: bool
+) -> tuple[RunConfig, str]:
+    """Return the settings of a run, and what to say of those that are another than one may think,
+    or "".
 
-    Where a run goes on and ``config`` is a name or file, what ``changes`` do not say under ``training.`` is as the run in
-    ``output`` was saved with; a :class:`RunConfig` is taken whole.
+    Where a run goes on and ``config`` is a name or file, what ``changes`` do not say under
+    ``training.`` is as the run in ``output`` was saved with; a :class:`RunConfig` is taken whole.
 
     Raises:
-        UsageError: ``config`` is none of these, or holds what cannot be; a change that cannot be made.
+        UsageError: ``config`` is none of these, or holds what cannot be; a change that cannot be
+            made.
         MusaeError: there is no run to go on with.
     """
     changes = [changes] if isinstance(changes, str) else changes
@@ -35,27 +46,47 @@ def settings_of(config: RunConfig | str | Path, changes: Sequence[str], output: 
         asked, named = load_config(config, changes), str(config)
     else:
         kind = type(config).__name__
-        raise UsageError(f"a run is the name of a preset, a YAML file or a RunConfig ('musae presets' lists them), not {kind}")
+        raise UsageError(
+            "a run is the name of a preset, a YAML file or a RunConfig ('musae presets' lists "
+            f"them), not {kind}"
+        )
     if not resume:
         return asked, ""
     path = output / STATE
     saved = parse_config(read_progress(path).run, str(path))
     if not named:
         changed = _differences(asked.training, saved.training)
-        return asked, f"{output} goes on with other settings: {', '.join(changed)} as before" if changed else ""
+        return (
+            asked,
+            f"{output} goes on with other settings: {', '.join(changed)} as before"
+            if changed
+            else "",
+        )
     own = [change for change in changes if is_changed(change, "training")]
     config = change_config(asked.model_copy(update={"training": saved.training}), own)
     changed = _differences(config.training, asked.training)
-    return config, f"{output} goes on as it began: {', '.join(changed)} as in {named} (--set changes it)" if changed else ""
+    return (
+        config,
+        f"{output} goes on as it began: {', '.join(changed)} as in {named} (--set changes it)"
+        if changed
+        else "",
+    )
 
 
 def _differences(now: TrainingSettings, other: TrainingSettings) -> list[str]:
-    """Name the settings that are others now; the length of a run is told in the unit in which it is given."""
+    """Name the settings that are others now.
+
+    The length of a run is told in the unit in which it is given.
+    """
     found, there = now.model_dump(), other.model_dump()
     for tree in (found, there):
         del tree["epochs" if tree["epochs"] is None else "steps"]
     keys = [key for key in found if found[key] != there.get(key)]
-    return [f"training.{key} is {_told(found[key])}" + (f", not {_told(there[key])}" if key in there else "") for key in keys]
+    return [
+        f"training.{key} is {_told(found[key])}"
+        + (f", not {_told(there[key])}" if key in there else "")
+        for key in keys
+    ]
 
 
 def _told(value: Any) -> str:
@@ -81,17 +112,25 @@ def check_folder(output: Path, resume: bool) -> None:
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file; name a folder with -o")
     if (output / STATE).exists():
-        raise UsageError(f"{output}: holds a run already; --resume continues it, or choose another folder with -o")
+        raise UsageError(
+            f"{output}: holds a run already; --resume continues it, or choose another folder with "
+            "-o"
+        )
     names = (CONFIG, WEIGHTS, CARD, LAST, *(() if _is_left_over(output) else (METRICS, BOARD)))
     for name in names:
         if (output / name).exists():
-            raise UsageError(f"{output / name}: would be overwritten by the run; choose another folder with -o")
+            raise UsageError(
+                f"{output / name}: would be overwritten by the run; choose another folder with -o"
+            )
     if not output.parent.is_dir():
-        raise UsageError(f"{output.parent}: no such folder; create it first or choose another output with -o")
+        raise UsageError(
+            f"{output.parent}: no such folder; create it first or choose another output with -o"
+        )
 
 
 def clear_leftovers(output: Path) -> bool:
-    """Remove the log of a run that ended before its first save, which there is no way to go on from; return whether it was there.
+    """Remove the log of a run that ended before its first save, which there is no way to go on
+    from; return whether it was there.
 
     Raises:
         MusaeError: if the file system refuses.
@@ -107,9 +146,13 @@ def clear_leftovers(output: Path) -> bool:
 
 
 def _is_left_over(output: Path) -> bool:
-    """Say whether a folder without a run holds the log of one, and that log alone under the names that a run writes to."""
+    """Say whether a folder without a run holds the log of one, and that log alone under the names
+    that a run writes to.
+    """
     log, board = output / METRICS, output / BOARD
-    if not log.is_file() or any((output / name).exists() for name in (STATE, CONFIG, WEIGHTS, CARD, LAST)):
+    if not log.is_file() or any(
+        (output / name).exists() for name in (STATE, CONFIG, WEIGHTS, CARD, LAST)
+    ):
         return False
     try:
         lines = log.read_text(encoding="utf-8").splitlines()
@@ -117,7 +160,9 @@ def _is_left_over(output: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     whole = lines[:-1] if len(lines) > 1 else lines  # the last one may be cut off
-    return all(map(_is_event, whole)) and all(path.name.startswith(_BOARD_FILES) and path.is_file() for path in found)
+    return all(map(_is_event, whole)) and all(
+        path.name.startswith(_BOARD_FILES) and path.is_file() for path in found
+    )
 
 
 def _is_event(line: str) -> bool:
@@ -129,7 +174,9 @@ def _is_event(line: str) -> bool:
 
 
 def check_same_run(saved: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Refuse to resume with settings that would make the continuation another run; length and rhythm may change.
+    """Refuse to resume with settings that would make the continuation another run.
+
+    Length and rhythm may change.
 
     Raises:
         UsageError: naming the first setting that differs.
@@ -141,7 +188,9 @@ def check_same_run(saved: dict[str, Any], wanted: dict[str, Any]) -> None:
             continue
         if before.get(key) != now.get(key):
             was = f"{key} was {before.get(key)}, now it is {now.get(key)}"
-            raise UsageError(f"the run was started with other settings ({was}); --resume needs the same")
+            raise UsageError(
+                f"the run was started with other settings ({was}); --resume needs the same"
+            )
 
 
 def _leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A finger that presses twice does not mean to lose the run; somebody who presses again after a while does.
+# A finger that presses twice does not mean to lose the run; somebody who presses again after a
+# while does.
 _IMPATIENT_SECONDS = 2.0
 
 
@@ -52,12 +53,17 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Turn Ctrl-C (SIGTERM, the end of a terminal) into a flag that is looked at between steps; a second Ctrl-C stops at once."""
+    """Turn Ctrl-C (SIGTERM, the end of a terminal) into a flag that is looked at between steps.
+
+    A second Ctrl-C stops at once.
+    """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    ]
     before = {number: signal.getsignal(number) for number in numbers}
     for number in before:
         signal.signal(number, stop.ask)

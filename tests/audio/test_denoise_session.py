@@ -26,7 +26,8 @@ HOP = grid_of(RATE).hop
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "samples"), [(8000, 1, 8001), (44100, 2, 30000), (192_000, 6, 20_000), (8000, 1, 1)]
+    ("rate", "channels", "samples"),
+    [(8000, 1, 8001), (44100, 2, 30000), (192_000, 6, 20_000), (8000, 1, 1)],
 )
 def test_rate_channels_and_length_stay(session, rate, channels, samples):
     wave = noise(samples / rate, rate, channels=channels)
@@ -66,7 +67,9 @@ def test_no_hum_is_written_into_silence(session):
     hum = sum(np.sin(2 * np.pi * 60.1 * k * time + k) for k in range(1, 8)).astype(np.float32)
     wave = 0.1 * hum + noise(8)
     silent = np.zeros(8 * RATE, bool)
-    silent[: HOP // 2] = silent[4 * RATE + HOP // 3 : 6 * RATE - HOP // 3] = silent[-HOP // 2 :] = True
+    silent[: HOP // 2] = silent[4 * RATE + HOP // 3 : 6 * RATE - HOP // 3] = silent[-HOP // 2 :] = (
+        True
+    )
     wave[:, silent] = 0
     cleaned = session.denoise(audio(wave)).samples[0]
     sounding = np.abs(hum @ cleaned / (hum @ hum))
@@ -85,7 +88,9 @@ def test_channels_share_a_gain_and_a_silent_one_has_no_say(session):
 def test_a_profile_changes_what_goes(session):
     told = session.denoise(audio(NOISY), profile="0:01-0:01.5").samples
     assert np.abs(told - session.denoise(audio(NOISY)).samples).max() > 1e-5
-    np.testing.assert_array_equal(told, session.denoise(audio(NOISY), profile=audio(NOISY[:, RATE : RATE * 3 // 2])).samples)
+    np.testing.assert_array_equal(
+        told, session.denoise(audio(NOISY), profile=audio(NOISY[:, RATE : RATE * 3 // 2])).samples
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,16 +124,24 @@ def test_a_file_streams_to_what_memory_gives(session, tmp_path, monkeypatch):
     source = save(wave, tmp_path / "in.wav", subtype="FLOAT")
     seconds, views = [], []
     told = session.denoise_file(
-        source, tmp_path / "out.wav", residual=tmp_path / "rest.wav", watch=views.append, progress=seconds.append
+        source,
+        tmp_path / "out.wav",
+        residual=tmp_path / "rest.wav",
+        watch=views.append,
+        progress=seconds.append,
     )
     out, rest = read_audio(tmp_path / "out.wav"), read_audio(tmp_path / "rest.wav")
     monkeypatch.undo()
     np.testing.assert_allclose(out.samples, session.denoise(source).samples, atol=2e-5)
     np.testing.assert_allclose(out.samples + rest.samples, wave, atol=1e-6)
-    assert out.subtype == "FLOAT" and seconds[-1] == told.seconds == 2.0 and seconds == sorted(seconds)
+    assert (
+        out.subtype == "FLOAT" and seconds[-1] == told.seconds == 2.0 and seconds == sorted(seconds)
+    )
     assert (told.channels, told.rate, told.warning) == (2, RATE, "")
     assert -60 < told.noise_dbfs < 0 and told.level_change_db < 0 and told.real_time_factor > 0
-    assert sum(view.after.shape[-1] for view in views) == views[-1].first + views[-1].after.shape[-1]
+    assert (
+        sum(view.after.shape[-1] for view in views) == views[-1].first + views[-1].after.shape[-1]
+    )
     with pytest.raises(UsageError, match="exists already"):
         session.denoise_file(source, tmp_path / "out.wav")
 
@@ -148,7 +161,9 @@ def test_channels_that_part_after_a_while_sound_as_in_one_piece(session, monkeyp
 
 @pytest.mark.parametrize("onset", [0.1, 0.8, 1])
 @pytest.mark.parametrize("silent", [0, 1])
-def test_a_side_that_is_silent_at_first_sounds_as_in_one_piece(tmp_path, monkeypatch, onset, silent):
+def test_a_side_that_is_silent_at_first_sounds_as_in_one_piece(
+    tmp_path, monkeypatch, onset, silent
+):
     session = mv.load(save_tiny_denoiser(tmp_path / "far", ["model.dilations=[1, 64]"]), "cpu")
     wave = np.stack([np.tile(NOISY[0], 14), np.tile(NOISY[0], 14)[::-1]])
     wave[silent, : round(onset * wave.shape[1])] = 0
@@ -182,17 +197,25 @@ def test_what_silence_parts_is_heard_apart(session, monkeypatch, quiet):
 
 
 def test_a_side_that_falls_silent_is_heard_apart_before_and_after(session, monkeypatch):
-    first, second, gap = noise(3, seed=4)[:, : 80 * HOP], noise(12, seed=6)[:, : 330 * HOP], np.zeros((1, 30 * HOP), np.float32)
+    first, second, gap = (
+        noise(3, seed=4)[:, : 80 * HOP],
+        noise(12, seed=6)[:, : 330 * HOP],
+        np.zeros((1, 30 * HOP), np.float32),
+    )
     gated = np.concatenate([first, gap, second], 1)
     other = np.zeros_like(gated)
-    other[:, 60 * HOP : 140 * HOP] = 1e-4 * noise(3, seed=7)[:, : 80 * HOP]  # has hardly a say; no silence in both
+    other[:, 60 * HOP : 140 * HOP] = (
+        1e-4 * noise(3, seed=7)[:, : 80 * HOP]
+    )  # has hardly a say; no silence in both
     monkeypatch.setattr(cleaning, "_CHUNK", 32)
     cleaned = session.denoise(audio(np.concatenate([gated, other]))).samples
     for part, place in ((first, 0), (second, 110 * HOP)):
         alone = session.denoise(audio(part)).samples
         np.testing.assert_allclose(cleaned[:1, place : place + part.shape[1]], alone, atol=1e-4)
     monkeypatch.undo()
-    np.testing.assert_allclose(session.denoise(audio(np.concatenate([gated, other]))).samples, cleaned, atol=2e-5)
+    np.testing.assert_allclose(
+        session.denoise(audio(np.concatenate([gated, other]))).samples, cleaned, atol=2e-5
+    )
 
 
 def test_a_place_that_is_hardly_noisy_passes():
@@ -208,7 +231,9 @@ def test_a_place_that_is_hardly_noisy_passes():
 
 def test_codes_and_reconstructions(session, tmp_path):
     latent = session.encode(audio(NOISY))
-    assert latent.mean.shape[:2] == (4, session.latent_size) and latent.log_scale is None  # 2 s in clips of 0.6 s
+    assert (
+        latent.mean.shape[:2] == (4, session.latent_size) and latent.log_scale is None
+    )  # 2 s in clips of 0.6 s
     heard = session.reconstruct(audio(NOISY))
     assert heard.samples.shape == NOISY.shape
     (tmp_path / "none.wav").write_bytes(b"")
@@ -224,5 +249,8 @@ def test_codes_and_reconstructions(session, tmp_path):
 
 def test_what_a_file_cannot_hold_is_told(session, tmp_path):
     loud = save(3 * NOISY, tmp_path / "loud.wav", subtype="FLOAT")
-    assert "times full scale and is clipped there" in session.denoise_file(loud, tmp_path / "a.flac", strength=0).warning
+    assert (
+        "times full scale and is clipped there"
+        in session.denoise_file(loud, tmp_path / "a.flac", strength=0).warning
+    )
     assert session.denoise_file(loud, tmp_path / "a.wav", strength=0).warning == ""

@@ -14,7 +14,12 @@ SECONDS = 6
 def hum(hz: float, rate: int = RATE, harmonics: int = 12, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     time = np.arange(SECONDS * rate) / rate
-    return unit(sum(np.sin(2 * np.pi * hz * k * time + random.uniform(0, 6)) / k for k in range(1, harmonics + 1)))
+    return unit(
+        sum(
+            np.sin(2 * np.pi * hz * k * time + random.uniform(0, 6)) / k
+            for k in range(1, harmonics + 1)
+        )
+    )
 
 
 def notes(rate: int = RATE, hz: float = 220.0) -> np.ndarray:
@@ -23,7 +28,9 @@ def notes(rate: int = RATE, hz: float = 220.0) -> np.ndarray:
     wave = np.zeros(len(time))
     for start in range(2 * SECONDS):
         since = time - start / 2
-        tone = sum(np.sin(2 * np.pi * hz * 2 ** (start * 5 % 12 / 12) * k * since) / k for k in range(1, 6))
+        tone = sum(
+            np.sin(2 * np.pi * hz * 2 ** (start * 5 % 12 / 12) * k * since) / k for k in range(1, 6)
+        )
         wave += np.where((since >= 0) & (since < 0.5), tone * np.exp(-6 * since), 0)
     return unit(wave.astype(np.float32))
 
@@ -56,9 +63,20 @@ def test_no_hum_is_left_at_the_ends() -> None:
 def test_music_without_hum_stays_as_it_is() -> None:
     grid = grid_of(RATE)
     time = np.arange(SECONDS * RATE) / RATE
-    chord = sum(np.sin(2 * np.pi * hz * k * time) / k for hz in (49.0, 73.42, 98.0, 123.47) for k in range(1, 8))
-    for wave in (notes(), unit(chord.astype(np.float32)), np.random.default_rng(0).standard_normal(SECONDS * RATE), 0 * time):
-        assert hum_of(stft(torch.from_numpy(wave.astype(np.float32)), grid)[None], grid, RATE) is None
+    chord = sum(
+        np.sin(2 * np.pi * hz * k * time) / k
+        for hz in (49.0, 73.42, 98.0, 123.47)
+        for k in range(1, 8)
+    )
+    for wave in (
+        notes(),
+        unit(chord.astype(np.float32)),
+        np.random.default_rng(0).standard_normal(SECONDS * RATE),
+        0 * time,
+    ):
+        assert (
+            hum_of(stft(torch.from_numpy(wave.astype(np.float32)), grid)[None], grid, RATE) is None
+        )
 
 
 def test_sounds_too_short_to_tell_stay() -> None:
@@ -84,4 +102,6 @@ def test_it_does_not_matter_how_the_sound_is_cut() -> None:
     part = hum_of(cut, grid, RATE)
     assert part is not None
     inner = part[..., REACH : REACH + stop - first]
-    torch.testing.assert_close(inner, whole[:, : part.shape[1], first:stop], atol=1e-3 * float(whole.abs().max()), rtol=0)
+    torch.testing.assert_close(
+        inner, whole[:, : part.shape[1], first:stop], atol=1e-3 * float(whole.abs().max()), rtol=0
+    )

@@ -46,7 +46,11 @@ def test_the_floor_is_the_noise_and_not_the_notes() -> None:
     power[:, 100, ::50] = 1e6  # a note now and then
     stats = spectrogram.statistics(power)
     assert torch.equal(stats.low[0, :, 0], torch.ones(BANDS))
-    assert stats.low.shape == stats.middle.shape == (1, BANDS, 200) and stats.level.shape == (1, 1, 200)
+    assert stats.low.shape == stats.middle.shape == (1, BANDS, 200) and stats.level.shape == (
+        1,
+        1,
+        200,
+    )
 
 
 def test_the_floor_looks_five_seconds_around_and_no_further() -> None:
@@ -133,15 +137,21 @@ def test_features_of_some_frames_are_those_of_all(start: int, stop: int) -> None
     spectrum = torch.complex(noise(1, 3073, 700), noise(1, 3073, 700, seed=1))
     first = max(start // BLOCK * BLOCK - BLOCK - REACH, 0)
     part = spectrum[..., first : stop + BLOCK + REACH]
-    seen = spectrogram.features_at(part, spectrogram.band_powers(part), slice(start - first, stop - first))
-    torch.testing.assert_close(seen, spectrogram.features(spectrum)[..., start:stop], atol=1e-5, rtol=0)
+    seen = spectrogram.features_at(
+        part, spectrogram.band_powers(part), slice(start - first, stop - first)
+    )
+    torch.testing.assert_close(
+        seen, spectrogram.features(spectrum)[..., start:stop], atol=1e-5, rtol=0
+    )
 
 
 def test_the_snr_of_the_spectrum_is_that_of_the_waveform() -> None:
     grid = grid_of(44100)
     clean, dirt = tone(440, 40_000) * torch.hann_window(40_000), 0.1 * noise(40_000)
     dirt = dirt * torch.hann_window(40_000)  # silent ends: all samples lie under as many frames
-    against = spectrogram_losses.agreement(stft((clean + dirt)[None], grid), stft(clean[None], grid))
+    against = spectrogram_losses.agreement(
+        stft((clean + dirt)[None], grid), stft(clean[None], grid)
+    )
     loss = spectrogram_losses.snr_loss(torch.ones_like(against.clean), against, best_db=100)
     wanted = 10 * (dirt.square().sum() / clean.square().sum()).log10()
     assert float(loss) == pytest.approx(float(wanted), abs=0.1)
@@ -158,7 +168,11 @@ def test_losses_know_the_better_gain_and_survive_silence() -> None:
         assert loss(best, against) < loss(torch.ones_like(best), against)
     silent = spectrogram_losses.agreement(torch.zeros_like(noisy), torch.zeros_like(noisy))
     gain = torch.full_like(best, 0.5, requires_grad=True)
-    losses = (spectrogram_losses.snr_loss, spectrogram_losses.magnitude_loss, spectrogram_losses.worse_loss)
+    losses = (
+        spectrogram_losses.snr_loss,
+        spectrogram_losses.magnitude_loss,
+        spectrogram_losses.worse_loss,
+    )
     torch.stack([loss(gain, silent) for loss in losses]).sum().backward()
     assert gain.grad is not None and gain.grad.isfinite().all()
 
@@ -168,20 +182,32 @@ def test_only_clips_that_come_out_worse_are_charged_for_that() -> None:
     clean, dirt = tone(440, 30_000)[None], 0.3 * noise(1, 30_000)
     against = spectrogram_losses.agreement(stft(clean + dirt, grid), stft(clean, grid))
     untouched = torch.ones_like(against.clean)
-    assert float(spectrogram_losses.worse_loss((against.cross / against.noisy).clamp(0, 1), against)) == 0
+    assert (
+        float(spectrogram_losses.worse_loss((against.cross / against.noisy).clamp(0, 1), against))
+        == 0
+    )
     assert float(spectrogram_losses.worse_loss(untouched, against)) == pytest.approx(0.3)
-    lost = spectrogram_losses.snr_loss(0.3 * untouched, against) - spectrogram_losses.snr_loss(untouched, against)
-    assert float(spectrogram_losses.worse_loss(0.3 * untouched, against)) == pytest.approx(float(lost) + 0.3, abs=0.05)
+    lost = spectrogram_losses.snr_loss(0.3 * untouched, against) - spectrogram_losses.snr_loss(
+        untouched, against
+    )
+    assert float(spectrogram_losses.worse_loss(0.3 * untouched, against)) == pytest.approx(
+        float(lost) + 0.3, abs=0.05
+    )
     # What was cleaner than 30 dB is not charged for being 31 dB clean.
     pure = spectrogram_losses.agreement(stft(clean, grid), stft(clean, grid))
-    assert float(spectrogram_losses.worse_loss((1 - 10 ** (-45 / 20)) * untouched, pure)) == pytest.approx(0.3, abs=0.2)
+    assert float(
+        spectrogram_losses.worse_loss((1 - 10 ** (-45 / 20)) * untouched, pure)
+    ) == pytest.approx(0.3, abs=0.2)
 
 
 def test_a_few_steps_learn() -> None:
     grid = grid_of(44100)
     clean = torch.stack([tone(hz, 22_050) for hz in (220.0, 880.0)])
     noisy = stft(clean + 0.5 * noise(2, 22_050), grid)
-    seen, against = spectrogram.features(noisy), spectrogram_losses.agreement(noisy, stft(clean, grid))
+    seen, against = (
+        spectrogram.features(noisy),
+        spectrogram_losses.agreement(noisy, stft(clean, grid)),
+    )
     net = network().train()
     optimiser = torch.optim.Adam(net.parameters(), 0.02)
     losses = []
@@ -192,20 +218,29 @@ def test_a_few_steps_learn() -> None:
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] - 3
-    assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in net.parameters())
+    assert all(
+        parameter.grad is None or parameter.grad.isfinite().all() for parameter in net.parameters()
+    )
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 700), (0, 5), (16, 300), (37, 41), (650, 700)])
 def test_the_surroundings_of_some_frames_are_those_of_all(start: int, stop: int) -> None:
     power = noise(2, BANDS, 700).square()
-    for some, whole in zip(spectrogram.statistics(power, slice(start, stop)), spectrogram.statistics(power), strict=True):
+    for some, whole in zip(
+        spectrogram.statistics(power, slice(start, stop)),
+        spectrogram.statistics(power),
+        strict=True,
+    ):
         assert torch.equal(some, whole[..., start:stop])
     by_sorting = spectrogram.statistics(power.clone().requires_grad_())
-    assert all(torch.equal(a, b) for a, b in zip(by_sorting, spectrogram.statistics(power), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(by_sorting, spectrogram.statistics(power), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
-    ("bins", "count"), [(1, 1), (373, 373), (512, 512), (514, 513), (1115, 710), (3073, BANDS), (9000, BANDS)]
+    ("bins", "count"),
+    [(1, 1), (373, 373), (512, 512), (514, 513), (1115, 710), (3073, BANDS), (9000, BANDS)],
 )
 def test_bands_that_a_rate_cuts_off_are_known(bins: int, count: int) -> None:
     assert spectrogram.whole_bands(bins) == count

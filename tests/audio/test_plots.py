@@ -13,14 +13,20 @@ def recorded(seconds: float, chunk: int = 64, rate_hz: int = RATE_HZ) -> Spectro
     """A tone of 1 kHz in noise, everything above 2 kHz made 20 dB quieter."""
     count = round(seconds * rate_hz)
     generator = torch.Generator().manual_seed(0)
-    signal = torch.sin(2 * torch.pi * 1000 / rate_hz * torch.arange(count)) + 0.01 * torch.randn(count, generator=generator)
+    signal = torch.sin(2 * torch.pi * 1000 / rate_hz * torch.arange(count)) + 0.01 * torch.randn(
+        count, generator=generator
+    )
     recorder = SpectrogramRecorder(count, GRID, rate_hz)
     spectrum = stft(signal[None], GRID)
     mask = torch.ones_like(spectrum.real)
     mask[:, 2000 * GRID.window // rate_hz :] = 0.1
     before, after = spectrum.abs().square(), (spectrum * mask).abs().square()
     for first in range(0, spectrum.shape[-1], chunk):
-        recorder.add(first, before[..., first : first + chunk].numpy(), after[..., first : first + chunk].numpy())
+        recorder.add(
+            first,
+            before[..., first : first + chunk].numpy(),
+            after[..., first : first + chunk].numpy(),
+        )
     return recorder
 
 
@@ -46,8 +52,13 @@ def test_a_wrong_length_and_silence_do_no_harm() -> None:
     recorder = SpectrogramRecorder(3000, GRID, RATE_HZ)
     silence = stft(torch.zeros(2, 20_000), GRID).abs().square().numpy()
     recorder.add(0, silence, silence)
-    assert all(np.isfinite(image).all() for image in recorder.pictures()) and not recorder.pictures()[2].any()
-    assert all(np.isfinite(image).all() for image in SpectrogramRecorder(0, GRID, RATE_HZ).pictures())
+    assert (
+        all(np.isfinite(image).all() for image in recorder.pictures())
+        and not recorder.pictures()[2].any()
+    )
+    assert all(
+        np.isfinite(image).all() for image in SpectrogramRecorder(0, GRID, RATE_HZ).pictures()
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
@@ -65,4 +76,6 @@ def test_a_picture_is_repeatable(tmp_path, suffix: str) -> None:
 def test_other_rates(rate_hz: int) -> None:
     recorder = recorded(0.5, rate_hz=rate_hz)
     before, _, gain = recorder.pictures()
-    assert recorder.rows_hz[-1] < rate_hz / 2 and gain[recorder.rows_hz > 2300] == pytest.approx(-20, abs=0.01)
+    assert recorder.rows_hz[-1] < rate_hz / 2 and gain[recorder.rows_hz > 2300] == pytest.approx(
+        -20, abs=0.01
+    )

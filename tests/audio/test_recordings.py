@@ -16,7 +16,9 @@ def tone(seconds: float, rate: int = RATE, channels: int = 1) -> Audio:
     return Audio(np.tile(wave.astype(np.float32), (channels, 1)), rate)
 
 
-def test_recordings_become_mono_segments_of_one_rate_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_become_mono_segments_of_one_rate_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, cache = tmp_path / "in", tmp_path / "cache"
     (folder / "deep").mkdir(parents=True)
     write_audio(tone(2, 8000, 2), folder / "a.wav")
@@ -39,7 +41,9 @@ def test_recordings_become_mono_segments_of_one_rate_once(tmp_path: Path, monkey
 def test_long_recordings_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordings, "SEGMENT_SECONDS", 1.0)
     write_audio(tone(2.7), tmp_path / "a.wav")
-    assert [len(wave) for wave in recordings.record([tmp_path / "a.wav"], tmp_path / "c", RATE)] == [RATE, RATE, 11200]
+    assert [
+        len(wave) for wave in recordings.record([tmp_path / "a.wav"], tmp_path / "c", RATE)
+    ] == [RATE, RATE, 11200]
 
 
 def test_nothing_to_record_is_told(tmp_path: Path) -> None:
@@ -65,17 +69,27 @@ def songs(folder: Path) -> Path:
     return folder
 
 
-def test_songs_are_performed_once_and_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_songs_are_performed_once_and_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recordings, "find_synthesizer", lambda: Path("fluidsynth"))
-    monkeypatch.setattr(recordings, "render", lambda score, font, rate, random: tone(1 + len(score.notes) / 100, rate, 2))
+    monkeypatch.setattr(
+        recordings,
+        "render",
+        lambda score, font, rate, random: tone(1 + len(score.notes) / 100, rate, 2),
+    )
     told: list[str] = []
-    few = recordings.perform([songs(tmp_path / "songs")], tmp_path / "cache", RATE, 6, 1, told.append)
+    few = recordings.perform(
+        [songs(tmp_path / "songs")], tmp_path / "cache", RATE, 6, 1, told.append
+    )
     assert len(few) + len(told) == 6 and told and "damaged.mid" in told[0]
     more = recordings.perform([tmp_path / "songs"], tmp_path / "cache", RATE, 9, 1)
     assert all(np.array_equal(a, b) for a, b in zip(few, more, strict=False))
 
 
-def test_no_synthesizer_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_synthesizer_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MusaeError, match="fluidsynth is not installed"):
         recordings.perform([songs(tmp_path / "songs")], tmp_path / "cache", RATE, 1, 0)

@@ -20,13 +20,18 @@ def features(frames: int) -> torch.Tensor:
 
 def heard(stream: MaskStream, seen: torch.Tensor, piece: int) -> list[torch.Tensor]:
     frames = seen.shape[-1]
-    return [stream.feed(seen[..., first : first + piece], first + piece >= frames) for first in range(0, frames, piece)]
+    return [
+        stream.feed(seen[..., first : first + piece], first + piece >= frames)
+        for first in range(0, frames, piece)
+    ]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("frames", [1, 7, 160, 203])
 @pytest.mark.parametrize("piece", [8, 48, 1000])
-def test_a_sound_heard_in_pieces_gets_the_gains_of_the_whole(shape: Shape, frames: int, piece: int) -> None:
+def test_a_sound_heard_in_pieces_gets_the_gains_of_the_whole(
+    shape: Shape, frames: int, piece: int
+) -> None:
     net, seen = mask_network(shape), features(frames)
     with torch.inference_mode():
         whole = net(seen)
@@ -83,7 +88,9 @@ def conv(dilation: int) -> nn.Conv2d:
     return nn.Conv2d(5, 7, 3, padding=(1, 0), dilation=(1, dilation))
 
 
-@pytest.mark.skipif(not winograd_works(), reason="this torch comes without NNPACK, or the processor cannot run it")
+@pytest.mark.skipif(
+    not winograd_works(), reason="this torch comes without NNPACK, or the processor cannot run it"
+)
 @pytest.mark.parametrize("dilation", [1, 2, 4])
 @pytest.mark.parametrize("columns", [1, 3, 30])
 def test_transforms_convolve(dilation: int, columns: int) -> None:
@@ -92,7 +99,9 @@ def test_transforms_convolve(dilation: int, columns: int) -> None:
         torch.testing.assert_close(WinogradConv(direct)(x), direct(x), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.skipif(not winograd_works(), reason="this torch comes without NNPACK, or the processor cannot run it")
+@pytest.mark.skipif(
+    not winograd_works(), reason="this torch comes without NNPACK, or the processor cannot run it"
+)
 def test_a_network_of_transforms_gives_the_same_gains() -> None:
     net, seen = mask_network(SHAPES[2]), features(120)
     fast = folded(net, winograd=True)
@@ -102,7 +111,12 @@ def test_a_network_of_transforms_gives_the_same_gains() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3, 2, (1, 0)), nn.Conv2d(4, 4, 3, padding=(1, 0), groups=2)]
+    "other",
+    [
+        nn.Conv2d(3, 3, 3),
+        nn.Conv2d(3, 3, 3, 2, (1, 0)),
+        nn.Conv2d(4, 4, 3, padding=(1, 0), groups=2),
+    ],
 )
 def test_other_convolutions_have_no_transforms(other: nn.Conv2d) -> None:
     assert fits(conv(2)) and not fits(other)

@@ -46,7 +46,9 @@ def test_rows_and_the_phases_of_the_sound_come_near_to_it() -> None:
     spectrum = stft(wave, grid)
     for count in (16, 160):
         rows = Rows(grid, rate, count, 100.0)
-        made = istft(torch.polar(rows.magnitudes(rows.levels(spectrum)), spectrum.angle()), grid, len(wave))
+        made = istft(
+            torch.polar(rows.magnitudes(rows.levels(spectrum)), spectrum.angle()), grid, len(wave)
+        )
         found.append(log_spectral_distance_db(made.numpy(), wave.numpy()))
     assert found[1] < found[0] and found[1] < 5
 
@@ -71,11 +73,16 @@ def test_the_model_learns_a_sound_by_heart() -> None:
         other = model.predict(model.encode(batch).mean.flip(0), batch)
     for index in range(2):
         want = clips[index].numpy()
-        assert log_spectral_distance_db(made[index].numpy(), want) < log_spectral_distance_db(other[index].numpy(), want)
+        assert log_spectral_distance_db(made[index].numpy(), want) < log_spectral_distance_db(
+            other[index].numpy(), want
+        )
 
 
 def test_sizes_that_do_not_go_together_are_told() -> None:
-    for change, said in (("codec.seconds=0.1", "shorter than two frames"), ("model.decoder.channels=[4]", "model.decoder")):
+    for change, said in (
+        ("codec.seconds=0.1", "shorter than two frames"),
+        ("model.decoder.channels=[4]", "model.decoder"),
+    ):
         config = load_config("timbre", [*TIMBRE, change])
         with pytest.raises(UsageError, match=said):
             build_model(config, build_codec(config.codec.model_dump()))

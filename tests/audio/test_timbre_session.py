@@ -11,7 +11,15 @@ from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.media.audio import Audio
 from musicvae_lite.music import session as sessions
 from musicvae_lite.music.evaluate.scoring import evaluate
-from tests.sounds import RATE, noise, save, save_clean_folder, save_tiny_denoiser, save_tiny_timbre, tone
+from tests.sounds import (
+    RATE,
+    noise,
+    save,
+    save_clean_folder,
+    save_tiny_denoiser,
+    save_tiny_timbre,
+    tone,
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +96,13 @@ def test_a_file_is_heard_as_its_samples_are(session, tmp_path):
 def test_silent_clips_have_no_distance(session):
     clip = torch.from_numpy(tone(300, 0.5))[None]
     silence = torch.zeros_like(clip)
-    alone, both = (evaluate_timbre(session.model, [Batch(x, x)], 0) for x in (clip, torch.cat([clip, silence])))
-    assert (both.n, both.silent_lsd_db) == (2, alone.silent_lsd_db) and both.lsd_db == pytest.approx(alone.lsd_db)
+    alone, both = (
+        evaluate_timbre(session.model, [Batch(x, x)], 0) for x in (clip, torch.cat([clip, silence]))
+    )
+    assert (both.n, both.silent_lsd_db) == (
+        2,
+        alone.silent_lsd_db,
+    ) and both.lsd_db == pytest.approx(alone.lsd_db)
     with pytest.raises(NothingUsableError, match="are silent"):
         evaluate_timbre(session.model, [Batch(silence, silence)], 0)
 
@@ -98,4 +111,6 @@ def test_only_what_is_held_out_is_measured(session, tmp_path):
     save_clean_folder(tmp_path / "sounds", files=2)
     with pytest.raises(UsageError, match="leave out the split 'train'"):
         evaluate(session.name, tmp_path / "sounds", "train")
-    assert evaluate(session.name, tmp_path / "sounds").split == "train"  # of two files nothing is held out
+    assert (
+        evaluate(session.name, tmp_path / "sounds").split == "train"
+    )  # of two files nothing is held out

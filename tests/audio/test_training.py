@@ -13,7 +13,13 @@ from musicvae_lite.model_dir.bundle import describe, load_bundle
 from musicvae_lite.training.train import Trained, train
 from tests.sounds import SETTINGS, noise, save, save_clean_folder
 
-SHORT = ["training.steps=8", "training.valid_every=4", "training.save_every=4", "training.log_every=2", "data.mixture.epoch=6"]
+SHORT = [
+    "training.steps=8",
+    "training.valid_every=4",
+    "training.save_every=4",
+    "training.log_every=2",
+    "data.mixture.epoch=6",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +57,14 @@ def test_an_interrupted_run_goes_on_exactly(clean, tmp_path):
 
 def test_running_means_are_averaged_with_the_weights_and_counts_are_not(clean, tmp_path):
     train(load_config("denoise", [*SETTINGS, *SHORT]), clean, tmp_path / "run")
-    state, last = load_file(tmp_path / "run" / "training.safetensors"), weights(tmp_path / "run" / "last")
+    state, last = (
+        load_file(tmp_path / "run" / "training.safetensors"),
+        weights(tmp_path / "run" / "last"),
+    )
     name = "network.stem.norm.running_mean"
-    assert torch.equal(last[name], state[f"average/{name}"]) and not torch.equal(last[name], state[f"weight/{name}"])
+    assert torch.equal(last[name], state[f"average/{name}"]) and not torch.equal(
+        last[name], state[f"weight/{name}"]
+    )
     count = "network.stem.norm.num_batches_tracked"
     assert last[count] == state[f"weight/{count}"] == 8 and f"average/{count}" not in state
 
@@ -62,22 +73,47 @@ def test_steps_learn_from_named_noises_and_the_card_says_how_well(clean, tmp_pat
     noises = tmp_path / "noises"
     noises.mkdir()
     save(noise(3), noises / "hiss.wav")
-    changes = ["training.steps=16", "training.valid_every=16", "training.log_every=4", "optimiser.learning_rate=0.01"]
-    easy = [f"data.noise={noises}", "data.mixture.synthesised=0", "data.mixture.babble=0", "data.mixture.snr_db=[5, 6]"]
+    changes = [
+        "training.steps=16",
+        "training.valid_every=16",
+        "training.log_every=4",
+        "optimiser.learning_rate=0.01",
+    ]
+    easy = [
+        f"data.noise={noises}",
+        "data.mixture.synthesised=0",
+        "data.mixture.babble=0",
+        "data.mixture.snr_db=[5, 6]",
+    ]
     events = []
-    outcome = train(load_config("denoise", [*SETTINGS, *changes, *easy]), clean, tmp_path / "run", on_event=events.append)
+    outcome = train(
+        load_config("denoise", [*SETTINGS, *changes, *easy]),
+        clean,
+        tmp_path / "run",
+        on_event=events.append,
+    )
     losses = [event.loss for event in events if isinstance(event, Trained)]
     assert losses[-1] < losses[0] - 1
     assert outcome.metrics["n"] == 3 and outcome.metrics["by_noise"].keys() == {"recorded"}
     card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
-    for fact in ("| clean | 5 |", "| noises | 1 |", "si_sdr_improvement_db", "Measured on held-out clips", "8,000 Hz"):
+    for fact in (
+        "| clean | 5 |",
+        "| noises | 1 |",
+        "si_sdr_improvement_db",
+        "Measured on held-out clips",
+        "8,000 Hz",
+    ):
         assert fact in card
     assert describe(tmp_path / "run").provenance["held_out"]
 
 
 def test_a_variational_denoiser_trains(clean, tmp_path):
     outcome = train(
-        load_config("denoise", [*SETTINGS, *SHORT, "model.variational=true", "objective.beta=0.001"]), clean, tmp_path / "run"
+        load_config(
+            "denoise", [*SETTINGS, *SHORT, "model.variational=true", "objective.beta=0.001"]
+        ),
+        clean,
+        tmp_path / "run",
     )
     assert outcome.finished
 
@@ -133,7 +169,9 @@ def test_the_layout_in_memory_of_training_changes_no_result():
 
 def test_that_sounds_are_converted_is_said_first(clean, tmp_path):
     events = []
-    train(load_config("denoise", [*SETTINGS, *SHORT]), clean, tmp_path / "run", on_event=events.append)
+    train(
+        load_config("denoise", [*SETTINGS, *SHORT]), clean, tmp_path / "run", on_event=events.append
+    )
     assert events[0].message.startswith("reading the sounds")
 
 

@@ -1,10 +1,13 @@
-"""Chords inferred from notes against POP909's annotations (by another program), beside music21; the table of docs/chords.md.
+"""Chords inferred from notes against POP909's annotations (by another program), beside music21.
+
+The table of docs/chords.md.
 
     python tests/bench/bench_chords.py ALIGNED ORIGINAL [--songs 40] [--skip 40] [--music21 PYTHON]
 
-ALIGNED and ORIGINAL are the unpacked corpora pop909_aligned (with its annotations) and pop909. The annotations are in seconds
-of the original files; index.csv of the aligned ones says by how many beats each was moved. ``--music21`` names a Python that
-has music21; it is no dependency of the project.
+ALIGNED and ORIGINAL are the unpacked corpora pop909_aligned (with its annotations) and pop909. The
+annotations are in seconds of the original files; index.csv of the aligned ones says by how many
+beats each was moved. ``--music21`` names a Python that has music21; it is no dependency of the
+project.
 """
 
 from __future__ import annotations
@@ -66,9 +69,18 @@ def _quarters(score: Score, seconds: NDArray[np.float64]) -> NDArray[np.float64]
     return ticks[row] + (seconds - at[row]) * pace[row]
 
 
-def annotation(aligned: Path, original: Path, name: str, beats: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return points in quarter notes of the aligned file, and the class of the annotated chord at each."""
-    rows = [line.split() for line in (aligned / "pop909_annotations" / name / "chord_midi.txt").read_text().splitlines()]
+def annotation(
+    aligned: Path, original: Path, name: str, beats: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return points in quarter notes of the aligned file, and the class of the annotated chord at
+    each.
+    """
+    rows = [
+        line.split()
+        for line in (aligned / "pop909_annotations" / name / "chord_midi.txt")
+        .read_text()
+        .splitlines()
+    ]
     times = np.array([[float(row[0]), float(row[1])] for row in rows])
     classes = [chord_class(row[2]) for row in rows]
     assert None not in classes, (name, rows)
@@ -88,11 +100,18 @@ def at_points(rows: list[list[Any]], points: NDArray[np.float64]) -> NDArray[np.
 
 
 def agreement(found: NDArray[Any], wanted: NDArray[Any]) -> dict[str, float]:
-    """Return per cent of time with the same root and triad, the same root; over annotated chords, then over all time."""
+    """Return per cent of time with the same root and triad, the same root.
+
+    Over annotated chords, then over all time.
+    """
     some = wanted != NO_CHORD
     same = found == wanted
     root = (found != NO_CHORD) & ((found - 1) % 12 == (wanted - 1) % 12)
-    return {"triad": 100 * same[some].mean(), "root": 100 * root[some].mean(), "all": 100 * same.mean()}
+    return {
+        "triad": 100 * same[some].mean(),
+        "root": 100 * root[some].mean(),
+        "all": 100 * same.mean(),
+    }
 
 
 def main() -> None:
@@ -101,12 +120,22 @@ def main() -> None:
     parser.add_argument("aligned", type=Path)
     parser.add_argument("original", type=Path)
     parser.add_argument("--songs", type=int, default=40)
-    parser.add_argument("--skip", type=int, default=40, help="songs at the start of the list, which the weights were chosen on")
+    parser.add_argument(
+        "--skip",
+        type=int,
+        default=40,
+        help="songs at the start of the list, which the weights were chosen on",
+    )
     parser.add_argument("--music21", metavar="PYTHON")
     given = parser.parse_args()
     index = list(csv.DictReader((given.aligned / "index.csv").open()))
-    names = [(Path(row["file"]).stem, float(re.findall(r"shifted by (-?[\d.]+)", row["source_path"])[0])) for row in index]
-    names = [(n, s) for n, s in names if (given.original / "pop909" / f"{n}.mid").exists()][given.skip :][: given.songs]
+    names = [
+        (Path(row["file"]).stem, float(re.findall(r"shifted by (-?[\d.]+)", row["source_path"])[0]))
+        for row in index
+    ]
+    names = [(n, s) for n, s in names if (given.original / "pop909" / f"{n}.mid").exists()][
+        given.skip :
+    ][: given.songs]
     tables: dict[str, list[dict[str, float]]] = {}
     seconds = []
     wanted, points = {}, {}
@@ -127,8 +156,14 @@ def main() -> None:
         for (name, _), result in zip(names, results, strict=True):
             chords = at_points(result["chords"], points[name])
             tables.setdefault("music21, half bars", []).append(agreement(chords, wanted[name]))
-        print(f"music21: {np.mean([result['seconds'] for result in results]):.1f} s of processor time a song")
-    print("| method | root and triad | root | root and triad, N.C. included | worst and best song |\n|---|---|---|---|---|")
+        print(
+            f"music21: {np.mean([result['seconds'] for result in results]):.1f} s of processor "
+            "time a song"
+        )
+    print(
+        "| method | root and triad | root | root and triad, N.C. included | worst and best song "
+        "|\n|---|---|---|---|---|"
+    )
     for method, rows in tables.items():
         mean = {key: np.mean([row[key] for row in rows]) for key in rows[0]}
         triads = [row["triad"] for row in rows]

@@ -1,10 +1,13 @@
-"""Seconds of decoding with a loaded model: pieces of 16 bars and melodies of 2 bars, at the presets' real sizes.
+"""Seconds of decoding with a loaded model: pieces of 16 bars and melodies of 2 bars, at the
+presets' real sizes.
 
-    python tests/bench/bench_decode.py [--threads 2] [--rounds 5] [--preset hierdec-mel_16bar] [--random]
+    python tests/bench/bench_decode.py [--threads 2] [--rounds 5] [--preset hierdec-mel_16bar]
+    [--random]
 
-The time is that of ``Session.decode_windows``, the best and the median of the rounds. Weights are random, the slow case for
-models with ``carry``: no guess of the event before a bar is right, so nearly every bar is decoded twice. A shipped model may be
-named in place of a preset. ``--random`` draws at temperature 1 instead of taking the likeliest event.
+The time is that of ``Session.decode_windows``, the best and the median of the rounds. Weights are
+random, the slow case for models with ``carry``: no guess of the event before a bar is right, so
+nearly every bar is decoded twice. A shipped model may be named in place of a preset. ``--random``
+draws at temperature 1 instead of taking the likeliest event.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ def session(name: str) -> Session:
     config = load_config(name, ["model.encoder.sizes=[8]"])
     codec = build_codec(config.codec.model_dump())
     torch.manual_seed(0)
-    return Session(Bundle(Description(Path(name), config), build_model(config, codec).eval(), codec), name)
+    return Session(
+        Bundle(Description(Path(name), config), build_model(config, codec).eval(), codec), name
+    )
 
 
 def main() -> None:
@@ -54,7 +59,13 @@ def main() -> None:
                 user.decode_windows(z[:count], 1.0 if options.random else 0.0)
                 seconds.append(time.perf_counter() - start)
             best, median = min(seconds[1:]), statistics.median(seconds[1:])
-            print(f"{name:20} {count:4} pieces   best {best * 1e3:7.1f} ms   median {median * 1e3:7.1f} ms", flush=True)
+            print(
+                (
+                    f"{name:20} {count:4} pieces   best {best * 1e3:7.1f} ms   median "
+                    f"{median * 1e3:7.1f} ms"
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

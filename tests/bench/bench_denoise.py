@@ -2,8 +2,9 @@
 
     python tests/bench/bench_denoise.py MODEL CLEAN_OR_PAIRS [--limit N] [--json FILE]
 
-CLEAN_OR_PAIRS is a folder of clean recordings (or MIDI files), which are mixed with synthesised noises at 0 to 15 dB, or of
-noisy and clean pairs. noisereduce, scipy and logmmse take part where they are installed. The oracles see the clean sound.
+CLEAN_OR_PAIRS is a folder of clean recordings (or MIDI files), which are mixed with synthesised
+noises at 0 to 15 dB, or of noisy and clean pairs. noisereduce, scipy and logmmse take part where
+they are installed. The oracles see the clean sound.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ Method = Callable[[np.ndarray, int], np.ndarray]
 
 
 def classics() -> dict[str, Method]:
-    """Return the methods that are installed, with their default settings; they know nothing of the noise."""
+    """Return the methods that are installed, with their default settings.
+
+    They know nothing of the noise.
+    """
     found: dict[str, Method] = {"untouched": lambda samples, rate: samples}
     if importlib.util.find_spec("noisereduce"):
         import noisereduce
@@ -40,23 +44,32 @@ def classics() -> dict[str, Method]:
     if importlib.util.find_spec("scipy"):
         from scipy.signal import wiener
 
-        found["scipy wiener"] = lambda samples, rate: np.stack([wiener(channel, 9) for channel in samples])
+        found["scipy wiener"] = lambda samples, rate: np.stack(
+            [wiener(channel, 9) for channel in samples]
+        )
     if importlib.util.find_spec("logmmse"):
         from logmmse import logmmse
 
         found["log-MMSE"] = lambda samples, rate: np.stack(
-            [np.resize(logmmse(np.int16(channel * 32767), rate) / 32767, channel.shape) for channel in samples]
+            [
+                np.resize(logmmse(np.int16(channel * 32767), rate) / 32767, channel.shape)
+                for channel in samples
+            ]
         )
     return found
 
 
 def oracle(examples: list[Example], phase_sensitive: bool) -> SoundMeasures:
-    """Return the measures of the best mask between 0 and 1: of powers, or of what lies in the noisy sound's phase."""
+    """Return the measures of the best mask between 0 and 1: of powers, or of what lies in the noisy
+    sound's phase.
+    """
     clean_of = {example.noisy.tobytes(): example.clean for example in examples}
 
     def denoise(samples: np.ndarray, rate: int) -> np.ndarray:
         grid, clean = grid_of(rate), clean_of.get(samples.tobytes(), samples)
-        noisy, target = (stft(torch.from_numpy(np.asarray(wave, np.float32)), grid) for wave in (samples, clean))
+        noisy, target = (
+            stft(torch.from_numpy(np.asarray(wave, np.float32)), grid) for wave in (samples, clean)
+        )
         if phase_sensitive:
             mask = (target / (noisy + 1e-12)).real.clamp(0, 1)
         else:
@@ -69,7 +82,9 @@ def oracle(examples: list[Example], phase_sensitive: bool) -> SoundMeasures:
 
 def main() -> None:
     """Print a table, one line a method."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("data", type=Path)
     parser.add_argument("--limit", type=int, default=60)
@@ -83,22 +98,41 @@ def main() -> None:
     )
     examples = list(drawn)
     session = load_as(SoundSession, arguments.model)
-    methods = {arguments.model: lambda samples, rate: session.denoise(Audio(samples, rate)).samples, **classics()}
+    methods = {
+        arguments.model: lambda samples, rate: session.denoise(Audio(samples, rate)).samples,
+        **classics(),
+    }
     found = {}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):  # importing logmmse makes every underflow an error
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):  # importing logmmse makes every underflow an error
         warnings.simplefilter("ignore")  # of the classics, about silence
         for name, method in methods.items():
             found[name] = evaluate_examples(examples, method)
-    found |= {"oracle: ratio mask": oracle(examples, False), "oracle: phase-sensitive mask": oracle(examples, True)}
-    print(f"{len(examples)} clips; LSD of the noisy ones {found['untouched'].input_lsd_db:.1f} dB\n")
+    found |= {
+        "oracle: ratio mask": oracle(examples, False),
+        "oracle: phase-sensitive mask": oracle(examples, True),
+    }
+    print(
+        f"{len(examples)} clips; LSD of the noisy ones {found['untouched'].input_lsd_db:.1f} dB\n"
+    )
     print(f"{'method':30} {'SI-SDRi':>8} {'worst':>7} {'LSD':>6} {'clean':>6} {'x real time':>12}")
     for name, measures in found.items():
         clean, speed = measures.clean_worst_db or 0.0, measures.real_time_factor or 0.0
         gain, worst = measures.si_sdr_improvement_db, measures.worst_db
-        print(f"{Path(name).name:30} {gain:8.2f} {worst:7.2f} {measures.lsd_db:6.1f} {clean:6.1f} {speed:12.0f}")
-    print("\nby noise: " + ", ".join(f"{k} {v:.1f}" for k, v in found[arguments.model].by_noise.items()))
+        print(
+            f"{Path(name).name:30} {gain:8.2f} {worst:7.2f} {measures.lsd_db:6.1f} {clean:6.1f} "
+            f"{speed:12.0f}"
+        )
+    print(
+        "\nby noise: "
+        + ", ".join(f"{k} {v:.1f}" for k, v in found[arguments.model].by_noise.items())
+    )
     if arguments.json:
-        arguments.json.write_text(json.dumps({name: measures.as_dict() for name, measures in found.items()}, indent=1))
+        arguments.json.write_text(
+            json.dumps({name: measures.as_dict() for name, measures in found.items()}, indent=1)
+        )
 
 
 if __name__ == "__main__":

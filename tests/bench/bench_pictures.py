@@ -1,10 +1,12 @@
-"""Training speed on pictures, images/s: musae against a plain PyTorch loop as the lesson has it, in one run.
+"""Training speed on pictures, images/s: musae against a plain PyTorch loop as the lesson has it, in
+one run.
 
     python tests/bench/bench_pictures.py [--threads 2] [--rounds 3] [--presets mnist-vae]
 
-The plain loop reads MNIST-sized pictures through a DataLoader, each made a tensor by itself (PIL to tensor, as torchvision's
-ToTensor does), and trains the lesson's model with Adam in float32. Both use the preset's batch size, here the lesson's 256.
-Candidates take turns, each in a process of its own.
+The plain loop reads MNIST-sized pictures through a DataLoader, each made a tensor by itself (PIL to
+tensor, as torchvision's ToTensor does), and trains the lesson's model with Adam in float32. Both
+use the preset's batch size, here the lesson's 256. Candidates take turns, each in a process of its
+own.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def random_pictures() -> np.ndarray:
 
 
 class Items(torch.utils.data.Dataset):
-    """What torchvision's ``MNIST`` with ``ToTensor`` does for every item, operation by operation (version 0.28).
+    """What torchvision's ``MNIST`` with ``ToTensor`` does for every item, operation by operation
+    (version 0.28).
 
     torchvision itself, which checks the kind of picture besides, takes as long or longer.
     """
@@ -49,7 +52,11 @@ class Items(torch.utils.data.Dataset):
         picture, target = self.data[index], int(self.targets[index])
         image = Image.fromarray(picture.numpy(), mode="L")
         tensor = torch.from_numpy(np.array(image, np.uint8, copy=True))
-        tensor = tensor.view(image.size[1], image.size[0], len(image.getbands())).permute((2, 0, 1)).contiguous()
+        tensor = (
+            tensor.view(image.size[1], image.size[0], len(image.getbands()))
+            .permute((2, 0, 1))
+            .contiguous()
+        )
         return tensor.to(dtype=torch.get_default_dtype()).div(255), target
 
 
@@ -58,8 +65,16 @@ class LessonAutoencoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down = nn.ModuleList([nn.Conv2d(1, 16, 3, padding=1), nn.Conv2d(16, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)])
-        self.up = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 16, 3)])
+        self.down = nn.ModuleList(
+            [
+                nn.Conv2d(1, 16, 3, padding=1),
+                nn.Conv2d(16, 8, 3, padding=1),
+                nn.Conv2d(8, 8, 3, padding=1),
+            ]
+        )
+        self.up = nn.ModuleList(
+            [nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 16, 3)]
+        )
         self.last = nn.Conv2d(16, 1, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -96,7 +111,11 @@ def plain(preset: str) -> float:
     def epoch() -> int:
         seen = 0
         for x, _ in loader:
-            loss = model.loss(x) if isinstance(model, LessonVae) else F.binary_cross_entropy(model(x), x)
+            loss = (
+                model.loss(x)
+                if isinstance(model, LessonVae)
+                else F.binary_cross_entropy(model(x), x)
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -127,8 +146,18 @@ def ours(preset: str) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "pictures.npz", images=random_pictures())
-        fewer = [*changes, f"training.valid_every={steps}", f"training.save_every={steps}", "training.valid_windows=100"]
-        train(load_config(preset, fewer), Path(folder) / "pictures.npz", Path(folder) / "run", on_event=note)
+        fewer = [
+            *changes,
+            f"training.valid_every={steps}",
+            f"training.save_every={steps}",
+            "training.valid_windows=100",
+        ]
+        train(
+            load_config(preset, fewer),
+            Path(folder) / "pictures.npz",
+            Path(folder) / "run",
+            on_event=note,
+        )
     return speeds[-1]  # the first half warms up
 
 
@@ -153,14 +182,26 @@ def main() -> None:
         speeds: dict[str, list[float]] = {"plain": [], "musae": []}
         for _ in range(options.rounds):
             for candidate, values in speeds.items():
-                command = [sys.executable, __file__, "--threads", str(options.threads), "--one", candidate, preset]
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--threads",
+                    str(options.threads),
+                    "--one",
+                    candidate,
+                    preset,
+                ]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 values.append(float(done.stdout.split()[-1]))
         medians = {candidate: statistics.median(values) for candidate, values in speeds.items()}
-        times = [ours / theirs for ours, theirs in zip(speeds["musae"], speeds["plain"], strict=True)]
+        times = [
+            ours / theirs for ours, theirs in zip(speeds["musae"], speeds["plain"], strict=True)
+        ]
         print(
-            f"{preset:10} plain {medians['plain']:,.0f} images/s, musae {medians['musae']:,.0f} images/s: "
-            f"{statistics.median(times):.2f} times ({min(times):.2f} to {max(times):.2f} in {len(times)} pairs)"
+            f"{preset:10} plain {medians['plain']:,.0f} images/s, musae {medians['musae']:,.0f} "
+            "images/s: "
+            f"{statistics.median(times):.2f} times ({min(times):.2f} to {max(times):.2f} in "
+            f"{len(times)} pairs)"
         )
 
 

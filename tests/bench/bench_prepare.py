@@ -23,12 +23,26 @@ def main() -> None:
     speeds = []
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            verb = ["prepare", options.source, "-o", f"{folder}/c", "--workers", options.workers, "--json", "-q"]
+            verb = [
+                "prepare",
+                options.source,
+                "-o",
+                f"{folder}/c",
+                "--workers",
+                options.workers,
+                "--json",
+                "-q",
+            ]
             start = time.perf_counter()
-            done = subprocess.run([sys.executable, "-m", "musae", *verb], check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, "-m", "musae", *verb], check=True, capture_output=True, text=True
+            )
             seconds = time.perf_counter() - start
             speeds.append(json.loads(done.stdout)["files"] / seconds)
-    print(f"{statistics.median(speeds):.0f} files/s, median of {len(speeds)} ({min(speeds):.0f} to {max(speeds):.0f})")
+    print(
+        f"{statistics.median(speeds):.0f} files/s, median of {len(speeds)} ({min(speeds):.0f} to "
+        f"{max(speeds):.0f})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Measure seams of whole pieces: ``python tests/bench/bench_seams.py CORPUS.zip ... [--model mel-2bar] [--pieces 50]``.
+"""Measure seams of whole pieces: ``python tests/bench/bench_seams.py CORPUS.zip ...
 
-Pieces of the validation side of each zip (with index.csv) go through ``Session.reconstruct`` (windows that overlap), and through
-windows that abut, as one would join them by hand. Printed for both: steps of a note that start right; steps at which the right
-pitch (or silence) sounds; notes held over a bar line, or over a border of windows that abut, that are still one note; and notes
-that are held where the piece holds none.
+[--model mel-2bar] [--pieces 50]``.
+
+Pieces of the validation side of each zip (with index.csv) go through ``Session.reconstruct``
+(windows that overlap), and through windows that abut, as one would join them by hand. Printed for
+both: steps of a note that start right; steps at which the right pitch (or silence) sounds; notes
+held over a bar line, or over a border of windows that abut, that are still one note; and notes that
+are held where the piece holds none.
 """
 
 from __future__ import annotations
@@ -54,15 +57,22 @@ def main() -> None:
                 size = len(stretch.tokens) // codec.steps_per_bar - codec.bars + 1
                 rows = [stretch.row + row for row in range(0, size, codec.bars)]
                 apart = [heard[row] for row in rows]
-                apart += [heard[stretch.row + size - 1][codec.steps_per_bar * (codec.bars - (size - 1) % codec.bars) :]]
+                apart += [
+                    heard[stretch.row + size - 1][
+                        codec.steps_per_bar * (codec.bars - (size - 1) % codec.bars) :
+                    ]
+                ]
                 truth = sounding([stretch.tokens])
                 compare(truth, sounding([after.tokens]), codec, sums["windows that overlap"])
                 compare(truth, sounding(apart), codec, sums["windows that abut"])
     for name, count in sums.items():
         print(
-            f"{name}: notes heard right {count['right'] / count['notes']:.4f}, steps that sound right "
-            f"{count['same'] / count['steps']:.4f}; held notes that survive: {count['kept']} of {count['held']} over bar lines, "
-            f"{count['kept_border']} of {count['held_border']} over borders; held where none is: {count['false']}"
+            f"{name}: notes heard right {count['right'] / count['notes']:.4f}, steps that sound "
+            "right "
+            f"{count['same'] / count['steps']:.4f}; held notes that survive: {count['kept']} of "
+            f"{count['held']} over bar lines, "
+            f"{count['kept_border']} of {count['held_border']} over borders; held where none is: "
+            f"{count['false']}"
         )
 
 
@@ -70,14 +80,20 @@ def passages(source: str, codec: MelodyCodec, count: int) -> Iterator[Passage]:
     """Yield melodies of validation songs, in an order that is always the same."""
     archive = zipfile.ZipFile(source)
     with archive.open("index.csv") as file:
-        rows = [row for row in csv.DictReader(io.TextIOWrapper(file, "utf-8")) if is_valid(row["song_group"], 0.05)]
+        rows = [
+            row
+            for row in csv.DictReader(io.TextIOWrapper(file, "utf-8"))
+            if is_valid(row["song_group"], 0.05)
+        ]
     random.Random(1).shuffle(rows)
     found = 0
     for row in rows:
         if found == count:
             return
         try:
-            yield whole_melody(read_midi(archive.read(row["file"])), codec, "the model", overlapping=True)
+            yield whole_melody(
+                read_midi(archive.read(row["file"])), codec, "the model", overlapping=True
+            )
         except MusaeError:
             continue
         found += 1
@@ -104,14 +120,23 @@ def compare(truth: Heard, heard: Heard, codec: MelodyCodec, sums: Counter[str]) 
     starts = [np.diff(numbers, prepend=0) > 0 for numbers in (truth[0], heard[0])]
     right = starts[0] & starts[1] & (truth[1] == heard[1])
     lines = np.arange(codec.steps_per_bar, len(truth[0]), codec.steps_per_bar)
-    held = [(numbers[lines] > 0) & (numbers[lines] == numbers[lines - 1]) for numbers in (truth[0], heard[0])]
+    held = [
+        (numbers[lines] > 0) & (numbers[lines] == numbers[lines - 1])
+        for numbers in (truth[0], heard[0])
+    ]
     kept = held[0] & held[1] & (truth[1][lines] == heard[1][lines])
     border = lines % codec.steps == 0
     sums.update(
-        right=int(right.sum()), notes=int(starts[0].sum()), same=int((truth[1] == heard[1]).sum()), steps=len(truth[0]),
-        kept=int(kept.sum()), held=int(held[0].sum()), kept_border=int(kept[border].sum()),
-        held_border=int(held[0][border].sum()), false=int((held[1] & ~held[0]).sum()),
-    )  # fmt: skip
+        right=int(right.sum()),
+        notes=int(starts[0].sum()),
+        same=int((truth[1] == heard[1]).sum()),
+        steps=len(truth[0]),
+        kept=int(kept.sum()),
+        held=int(held[0].sum()),
+        kept_border=int(kept[border].sum()),
+        held_border=int(held[0][border].sum()),
+        false=int((held[1] & ~held[0]).sum()),
+    )
 
 
 if __name__ == "__main__":

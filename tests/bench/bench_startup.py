@@ -2,8 +2,8 @@
 
     python tests/bench/bench_startup.py [--rounds 5]
 
-``musae interpolate`` must take at most 1.3 times ``python -c "import torch"`` plus one second. The commands take turns, so that
-drift of the machine hits all alike; medians are printed.
+``musae interpolate`` must take at most 1.3 times ``python -c "import torch"`` plus one second. The
+commands take turns, so that drift of the machine hits all alike; medians are printed.
 """
 
 import argparse
@@ -26,7 +26,14 @@ def main() -> None:
         musae = [sys.executable, "-m", "musae"]
         commands = {
             "import torch": [sys.executable, "-c", "import torch"],
-            "musae interpolate": [*musae, "interpolate", *tunes, "-o", f"{folder}/x.mid", "--overwrite"],
+            "musae interpolate": [
+                *musae,
+                "interpolate",
+                *tunes,
+                "-o",
+                f"{folder}/x.mid",
+                "--overwrite",
+            ],
             "musae --help": [*musae, "--help"],
         }
         seconds: dict[str, list[float]] = {name: [] for name in commands}
@@ -40,7 +47,10 @@ def main() -> None:
     for name, median in medians.items():
         print(f"{name:20} {median:6.2f} s   ({min(seconds[name]):.2f} to {max(seconds[name]):.2f})")
     limit = 1.3 * medians["import torch"] + 1
-    print(f"limit for interpolate {limit:.2f} s: {'kept' if medians['musae interpolate'] <= limit else 'exceeded'}")
+    print(
+        f"limit for interpolate {limit:.2f} s: "
+        f"{'kept' if medians['musae interpolate'] <= limit else 'exceeded'}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Examples per second of ``musae train cat-mel_2bar_small`` against plain PyTorch code of the same model.
+"""Examples per second of ``musae train cat-mel_2bar_small`` against plain PyTorch code of the same
+model.
 
     python tests/bench/bench_training.py [--batch 512] [--rounds 3] [--threads 2]
 
-Every candidate runs in a process of its own, in turn, several times, so that drift of the machine hits all alike; the best
-and the median of the rounds are printed. Teacher forcing, as at the start of the preset's schedule. Plain PyTorch is what one
-writes first: one-hot vectors, ``torch.nn.LSTM``, ``torch.optim.Adam``; in float32 and under bfloat16 autocast.
+Every candidate runs in a process of its own, in turn, several times, so that drift of the machine
+hits all alike; the best and the median of the rounds are printed. Teacher forcing, as at the start
+of the preset's schedule. Plain PyTorch is what one
+writes first: one-hot vectors, ``torch.nn.LSTM``, ``torch.optim.Adam``; in float32 and under
+bfloat16 autocast.
 """
 
 import argparse
@@ -38,8 +41,12 @@ class Plain(nn.Module):
         z = mean + scale * torch.randn_like(mean)
         c0, h0 = torch.tanh(self.start(z)).view(-1, 2, 2, DECODER).permute(2, 1, 0, 3).contiguous()
         previous = F.pad(x, (0, 0, 1, 0))[:, :-1]
-        out, _ = self.decoder(torch.cat([previous, z.unsqueeze(1).expand(-1, STEPS, -1)], -1), (h0, c0))
-        nll = F.cross_entropy(self.output(out).flatten(0, 1).float(), tokens.flatten(), reduction="sum") / len(tokens)
+        out, _ = self.decoder(
+            torch.cat([previous, z.unsqueeze(1).expand(-1, STEPS, -1)], -1), (h0, c0)
+        )
+        nll = F.cross_entropy(
+            self.output(out).flatten(0, 1).float(), tokens.flatten(), reduction="sum"
+        ) / len(tokens)
         kl = (0.5 * (mean.square() + scale.square() - 1) - scale.log()).sum(1).mean()
         return nll + 0.2 * kl
 
@@ -70,7 +77,9 @@ def musae_step(batch: int):
     from musicvae_lite.music.model import build
     from musicvae_lite.training.optimiser import TrainStep, clip_gradients, make_optimiser
 
-    config = load_config("cat-mel_2bar_small", [f"training.batch_size={batch}", "teacher.sampling=0"])
+    config = load_config(
+        "cat-mel_2bar_small", [f"training.batch_size={batch}", "teacher.sampling=0"]
+    )
     keep_freed_memory()
     device = torch.device("cpu")
     fabric = Fabric(accelerator="cpu", devices=1, precision=resolve_precision("auto", device))
@@ -117,11 +126,20 @@ def main() -> None:
         for name in CANDIDATES:
             command = [sys.executable, __file__, "--one", name, "--batch", str(options.batch)]
             command += ["--steps", str(options.steps), "--threads", str(options.threads)]
-            speeds[name].append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]))
+            speeds[name].append(
+                float(
+                    subprocess.run(
+                        command, capture_output=True, text=True, check=True
+                    ).stdout.split()[-1]
+                )
+            )
     best = max(statistics.median(v) for k, v in speeds.items() if k != "musae")
     for name, values in speeds.items():
         median = statistics.median(values)
-        print(f"{name:12} {median:7.0f} examples/s (best {max(values):.0f})   {median / best:.2f} x the best plain")
+        print(
+            f"{name:12} {median:7.0f} examples/s (best {max(values):.0f})   {median / best:.2f} x "
+            "the best plain"
+        )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python tests/bench/lesson_parity.py RUNS --data MNIST > tables.md
 
-RUNS holds one folder a run, as docs/lesson-parity.md lists them (``musae train PRESET -o RUNS/NAME``); runs that are missing are
-left out. Everything is counted on the 10,000 official test pictures.
+RUNS holds one folder a run, as docs/lesson-parity.md lists them (``musae train PRESET -o
+RUNS/NAME``); runs that are missing are left out. Everything is counted on the 10,000 official test
+pictures.
 """
 
 from __future__ import annotations
@@ -25,12 +26,32 @@ from musicvae_lite.music.evaluate.scoring import Evaluation
 
 # name of the run, what the lesson calls it, key of the figure, the lesson's figures
 PARITY = [
-    ("mnist-ae", "convolutional autoencoder", "bce_mean", "0.0953 (TF, 25 epochs), 0.104 (PyTorch, 30)"),
-    ("mnist-denoise", "denoiser, noise sd 0.5", "bce_mean", "0.1398 (TF, fitted further from the autoencoder)"),
-    ("mnist-denoise-03", "denoiser, noise sd 0.3", "bce_mean", "0.133 (PyTorch, 100 epochs, 256 noise patterns)"),
+    (
+        "mnist-ae",
+        "convolutional autoencoder",
+        "bce_mean",
+        "0.0953 (TF, 25 epochs), 0.104 (PyTorch, 30)",
+    ),
+    (
+        "mnist-denoise",
+        "denoiser, noise sd 0.5",
+        "bce_mean",
+        "0.1398 (TF, fitted further from the autoencoder)",
+    ),
+    (
+        "mnist-denoise-03",
+        "denoiser, noise sd 0.3",
+        "bce_mean",
+        "0.133 (PyTorch, 100 epochs, 256 noise patterns)",
+    ),
     ("mnist-superres", "super-resolution 14 to 28", "bce_mean", "0.0955 (TF), 0.103 (PyTorch)"),
     ("mnist-vae", "fully connected VAE, 2 numbers", "lesson_loss", "35.73 (TF), 35.6 (PyTorch)"),
-    ("mnist-aae", "adversarial autoencoder, 150 numbers", "bce_mean", "0.0945 (PyTorch, discriminator never trained)"),
+    (
+        "mnist-aae",
+        "adversarial autoencoder, 150 numbers",
+        "bce_mean",
+        "0.0945 (PyTorch, discriminator never trained)",
+    ),
 ]
 
 
@@ -56,7 +77,9 @@ def variational(runs: Path, data: Path) -> Iterator[str]:
         if (runs / name / "config.json").exists():
             found = measures(runs / name, data).measures.as_dict()
             size = mv.load(runs / name, device="cpu").latent_size
-            figures = " | ".join(f"{found[key]:.2f}" for key in ("elbo_nats", "nll_nats", "kl_bits", "lesson_loss"))
+            figures = " | ".join(
+                f"{found[key]:.2f}" for key in ("elbo_nats", "nll_nats", "kl_bits", "lesson_loss")
+            )
             yield f"| `{name}` | {size} | {figures} | {found['mse_mean']:.4f} |"
 
 
@@ -110,7 +133,10 @@ def rate_distortion(runs: Path, data: Path) -> Iterator[str]:
 def adversarial(runs: Path, data: Path) -> Iterator[str]:
     yield "| run | codes and prior told apart (0.5 is chance) | MMD squared of codes to prior |"
     yield "|---|---|---|"
-    for name, title in (("mnist-aae", "trained against the discriminator"), ("aae-without", "the same without one")):
+    for name, title in (
+        ("mnist-aae", "trained against the discriminator"),
+        ("aae-without", "the same without one"),
+    ):
         if (runs / name / "config.json").exists():
             found = measures(runs / name, data).measures.as_dict()
             mmd = found.get("prior_mmd") or _mmd(runs / name, data)
@@ -121,7 +147,9 @@ def adversarial(runs: Path, data: Path) -> Iterator[str]:
         curve = [(row["step"], row["terms"]["told"]) for row in told if row["event"] == "trained"]
         chosen = [curve[i] for i in np.linspace(0, len(curve) - 1, 8).astype(int)]
         yield ""
-        yield "Told apart during training, by step: " + ", ".join(f"{step:,}: {value:.2f}" for step, value in chosen)
+        yield "Told apart during training, by step: " + ", ".join(
+            f"{step:,}: {value:.2f}" for step, value in chosen
+        )
 
 
 def _mmd(folder: Path, data: Path) -> float:
@@ -157,7 +185,10 @@ def conditional(runs: Path, data: Path) -> Iterator[str]:
     for _ in range(2):
         for rows in torch.randperm(len(corpus.train)).split(128):
             part: Split = corpus.train.take(rows.numpy())
-            loss = F.cross_entropy(model(torch.from_numpy(part.images).unsqueeze(1) / 255), torch.from_numpy(part.labels))
+            loss = F.cross_entropy(
+                model(torch.from_numpy(part.images).unsqueeze(1) / 255),
+                torch.from_numpy(part.labels),
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -177,10 +208,25 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only")
     options = parser.parse_args()
-    tables = (parity, variational, embeddings, against_doing_nothing, rate_distortion, other_kinds, adversarial, conditional)
+    tables = (
+        parity,
+        variational,
+        embeddings,
+        against_doing_nothing,
+        rate_distortion,
+        other_kinds,
+        adversarial,
+        conditional,
+    )
     for table in tables:
         if options.only in (None, table.__name__):
-            print(f"### {table.__name__}\n", *table(options.runs, options.data), "", sep="\n", flush=True)
+            print(
+                f"### {table.__name__}\n",
+                *table(options.runs, options.data),
+                "",
+                sep="\n",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""Start weights of `mel-16bar` or `trio-16bar` from models of two bars: eight windows side by side, before any training.
+"""Start weights of `mel-16bar` or `trio-16bar` from models of two bars: eight windows side by side,
+before any training.
 
     python tests/bench/start_16bar.py [--noise 1.3] mel-16bar CORPUS... START
     musae train mel-16bar --data CORPUS --init-from START ...
 
-CORPUS was prepared for the same preset. A model of two bars reads and writes each voice: `mel-2bar` melodies, and basses two
-octaves lower; `drums-2bar` drums. Of each window its posterior mean gives the principal components, in units of its standard
-deviation; z has, for each wave of their cosine transform over the eight windows, the principal components of all voices that vary
-most on CORPUS, so that what a piece repeats is said once. What the decoder of two bars tells each step of z, directly and by its
-plan, becomes one plan: the best map of that rank. The recurrent layers over the windows start at random and without effect.
-``--noise``: how many times larger than those models' the noise of z is to be.
+CORPUS was prepared for the same preset. A model of two bars reads and writes each voice: `mel-2bar`
+melodies, and basses two octaves lower; `drums-2bar` drums. Of each window its posterior mean gives
+the principal components, in units of its standard deviation; z has, for each wave of their cosine
+transform over the eight windows, the principal components of all voices that vary most on CORPUS,
+so that what a piece repeats is said once. What the decoder of two bars tells each step of z,
+directly and by its
+plan, becomes one plan: the best map of that rank. The recurrent layers over the windows start at
+random and without effect. ``--noise``: how many times larger than those models' the noise of z is
+to be.
 """
 
 from __future__ import annotations
@@ -32,7 +36,10 @@ from musicvae_lite.music.evaluate.sequences import evaluate_windows
 from musicvae_lite.nn.dct import cosines
 
 WINDOWS = 1600
-SOURCES = {"mel-16bar": [("mel-2bar", 0)], "trio-16bar": [("mel-2bar", 0), ("mel-2bar", 24), ("drums-2bar", 0)]}
+SOURCES = {
+    "mel-16bar": [("mel-2bar", 0)],
+    "trio-16bar": [("mel-2bar", 0), ("mel-2bar", 24), ("drums-2bar", 0)],
+}
 
 
 @dataclass(frozen=True)
@@ -73,22 +80,30 @@ def main() -> None:
     windows = next(train.batches(min(WINDOWS, len(train)), seed=0, epoch=0)).target
     small = {name: load_bundle(name) for name, _ in sources}
     beta = {name: bundle.config.objective.beta.end for name, bundle in small.items()}
-    # A model bears noise as it was charged for bits: the variance goes with beta (Alemi et al. 2018).
-    voices = [(small[name].model, shift, wanted.noise * (max(beta.values()) / beta[name]) ** 0.5) for name, shift in sources]
+    # A model bears noise as it was charged for bits: the variance goes with beta (Alemi et al.
+    # 2018).
+    voices = [
+        (small[name].model, shift, wanted.noise * (max(beta.values()) / beta[name]) ** 0.5)
+        for name, shift in sources
+    ]
     start(large, voices, torch.from_numpy(windows.astype(np.int64)))
     save_bundle(Path(output), config, large, {"init_from": ", ".join(sorted(small))}, {})
-    measures = evaluate_windows(large, held_out.windows[:: -(-len(held_out) // 128)], codec=corpus.codec).as_dict()
+    measures = evaluate_windows(
+        large, held_out.windows[:: -(-len(held_out) // 128)], codec=corpus.codec
+    ).as_dict()
     print(", ".join(f"{key} {value:.4g}" for key, value in measures.items()))
 
 
 @torch.inference_mode()
-def start(large: Autoencoder, small: Sequence[tuple[Autoencoder, int, float]], tokens: Tensor) -> None:
+def start(
+    large: Autoencoder, small: Sequence[tuple[Autoencoder, int, float]], tokens: Tensor
+) -> None:
     """Fill a model of many windows.
 
     Args:
         large: of V voices.
-        small: for each voice the model of one window, by how many semitones higher that is to read and write it, and how many
-            times the noise of its posterior its codes are to have.
+        small: for each voice the model of one window, by how many semitones higher that is to read
+            and write it, and how many times the noise of its posterior its codes are to have.
         tokens: examples, [N, T] or [N, T, V].
     """
     weights = dict(large.state_dict())
@@ -98,15 +113,25 @@ def start(large: Autoencoder, small: Sequence[tuple[Autoencoder, int, float]], t
     voices = [voice_of(*source, rows[..., index], kept) for index, source in enumerate(small)]
     for index, voice in enumerate(voices):
         split = len(voices) > 1
-        encoder, core = (f"encoder.parts.{index}.", f"decoder.core.cores.{index}.") if split else ("encoder.", "decoder.core.")
+        encoder, core = (
+            (f"encoder.parts.{index}.", f"decoder.core.cores.{index}.")
+            if split
+            else ("encoder.", "decoder.core.")
+        )
         copy_two_bars(weights, voice, encoder, core)
         copy_plan(weights, voice, core, index * kept, size)
-    copy_codes(weights, torch.stack([voice.codes for voice in voices], 1), torch.stack([voice.noise for voice in voices]))
+    copy_codes(
+        weights,
+        torch.stack([voice.codes for voice in voices], 1),
+        torch.stack([voice.noise for voice in voices]),
+    )
     large.load_state_dict(weights)
 
 
 def voice_of(small: Autoencoder, shift: int, noise: float, tokens: Tensor, kept: int) -> Voice:
-    """Read windows [N, S, L] of a voice by a model, ``shift`` semitones higher; notes above its range come in below.
+    """Read windows [N, S, L] of a voice by a model, ``shift`` semitones higher.
+
+    Notes above its range come in below.
 
     The noise of its codes is ``noise`` times that of its posterior.
     """
@@ -121,16 +146,29 @@ def voice_of(small: Autoencoder, shift: int, noise: float, tokens: Tensor, kept:
     _, spread, axes = torch.linalg.svd((means - mean) / scale, full_matrices=False)
     spread = spread[:kept] / len(means) ** 0.5
     read, write = axes[:kept] / spread[:, None] / scale, scale[:, None] * axes[:kept].T * spread
-    return Voice(weights, events, mean, read, write, ((means - mean) @ read.T).view(*tokens.shape[:2], kept), noise / spread)
+    return Voice(
+        weights,
+        events,
+        mean,
+        read,
+        write,
+        ((means - mean) @ read.T).view(*tokens.shape[:2], kept),
+        noise / spread,
+    )
 
 
 def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: str) -> None:
-    """Take over what reads and writes the steps of two bars, and make the codes the encoder's output."""
+    """Take over what reads and writes the steps of two bars, and make the codes the encoder's
+    output.
+    """
     old, outputs = voice.weights, f"{encoder}projects.1."
     renamed = {f"{encoder}levels.0.": "encoder.stack.", f"{encoder}projects.0.": "encoder.project."}
     renamed |= {encoder: "encoder.", core: "decoder."}
     for key in weights:
-        source = next((key.replace(new, name, 1) for new, name in renamed.items() if key.startswith(new)), None)
+        source = next(
+            (key.replace(new, name, 1) for new, name in renamed.items() if key.startswith(new)),
+            None,
+        )
         if source in old and old[source].shape == weights[key].shape:
             weights[key] = old[source]
     none = torch.tensor([len(voice.events)])  # stands for nothing
@@ -138,7 +176,9 @@ def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: 
         weights[key] = weights[key][torch.cat([voice.events, none])]
     for key in (f"{core}output.weight", f"{core}output.bias"):
         weights[key] = weights[key][voice.events]
-    unseen = weights[f"{outputs}weight"].shape[1] - old["head.mean.weight"].shape[1]  # the upper LSTM: no effect yet
+    unseen = (
+        weights[f"{outputs}weight"].shape[1] - old["head.mean.weight"].shape[1]
+    )  # the upper LSTM: no effect yet
     weights[f"{outputs}weight"] = F.pad(voice.read @ old["head.mean.weight"], (unseen, 0))
     weights[f"{outputs}bias"] = voice.read @ (old["head.mean.bias"] - voice.mean)
 
@@ -146,12 +186,18 @@ def copy_two_bars(weights: dict[str, Tensor], voice: Voice, encoder: str, core: 
 def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, first: int, size: int) -> None:
     """Say z and the plan of each step by one plan of the rank that the new model has.
 
-    The voice's code begins at ``first`` of the ``size`` numbers that the decoder of a window gets after the conductor's output.
+    The voice's code begins at ``first`` of the ``size`` numbers that the decoder of a window gets
+    after the conductor's output.
     """
     old, (latent, kept) = voice.weights, voice.write.shape
     steps, place = old["decoder.position"].shape
-    inputs, own = old["decoder.stack.layers.0.weight_ih_l0"], old["decoder.plan.weight"].view(steps, -1, latent)
-    token, z, plan, position = inputs.split([inputs.shape[1] - latent - own.shape[1] - place, latent, own.shape[1], place], 1)
+    inputs, own = (
+        old["decoder.stack.layers.0.weight_ih_l0"],
+        old["decoder.plan.weight"].view(steps, -1, latent),
+    )
+    token, z, plan, position = inputs.split(
+        [inputs.shape[1] - latent - own.shape[1] - place, latent, own.shape[1], place], 1
+    )
     maps = z + plan @ own
     spread = voice.codes.flatten(0, 1).std(0)
     whole = maps @ voice.write * spread
@@ -161,22 +207,31 @@ def copy_plan(weights: dict[str, Tensor], voice: Voice, core: str, first: int, s
     scale = told.std()
     shape = left[:, :rank] * scale
     biases = old["decoder.plan.bias"].view(steps, -1) @ plan.T + maps @ voice.mean
-    weights[f"{core}stack.layers.0.bias_ih_l0"] = old["decoder.stack.layers.0.bias_ih_l0"] + biases.mean(0)
+    weights[f"{core}stack.layers.0.bias_ih_l0"] = old[
+        "decoder.stack.layers.0.bias_ih_l0"
+    ] + biases.mean(0)
     weights[f"{core}stack.layers.0.weight_ih_l0"] = torch.cat([token, shape, position], 1)
     start = old["decoder.start.weight"]
     rows = {
-        "plan": ((told / scale).flatten(0, 1), ((biases - biases.mean(0)) @ torch.linalg.pinv(shape).T).flatten()),
+        "plan": (
+            (told / scale).flatten(0, 1),
+            ((biases - biases.mean(0)) @ torch.linalg.pinv(shape).T).flatten(),
+        ),
         "start": (start @ voice.write, old["decoder.start.bias"] + start @ voice.mean),
     }
     for name, (weight, bias) in rows.items():
         embedding = weights[f"{core}{name}.weight"].shape[1]
-        before = embedding - size + first  # the conductor's output and the other voices: no effect yet
+        before = (
+            embedding - size + first
+        )  # the conductor's output and the other voices: no effect yet
         weights[f"{core}{name}.weight"] = F.pad(weight, (before, embedding - before - kept))
         weights[f"{core}{name}.bias"] = bias
 
 
 def copy_codes(weights: dict[str, Tensor], codes: Tensor, noise: Tensor) -> None:
-    """Make z the principal components of codes [N, V, S, K] of noise [V, K], and give the windows their codes back."""
+    """Make z the principal components of codes [N, V, S, K] of noise [V, K], and give the windows
+    their codes back.
+    """
     count, voices, segments, kept = codes.shape
     waves = torch.einsum("fs,nvsk->nfvk", cosines(segments), codes / noise[:, None]).flatten(2)
     _, spread, axes = torch.linalg.svd(waves.transpose(0, 1), full_matrices=False)
@@ -188,10 +243,18 @@ def copy_codes(weights: dict[str, Tensor], codes: Tensor, noise: Tensor) -> None
     plan = "decoder.plan.maps"
     if f"{plan}.weight" not in weights:  # maps and transform in one matrix
         plan = "decoder.plan"
-        read = torch.einsum("fs,fzvk->fzvsk", cosines(segments), read.view(segments, size, voices, kept)).flatten(0, 1).flatten(1)
+        read = (
+            torch.einsum(
+                "fs,fzvk->fzvsk", cosines(segments), read.view(segments, size, voices, kept)
+            )
+            .flatten(0, 1)
+            .flatten(1)
+        )
         write = torch.einsum("fs,fpz->spfz", cosines(segments), write).flatten(2)
     rows = weights[f"{plan}.weight"].view(segments, -1, write.shape[-1]).clone()
-    rows[:, : voices * kept] = write  # where there are more rows than numbers of a code, they start at random
+    rows[:, : voices * kept] = (
+        write  # where there are more rows than numbers of a code, they start at random
+    )
     noise_of_z = torch.log(torch.expm1(scale)).view(weights["head.scale.bias"].shape)
     filled = {"head.mean": (read, 0.0), "head.scale": (0.0 * read, noise_of_z), plan: (rows, 0.0)}
     for name, (weight, bias) in filled.items():

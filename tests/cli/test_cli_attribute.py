@@ -36,37 +36,60 @@ def test_learned_vectors_are_listed(musae, model):
     run = musae("attribute", "-m", model)
     assert run.code == 0 and run.err == "" and "density" in run.out.splitlines()[1]
     document = musae("attribute", "-m", model, "--json").json
-    assert document["learned"]["held_out"] and document["attributes"]["register"]["unit"] == "MIDI pitch, mean"
+    assert (
+        document["learned"]["held_out"]
+        and document["attributes"]["register"]["unit"] == "MIDI pitch, mean"
+    )
     assert document["attributes"]["density"]["effects"].keys() == document["attributes"].keys()
-    assert (model / "attributes.png").exists() and "## Attribute vectors" in (model / "README.md").read_text()
-    assert musae("sample", "-m", model, "-o", model.parent / "x.mid", "--count", "1").code == 0  # the folder still is a model
+    assert (model / "attributes.png").exists() and "## Attribute vectors" in (
+        model / "README.md"
+    ).read_text()
+    assert (
+        musae("sample", "-m", model, "-o", model.parent / "x.mid", "--count", "1").code == 0
+    )  # the folder still is a model
 
 
 def test_a_file_that_was_forgotten_is_asked_for(musae, model):
     run = musae("attribute", "density+1", "-m", model)
-    assert run.code == 2 and "no file to change: musae attribute FILE.mid density+1" in run.err and run.err.count("\n") == 1
+    assert (
+        run.code == 2
+        and "no file to change: musae attribute FILE.mid density+1" in run.err
+        and run.err.count("\n") == 1
+    )
 
 
 def test_a_whole_file_is_changed(musae, folder, model):
     run = musae("attribute", "a.mid", "density+1", "register-0.5", "-m", model)
     assert run.code == 0, run.err
     lines = run.out.splitlines()
-    assert lines[0] == "a.mid: track 1 (A), 4 windows" and lines[1].split()[:3] == ["file", "before", "after"]
+    assert lines[0] == "a.mid: track 1 (A), 4 windows" and lines[1].split()[:3] == [
+        "file",
+        "before",
+        "after",
+    ]
     assert any(line.startswith("density ") and "(density+1)" in line for line in lines)
     assert lines[-1] == "wrote a.changed.mid"
     piece = read_midi("a.changed.mid")
     assert round(piece.qpm) == 90 and piece.tracks[0].name == "a with density+1, register-0.5"
     run = musae("attribute", "a.mid", "density+1", "-m", model, "-o", "x.mid", "--json")
     document = run.json
-    assert document["given"]["density"] == 4 and document["moves"] == {"density": 1.0} and document["output"] == "x.mid"
-    assert document["before"].keys() == document["after"].keys() and "density" in document["expected"]
+    assert (
+        document["given"]["density"] == 4
+        and document["moves"] == {"density": 1.0}
+        and document["output"] == "x.mid"
+    )
+    assert (
+        document["before"].keys() == document["after"].keys() and "density" in document["expected"]
+    )
 
 
 def test_nothing_added_changes_nothing(musae, folder, model):
     document = musae("attribute", "a.mid", "density+0", "-m", model, "--json").json
     assert document["before"] == document["after"]
     assert musae("reconstruct", "a.mid", "-m", model).code == 0
-    assert read_midi("a.changed.mid").notes.tolist() == read_midi("a.reconstructed.mid").notes.tolist()
+    assert (
+        read_midi("a.changed.mid").notes.tolist() == read_midi("a.reconstructed.mid").notes.tolist()
+    )
 
 
 def test_one_window(musae, folder, model):
@@ -94,7 +117,11 @@ def test_what_cannot_be(musae, folder, model, tiny, corpus, tmp_path):
         (("-m", pictures), 2, "no model of music"),
     ):
         run = musae("attribute", *arguments)
-        assert (run.code, run.out) == (code, "") and words in run.err and len(run.err.splitlines()) == 1, (arguments, run.err)
+        assert (
+            (run.code, run.out) == (code, "")
+            and words in run.err
+            and len(run.err.splitlines()) == 1
+        ), (arguments, run.err)
     assert sorted(path.name for path in folder.glob("*.mid")) == ["a.mid", "b.mid"]
 
 
@@ -103,19 +130,30 @@ def test_vectors_of_other_weights_are_refused(musae, folder, model, tmp_path):
     shutil.copy(model / "attributes.json", other)
     assert musae("attribute", "a.mid", "density+1", "-m", other).code == 0  # the same weights
     text = (other / "attributes.json").read_text()
-    (other / "attributes.json").write_text(text.replace('"weights_sha256": "', '"weights_sha256": "0'))
+    (other / "attributes.json").write_text(
+        text.replace('"weights_sha256": "', '"weights_sha256": "0')
+    )
     run = musae("attribute", "a.mid", "density+1", "-m", other, "-o", "n.mid")
-    assert run.code == 2 and "belongs to other weights" in run.err and not (folder / "n.mid").exists()
+    assert (
+        run.code == 2 and "belongs to other weights" in run.err and not (folder / "n.mid").exists()
+    )
 
 
 def test_paths_are_measured_and_drawn(musae, folder, model, corpus):
-    run = musae("evaluate", model, "--data", corpus, "--paths", "--limit", "8", "--plot", "p.png", "--json")
+    run = musae(
+        "evaluate", model, "--data", corpus, "--paths", "--limit", "8", "--plot", "p.png", "--json"
+    )
     document = run.json
     assert document["split"] == "valid" and document["pairs"] == 8 and document["plot"] == "p.png"
     assert len(document["latent"]["relative_cost"]) == len(document["alpha"]) == 11
-    assert document["blended"]["from_start"][0] == 0 and (folder / "p.png").read_bytes()[:4] == b"\x89PNG"
+    assert (
+        document["blended"]["from_start"][0] == 0
+        and (folder / "p.png").read_bytes()[:4] == b"\x89PNG"
+    )
     run = musae("evaluate", model, "--data", corpus, "--paths", "--limit", "8")
-    assert run.code == 0 and run.err == "" and "8 pairs" in run.out and len(run.out.splitlines()) == 16
+    assert (
+        run.code == 0 and run.err == "" and "8 pairs" in run.out and len(run.out.splitlines()) == 16
+    )
     for arguments, words in (
         ((model, "--data", corpus, "--plot", "q.png"), "--plot goes with --paths"),
         ((model, "--paths"), "name it with --data"),

@@ -1,4 +1,6 @@
-"""What the verbs do when something is wrong: one or two lines, the right exit code, nothing half-written."""
+"""What the verbs do when something is wrong: one or two lines, the right exit code, nothing
+half-written.
+"""
 
 import errno
 import json
@@ -26,7 +28,13 @@ def bytes_of_song(bars=5):
 
 def no_notes():
     track = b"\x00\xff\x2f\x00"
-    return b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480) + b"MTrk" + struct.pack(">I", len(track)) + track
+    return (
+        b"MThd"
+        + struct.pack(">IHHH", 6, 1, 1, 480)
+        + b"MTrk"
+        + struct.pack(">I", len(track))
+        + track
+    )
 
 
 BAD = {
@@ -34,14 +42,22 @@ BAD = {
     "empty": (b"", 1, "empty"),
     "truncated": (bytes_of_song()[:-40], 1, "truncated"),
     "no notes": (no_notes(), 1, "holds no notes"),
-    "drums": (midi_bytes(score([(q, q + 1, 40, 0) for q in range(8)], (Track("Kit", 0, True),))), 3, "drum track (8 notes)"),
-    "waltz": (
-        midi_bytes(score([(q, q + 1, 60, 0) for q in range(9)], metre=(3, 4))), 3, "metre 3/4 (the model needs 4/4) (9 notes)"
+    "drums": (
+        midi_bytes(score([(q, q + 1, 40, 0) for q in range(8)], (Track("Kit", 0, True),))),
+        3,
+        "drum track (8 notes)",
     ),
-}  # fmt: skip
+    "waltz": (
+        midi_bytes(score([(q, q + 1, 60, 0) for q in range(9)], metre=(3, 4))),
+        3,
+        "metre 3/4 (the model needs 4/4) (9 notes)",
+    ),
+}
 GOOD = {
     "one note": [(0, 1, 60, 0)],
-    "polyphonic piano": [(q, q + 1, 60 + q + chord, 0) for q in range(16) for chord in (0, 4, 7, -12)],
+    "polyphonic piano": [
+        (q, q + 1, 60 + q + chord, 0) for q in range(16) for chord in (0, 4, 7, -12)
+    ],
 }
 
 
@@ -57,7 +73,11 @@ def test_file_that_cannot_be_used(musae, folder, tiny, kind):
     ):
         run = musae(*arguments, "-m", tiny)
         assert (run.code, run.out) == (code, ""), arguments
-        assert run.err.startswith("musae: bad.mid") and words in run.err and len(run.err.splitlines()) <= 2
+        assert (
+            run.err.startswith("musae: bad.mid")
+            and words in run.err
+            and len(run.err.splitlines()) <= 2
+        )
         assert "Traceback" not in run.err
     assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid", "bad.mid"]
 
@@ -105,12 +125,16 @@ def test_output_without_a_place(musae, folder, tiny, output):
 
 def test_output_that_is_an_input(musae, folder, tiny):
     before = (folder / "a.mid").read_bytes()
-    assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "a.mid", "--overwrite").code == 2
+    assert (
+        musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", "a.mid", "--overwrite").code == 2
+    )
     assert musae("reconstruct", "a.mid", "-m", tiny, "-o", "./", "--overwrite").code == 2
     assert (folder / "a.mid").read_bytes() == before
 
 
-@pytest.mark.parametrize("arguments", [["interpolate", "a.mid", "b.mid"], ["sample"], ["encode", "a.mid", "-o", "z.npz"]])
+@pytest.mark.parametrize(
+    "arguments", [["interpolate", "a.mid", "b.mid"], ["sample"], ["encode", "a.mid", "-o", "z.npz"]]
+)
 def test_full_disk_leaves_nothing(musae, folder, tiny, monkeypatch, arguments):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -199,7 +223,12 @@ HOSTILE = {
 def test_latents_that_cannot_be_used(musae, folder, tiny, kind):
     np.savez(folder / "z.npz", **HOSTILE[kind])
     run = musae("decode", "z.npz", "-m", tiny, "-o", "out/")
-    assert run.code in (1, 2) and run.out == "" and len(run.err.splitlines()) == 1 and "unexpected" not in run.err
+    assert (
+        run.code in (1, 2)
+        and run.out == ""
+        and len(run.err.splitlines()) == 1
+        and "unexpected" not in run.err
+    )
     assert not (folder / "out").exists()
 
 
@@ -234,7 +263,9 @@ def test_exit_code_where_all_files_fail(musae, folder, tiny, files, code):
     run = musae("reconstruct", *files, "-m", tiny, "-o", "out/")
     assert run.code == code and "none of the 2 files could be used" in run.err
     assert f"see 'musae inspect waltz.mid -m {tiny}'" in run.err or "waltz.mid" not in files
-    assert musae("reconstruct", "a.mid", "b.mid", "--track", "9", "-m", tiny, "-o", "out/").code == 2
+    assert (
+        musae("reconstruct", "a.mid", "b.mid", "--track", "9", "-m", tiny, "-o", "out/").code == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +289,10 @@ def test_a_picture_that_fails_leaves_nothing(musae, folder, tiny, monkeypatch, o
         raise MemoryError
 
     monkeypatch.setattr("musicvae_lite.music.plots._figure", fail)
-    assert musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", output, "--plot", "p.png").code == 1
+    assert (
+        musae("interpolate", "a.mid", "b.mid", "-m", tiny, "-o", output, "--plot", "p.png").code
+        == 1
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["a.mid", "b.mid"]
 
 
@@ -303,6 +337,8 @@ signal.signal(signal.{name}, signal.SIG_DFL)
 app.cli.main = work
 sys.exit(app.main(["denoise", "x"]))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert (done.returncode, done.stdout, done.stderr) == (128 + getattr(signal, name), "", "")
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,19 @@ def sounds(tmp_path, monkeypatch):
 
 
 def test_one_file_with_everything(musae, denoiser, sounds):
-    run = musae("denoise", "a.wav", "-m", denoiser, "--residual", "r.wav", "--plot", "p.png", "--json", "--profile", "0:00-0:01")
+    run = musae(
+        "denoise",
+        "a.wav",
+        "-m",
+        denoiser,
+        "--residual",
+        "r.wav",
+        "--plot",
+        "p.png",
+        "--json",
+        "--profile",
+        "0:00-0:01",
+    )
     assert run.code == 0, run.err
     (told,) = run.json["files"]
     assert told["output"] == "a.denoised.wav" and told["seconds"] == 2.0 and told["channels"] == 1
@@ -39,7 +51,9 @@ def test_a_folder_keeps_names(musae, denoiser, sounds):
     run = musae("denoise", "a.wav", "b.flac", "-m", denoiser, "-o", "clean/", "--strength", "0")
     assert run.code == 0 and "clean/b.flac: 0:02 of sound" in run.out
     assert sorted(path.name for path in (sounds / "clean").iterdir()) == ["a.wav", "b.flac"]
-    np.testing.assert_allclose(read_audio("clean/b.flac").samples, read_audio("b.flac").samples, atol=1e-4)
+    np.testing.assert_allclose(
+        read_audio("clean/b.flac").samples, read_audio("b.flac").samples, atol=1e-4
+    )
     again = musae("denoise", "a.wav", "-m", denoiser, "-o", "clean/")
     assert again.code == 2 and "exists already" in again.err
     assert musae("denoise", "a.wav", "-m", denoiser, "-o", "clean/", "--overwrite").code == 0
@@ -84,7 +98,12 @@ def test_bad_input_is_one_line(musae, denoiser, sounds, arguments, code, word):
     bad_files(sounds)
     before = sorted(sounds.iterdir())
     run = musae("denoise", *arguments, "-m", denoiser)
-    assert run.code == code and word in run.err and run.err.startswith("musae: ") and len(run.err.splitlines()) == 1, run.err
+    assert (
+        run.code == code
+        and word in run.err
+        and run.err.startswith("musae: ")
+        and len(run.err.splitlines()) == 1
+    ), run.err
     assert sorted(sounds.iterdir()) == before
 
 
@@ -92,7 +111,10 @@ def test_one_bad_file_of_several_does_not_stop_the_others(musae, denoiser, sound
     bad_files(sounds)
     run = musae("denoise", "text.wav", "a.wav", "nan.wav", "-m", denoiser, "-o", "out/", "--json")
     assert run.code == 1 and len(run.json["files"]) == 1 and len(run.json["failures"]) == 2
-    assert run.err.splitlines()[-1] == "musae: 2 of 3 files failed" and run.err.count("files failed") == 1
+    assert (
+        run.err.splitlines()[-1] == "musae: 2 of 3 files failed"
+        and run.err.count("files failed") == 1
+    )
     assert [path.name for path in (sounds / "out").iterdir()] == ["a.wav"]
 
 
@@ -108,7 +130,11 @@ def test_a_header_that_promises_more_than_there_is(musae, denoiser, sounds):
 
 def test_a_model_of_something_else_is_refused(musae, tiny, sounds):
     run = musae("denoise", "a.mid")
-    assert run.code == 2 and run.err == "musae: a.mid: holds notes, not a recording; there is no noise in it to take away\n"
+    assert (
+        run.code == 2
+        and run.err
+        == "musae: a.mid: holds notes, not a recording; there is no noise in it to take away\n"
+    )
     run = musae("denoise", "a.wav", "-m", tiny)
     assert run.code == 2 and "holds sound" in run.err and "model of music" in run.err
 
@@ -118,7 +144,11 @@ def test_train_and_denoise_from_the_command(musae, sounds, monkeypatch):
     clean = save_clean_folder(sounds / "tones", 4)
     from tests.sounds import SETTINGS
 
-    changes = [word for change in [*SETTINGS, "training.steps=2", "data.noise=noises"] for word in ("--set", change)]
+    changes = [
+        word
+        for change in [*SETTINGS, "training.steps=2", "data.noise=noises"]
+        for word in ("--set", change)
+    ]
     (sounds / "noises").mkdir()
     save(noise(1), sounds / "noises" / "hiss.wav")
     run = musae("train", "denoise-small", "--data", clean, "-o", "run", *changes)
@@ -132,13 +162,18 @@ def test_evaluate_on_mixtures_and_on_pairs(musae, denoiser, sounds, monkeypatch)
     clean = save_clean_folder(sounds / "tones", 3)
     run = musae("evaluate", denoiser, "--data", clean, "--limit", "3", "--json")
     assert run.code == 0, run.err
-    assert run.json["n"] == 3 and {"si_sdr_improvement_db", "by_noise", "clean_worst_db", "worst_clip"} <= run.json.keys()
+    assert (
+        run.json["n"] == 3
+        and {"si_sdr_improvement_db", "by_noise", "clean_worst_db", "worst_clip"} <= run.json.keys()
+    )
     for index, side in enumerate(("clean", "noisy")):
         (sounds / "pairs" / side).mkdir(parents=True)
         save(tone(440) + index * noise(), sounds / "pairs" / side / "a.wav")
     table = musae("evaluate", denoiser, "--data", "pairs")
     assert table.code == 0 and "by_snr: 5" in table.out and "by_noise: recorded" in table.out
-    assert musae("evaluate", denoiser, "--data", "pairs", "--data", "pairs", "--json").json["n"] == 2
+    assert (
+        musae("evaluate", denoiser, "--data", "pairs", "--data", "pairs", "--json").json["n"] == 2
+    )
     mixed = musae("evaluate", denoiser, "--data", "pairs", "--data", clean)
     assert mixed.code == 2 and "holds no pairs of noisy and clean recordings" in mixed.err
     assert musae("evaluate", denoiser).code == 2
@@ -152,14 +187,23 @@ def test_reconstruct_and_encode_know_sound(musae, denoiser, sounds):
     assert run.code == 0, run.err
     with np.load("z.npz") as arrays:
         assert arrays["mean"].shape == arrays["scale"].shape and arrays["mean"].shape[:2] == (4, 3)
-        assert arrays["source"].tolist() == ["a.wav"] * 4 and arrays["clip"].tolist() == [0, 1, 2, 3]
+        assert arrays["source"].tolist() == ["a.wav"] * 4 and arrays["clip"].tolist() == [
+            0,
+            1,
+            2,
+            3,
+        ]
     refused = musae("decode", "z.npz", "-m", denoiser)
     assert refused.code == 2 and "makes no sound" in refused.err
 
 
 def test_inspect_knows_sound(musae, denoiser, sounds):
     run = musae("inspect", "a.wav", "-m", denoiser)
-    assert run.code == 0 and "8,000 Hz, mono, WAV PCM_24; level -" in run.out and "takes it as it is" in run.out
+    assert (
+        run.code == 0
+        and "8,000 Hz, mono, WAV PCM_24; level -" in run.out
+        and "takes it as it is" in run.out
+    )
     (report,) = musae("inspect", "a.wav", "-m", denoiser, "--json").json["files"]
     assert report["seconds"] == 2 and report["rate"] == RATE and 0 < report["peak"] < 1
     assert musae("inspect", "none.wav", "-m", denoiser).err.count("\n") == 1

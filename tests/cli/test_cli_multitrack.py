@@ -44,15 +44,43 @@ def model(tmp_path, monkeypatch, musae):
         save(band(5 + number), tmp_path / f"song{number}.mid")
     preset = tmp_path / "small.yaml"
     preset.write_text(PRESET)
-    assert musae("prepare", "song0.mid", "song1.mid", "song2.mid", "--preset", preset, "-o", "corpus", "--workers", 1).code == 0
+    assert (
+        musae(
+            "prepare",
+            "song0.mid",
+            "song1.mid",
+            "song2.mid",
+            "--preset",
+            preset,
+            "-o",
+            "corpus",
+            "--workers",
+            1,
+        ).code
+        == 0
+    )
     assert musae("train", preset, "--data", "corpus", "-o", "run", "--device", "cpu").code == 0
     return tmp_path / "run"
 
 
 def test_every_verb(model, musae):
-    assert "3 windows" in musae("inspect", save(band(3), model.parent / "song.mid"), "-m", model).out
+    assert (
+        "3 windows" in musae("inspect", save(band(3), model.parent / "song.mid"), "-m", model).out
+    )
     for arguments in (
-        ["interpolate", "song.mid", "song1.mid", "--steps", "3", "--bar", "2,1", "-o", "x.mid", "--plot", "x.png"],
+        [
+            "interpolate",
+            "song.mid",
+            "song1.mid",
+            "--steps",
+            "3",
+            "--bar",
+            "2,1",
+            "-o",
+            "x.mid",
+            "--plot",
+            "x.png",
+        ],
         ["reconstruct", "song.mid", "-o", "r.mid"],
         ["sample", "--count", "1", "--length", "4", "-o", "s.mid"],
         ["encode", "song.mid", "-o", "z.npz"],
@@ -60,7 +88,11 @@ def test_every_verb(model, musae):
     ):
         run = musae(*arguments, "-m", model)
         assert run.code == 0, run.err
-    assert np.load("z.npz")["mean"].shape == (3, 8) and np.load("z.npz")["track"].tolist() == [0, 0, 0]
+    assert np.load("z.npz")["mean"].shape == (3, 8) and np.load("z.npz")["track"].tolist() == [
+        0,
+        0,
+        0,
+    ]
     measured = musae("evaluate", model, "--data", "corpus", "--json")
     assert 0 <= measured.json["accuracy"] <= 1
 
@@ -71,12 +103,22 @@ def test_what_comes_out_is_a_track_an_instrument(model, musae):
     session = mv.load(model, device="cpu")
     windows = session.codec.encode(band(2)).windows
     piece = session.codec.join(list(windows))
-    assert [(track.program, track.is_drum) for track in piece.tracks] == [(33, False), (40, False), (0, True)]
+    assert [(track.program, track.is_drum) for track in piece.tracks] == [
+        (33, False),
+        (40, False),
+        (0, True),
+    ]
     result = session.reconstruct(band(2))
-    assert result.passage.place == "all tracks" and result.bars == (1, 2) and result.score.end <= 2 * 1920
+    assert (
+        result.passage.place == "all tracks"
+        and result.bars == (1, 2)
+        and result.score.end <= 2 * 1920
+    )
     assert result.as_dict()["track"] == 0
     late = band(3)  # its first bar is refused: too few tracks
-    late = replace(late, notes=late.notes[(late.notes["start"] >= 1920) | (late.notes["track"] == 0)])
+    late = replace(
+        late, notes=late.notes[(late.notes["start"] >= 1920) | (late.notes["track"] == 0)]
+    )
     passage = whole_melody(late, session.codec, "small")
     again = session.codec.encode(rebuild(passage, passage.windows, session.codec, "again"))
     np.testing.assert_array_equal(again.windows, passage.windows)
@@ -110,9 +152,14 @@ def test_a_track_cannot_be_chosen(model, musae):
 
 
 def test_other_tracks_cannot_be_kept_where_all_are_made(model, musae):
-    for arguments in (["reconstruct", "song0.mid"], ["interpolate", "song0.mid", "song1.mid", "--whole"]):
+    for arguments in (
+        ["reconstruct", "song0.mid"],
+        ["interpolate", "song0.mid", "song1.mid", "--whole"],
+    ):
         run = musae(*arguments, "--keep-tracks", "-m", model, "-o", "kept.mid")
-        assert run.code == 2 and "there are no others to keep" in run.err and run.err.count("\n") == 1
+        assert (
+            run.code == 2 and "there are no others to keep" in run.err and run.err.count("\n") == 1
+        )
     assert not (model.parent / "kept.mid").exists()
 
 
@@ -121,13 +168,21 @@ def test_what_is_made_goes_to_the_tracks_of_its_instruments(model):
 
     session = mv.load(model, device="cpu")
     piece = band(3)  # its first bar is refused, and stays
-    piece = replace(piece, notes=piece.notes[(piece.notes["start"] >= 1920) | (piece.notes["track"] == 0)])
+    piece = replace(
+        piece, notes=piece.notes[(piece.notes["start"] >= 1920) | (piece.notes["track"] == 0)]
+    )
     passage = whole_melody(piece, session.codec, "small")
-    again = in_piece(passage, rebuild(passage, passage.windows, session.codec, "again"), session.codec)
+    again = in_piece(
+        passage, rebuild(passage, passage.windows, session.codec, "again"), session.codec
+    )
     assert again.tracks == piece.tracks
     columns = ["start", "end", "pitch", "track"]
     np.testing.assert_array_equal(np.sort(again.notes[columns]), np.sort(piece.notes[columns]))
     flute = replace(piece, tracks=(Track("flute", 73), *TRIO[1:]))
-    other = in_piece(passage, rebuild(passage, session.codec.encode(flute).windows, session.codec, "x"), session.codec)
+    other = in_piece(
+        passage,
+        rebuild(passage, session.codec.encode(flute).windows, session.codec, "x"),
+        session.codec,
+    )
     assert [track.program for track in other.tracks] == [40, 33, 0, 73]
     assert set(other.notes["track"][other.notes["start"] >= 1920]) == {1, 2, 3}

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from musicvae_lite.media.audio import read_audio
-from tests.sounds import RATE, TIMBRE, save, save_clean_folder, save_tiny_denoiser, save_tiny_timbre, tone
+from tests.sounds import (
+    RATE,
+    TIMBRE,
+    save,
+    save_clean_folder,
+    save_tiny_denoiser,
+    save_tiny_timbre,
+    tone,
+)
 
 
 @pytest.fixture(scope="session")
@@ -24,16 +32,46 @@ def sounds(tmp_path, monkeypatch):
 def test_a_sound_turns_into_another(musae, timbre, sounds):
     run = musae("interpolate", "a.wav", "b.wav", "-m", timbre)
     assert run.code == 0 and "wrote a__b.wav: 2.0 s of sound, moving all the way" in run.out
-    assert "b.wav: 16,000 Hz with 2 channel(s), heard as mono at 8,000 Hz" in run.err and "a.wav:" not in run.err
+    assert (
+        "b.wav: 16,000 Hz with 2 channel(s), heard as mono at 8,000 Hz" in run.err
+        and "a.wav:" not in run.err
+    )
     made = read_audio("a__b.wav")
     assert (made.rate, made.samples.shape) == (RATE, (1, 2 * RATE))
     assert musae("interpolate", "a.wav", "b.wav", "-m", timbre).code == 2
-    assert musae("interpolate", "a.wav", "b.wav", "-m", timbre, "-o", "m.flac", "--steps", "3", "--path", "lerp").code == 0
+    assert (
+        musae(
+            "interpolate",
+            "a.wav",
+            "b.wav",
+            "-m",
+            timbre,
+            "-o",
+            "m.flac",
+            "--steps",
+            "3",
+            "--path",
+            "lerp",
+        ).code
+        == 0
+    )
     assert read_audio("m.flac").header.seconds == 6.0
 
 
 def test_steps_go_to_a_folder(musae, timbre, sounds):
-    run = musae("interpolate", "a.wav", "b.wav", "-m", timbre, "-o", "steps/", "--steps", "3", "--json", "-q")
+    run = musae(
+        "interpolate",
+        "a.wav",
+        "b.wav",
+        "-m",
+        timbre,
+        "-o",
+        "steps/",
+        "--steps",
+        "3",
+        "--json",
+        "-q",
+    )
     assert run.code == 0 and run.json["outputs"] == ["steps/00.wav", "steps/01.wav", "steps/02.wav"]
     assert musae("interpolate", "a.wav", "a.wav", "-m", timbre, "-o", "nine/").code == 0
     assert len(list((sounds / "nine").iterdir())) == 9
@@ -43,9 +81,14 @@ def test_codes_go_out_and_come_back(musae, timbre, sounds):
     run = musae("encode", "a.wav", "b.wav", "-m", timbre, "-o", "z.npz")
     assert run.code == 0 and "4 numbers each" in run.out
     table = np.load("z.npz")
-    assert table["mean"].shape == table["scale"].shape == (len(table["clip"]), 4) and (table["scale"] > 0).all()
+    assert (
+        table["mean"].shape == table["scale"].shape == (len(table["clip"]), 4)
+        and (table["scale"] > 0).all()
+    )
     run = musae("decode", "z.npz", "-m", timbre)
-    assert run.code == 0 and run.out.count("s of sound") == 2 and (sounds / "b.decoded.wav").exists()
+    assert (
+        run.code == 0 and run.out.count("s of sound") == 2 and (sounds / "b.decoded.wav").exists()
+    )
     assert musae("decode", "z.npz", "-m", timbre, "-o", "x.wav").code == 2
     assert musae("decode", "z.npz", "-m", timbre, "-o", "decoded/").code == 0
 
@@ -99,12 +142,25 @@ def test_a_denoiser_makes_no_sound_of_codes(musae, sounds, tmp_path_factory):
 def test_training_evaluating_and_resuming(musae, sounds, monkeypatch):
     monkeypatch.setenv("MUSAE_CACHE", str(sounds / "cache"))
     save_clean_folder(sounds / "clean")
-    short = ["training.steps=12", "training.valid_every=6", "training.save_every=6", "training.log_every=6"]
-    changes = [part for change in [*TIMBRE, *short, "data.mixture.epoch=8"] for part in ("--set", change)]
+    short = [
+        "training.steps=12",
+        "training.valid_every=6",
+        "training.save_every=6",
+        "training.log_every=6",
+    ]
+    changes = [
+        part for change in [*TIMBRE, *short, "data.mixture.epoch=8"] for part in ("--set", change)
+    ]
     run = musae("train", "timbre", "--data", "clean", "-o", "run", *changes)
     assert run.code == 0 and "log-spectral distance" in run.out, run.err
     card = (sounds / "run" / "README.md").read_text(encoding="utf-8")
-    for fact in ("| clean | 5 |", "silent_lsd_db", "musae interpolate a.wav b.wav", "held-out clips", "8,000 Hz"):
+    for fact in (
+        "| clean | 5 |",
+        "silent_lsd_db",
+        "musae interpolate a.wav b.wav",
+        "held-out clips",
+        "8,000 Hz",
+    ):
         assert fact in card
     run = musae("evaluate", "run", "--data", "clean", "--limit", "4", "--json")
     assert run.code == 0 and run.json["n"] == 4 and run.json["active_units"] <= 4

@@ -45,11 +45,15 @@ def test_silence_is_silence():
 
 
 def test_every_drum_has_its_colour_and_its_length():
-    kick, snare, closed, opened, ride = (drum_sound(pitch, RATE_HZ) for pitch in (36, 38, 42, 46, 51))
+    kick, snare, closed, opened, ride = (
+        drum_sound(pitch, RATE_HZ) for pitch in (36, 38, 42, 46, 51)
+    )
     assert centre_hz(kick) < 150 < 1_000 < centre_hz(snare) < 6_000 < centre_hz(closed)
     assert len(closed) < len(snare) < len(opened) < len(ride)
     assert all(np.isfinite(drum_sound(pitch, RATE_HZ)).all() for pitch in range(128))
-    falls = np.diff(np.flatnonzero(np.diff(np.signbit(kick[441:4_410]))))  # half periods of the kick, click past
+    falls = np.diff(
+        np.flatnonzero(np.diff(np.signbit(kick[441:4_410])))
+    )  # half periods of the kick, click past
     assert falls[-1] > 1.5 * falls[0]
 
 
@@ -60,5 +64,7 @@ def test_a_louder_hit_is_louder():
 
 def test_tones_and_drums_are_mixed():
     piece, toneless = beat(2), beat(2)
-    toneless = type(piece)(480, piece.notes[piece.notes["track"] == 0], piece.tracks[:1], piece.tempos, piece.metres)
+    toneless = type(piece)(
+        480, piece.notes[piece.notes["track"] == 0], piece.tracks[:1], piece.tempos, piece.metres
+    )
     assert not np.array_equal(samples(piece)[:44_100], samples(toneless)[:44_100])

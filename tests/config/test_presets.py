@@ -1,4 +1,7 @@
-"""Contract of every preset: it builds, trains, is deterministic, saves and loads. New presets are found by themselves."""
+"""Contract of every preset: it builds, trains, is deterministic, saves and loads.
+
+New presets are found by themselves.
+"""
 
 import pytest
 import torch
@@ -6,7 +9,14 @@ import torch
 from musicvae_lite.audio.codec import SoundCodec
 from musicvae_lite.audio.denoise.network import BANDS
 from musicvae_lite.audio.timbre.model import TimbreAutoencoder
-from musicvae_lite.config import ImageModel, RunConfig, SpectrogramModel, TimbreModel, load_config, preset_names
+from musicvae_lite.config import (
+    ImageModel,
+    RunConfig,
+    SpectrogramModel,
+    TimbreModel,
+    load_config,
+    preset_names,
+)
 from musicvae_lite.core.autoencoder import Batch, Teacher, build_model
 from musicvae_lite.core.codec import build_codec
 from musicvae_lite.core.random import Noise
@@ -26,20 +36,38 @@ def reduced(name: str) -> RunConfig:
         return load_config(name, _fewer_pixels(full.model))
     if isinstance(full.model, SpectrogramModel):
         widths = [4 + i for i in range(len(full.model.channels))]
-        return load_config(name, ["codec.seconds=0.5", "model.latent_size=6", f"model.channels={widths}"])
+        return load_config(
+            name, ["codec.seconds=0.5", "model.latent_size=6", f"model.channels={widths}"]
+        )
     if isinstance(full.model, TimbreModel):
         widths = [4 + i for i in range(len(full.model.encoder.channels))]
         parts = [f"model.{side}.channels={widths}" for side in ("encoder", "decoder")]
-        return load_config(name, ["codec.rate=8000", "codec.seconds=0.5", "model.latent_size=6", "model.rows=16", *parts])
+        return load_config(
+            name,
+            [
+                "codec.rate=8000",
+                "codec.seconds=0.5",
+                "model.latent_size=6",
+                "model.rows=16",
+                *parts,
+            ],
+        )
     changes = [
         "model.latent_size=8",
         f"model.encoder.sizes={[5 + i for i in range(len(full.model.encoder.sizes))]}",
         f"model.decoder.sizes={[7 + i for i in range(len(full.model.decoder.sizes))]}",
     ]
     if full.codec.kind == "multitrack":
-        changes += ["codec.tracks=3", "codec.events=8", "model.encoder.levels=[8,3]", "model.decoder.levels=[3,8]"]
+        changes += [
+            "codec.tracks=3",
+            "codec.events=8",
+            "model.encoder.levels=[8,3]",
+            "model.decoder.levels=[3,8]",
+        ]
     if full.model.decoder.kind == "hierarchical":
-        changes.append(f"model.decoder.conductor={[8 + i for i in range(len(full.model.decoder.conductor))]}")
+        changes.append(
+            f"model.decoder.conductor={[8 + i for i in range(len(full.model.decoder.conductor))]}"
+        )
     if full.model.likelihood.kind == "nade":
         changes.append("model.likelihood.size=4")
     return load_config(name, changes)
@@ -49,7 +77,9 @@ def _fewer_pixels(model: ImageModel) -> list[str]:
     changes = [] if model.latent_size is None else ["model.latent_size=6"]
     for side in ("encoder", "decoder"):
         part = getattr(model, side)
-        key, count = ("channels", len(part.channels)) if part.kind == "conv" else ("sizes", len(part.sizes))
+        key, count = (
+            ("channels", len(part.channels)) if part.kind == "conv" else ("sizes", len(part.sizes))
+        )
         changes.append(f"model.{side}.{key}={[4 + i for i in range(count)]}")
         if part.kind == "conv" and part.dense:
             changes.append(f"model.{side}.dense=[5]")
@@ -71,19 +101,33 @@ def parts(config):
     generator = torch.Generator().manual_seed(1)
     if isinstance(codec, SoundCodec):
         clean = torch.sin(0.05 * torch.arange(codec.samples)).repeat(4, 1)
-        return codec, model, Batch(clean + 0.3 * torch.randn(clean.shape, generator=generator), clean)
+        return (
+            codec,
+            model,
+            Batch(clean + 0.3 * torch.randn(clean.shape, generator=generator), clean),
+        )
     if isinstance(codec, GrooveCodec):
         rows = grooves(codec, generator)
-        return codec, model, Batch(rows, rows, condition=rows[..., :9] if config.model.control_size else None)
+        return (
+            codec,
+            model,
+            Batch(rows, rows, condition=rows[..., :9] if config.model.control_size else None),
+        )
     if isinstance(codec, ScoreCodec):
-        drawn = [torch.randint(0, size, (4, codec.steps), generator=generator) for size in codec.sizes]
+        drawn = [
+            torch.randint(0, size, (4, codec.steps), generator=generator) for size in codec.sizes
+        ]
         tokens = torch.stack(drawn, -1).view(4, *codec.shape)
         size = config.model.control_size
         control = torch.rand((4, codec.grid_steps, size), generator=generator) if size else None
         return codec, model, Batch(tokens, tokens, condition=control)
     target = torch.rand((4, codec.channels, codec.height, codec.width), generator=generator)
     condition = torch.eye(config.model.classes)[:4] if config.model.classes else None
-    return codec, model, Batch(corrupted(target, config.data.corrupt, Noise(5)), target, condition=condition)
+    return (
+        codec,
+        model,
+        Batch(corrupted(target, config.data.corrupt, Noise(5)), target, condition=condition),
+    )
 
 
 def grooves(codec, generator):
@@ -164,16 +208,22 @@ class TestSequences:
             decode(codec, model, z, batch, 1.0)
 
     def test_decoding_step_by_step_sees_what_teacher_forcing_sees(self, parts):
-        """The likeliest event of each step, fed back, is the likeliest one of the same past given as a whole."""
+        """The likeliest event of each step, fed back, is the likeliest one of the same past given
+        as a whole.
+        """
         codec, model, batch = parts
         z = model.encode(batch).mean
         heard = decode(codec, model, z, batch)
-        torch.testing.assert_close(model.predict(z, Batch(heard, heard, condition=batch.condition)), heard)
+        torch.testing.assert_close(
+            model.predict(z, Batch(heard, heard, condition=batch.condition)), heard
+        )
 
     def test_a_sequence_does_not_hear_what_comes_after_its_length(self, parts):
         codec, model, batch = parts
         length = torch.tensor([codec.steps, codec.steps // 2, 3, 1])
-        past = (torch.arange(codec.steps) >= length.unsqueeze(1)).view(4, codec.steps, *[1] * (batch.x.dim() - 2))
+        past = (torch.arange(codec.steps) >= length.unsqueeze(1)).view(
+            4, codec.steps, *[1] * (batch.x.dim() - 2)
+        )
         changed = torch.where(past, 1, batch.target)
         whole = Batch(batch.x, batch.target, length, batch.condition)
         cut = Batch(changed, changed, length, batch.condition)
@@ -185,7 +235,9 @@ class TestSequences:
         _, model, batch = parts
         z = model.encode(batch).mean
         for teacher in (Teacher(sampling=1.0), Teacher(sampling=0.5, dropout=0.3)):
-            assert torch.equal(model.nll(z, batch, teacher, Noise(1)), model.nll(z, batch, teacher, Noise(1)))
+            assert torch.equal(
+                model.nll(z, batch, teacher, Noise(1)), model.nll(z, batch, teacher, Noise(1))
+            )
 
 
 @pytest.mark.parametrize(

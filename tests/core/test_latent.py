@@ -98,7 +98,9 @@ def test_arrays_give_an_array():
     a, b = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     points = interpolate(a, b, 3)
     assert isinstance(points, np.ndarray)
-    np.testing.assert_array_equal(points, interpolate(torch.from_numpy(a), torch.from_numpy(b), 3).numpy())
+    np.testing.assert_array_equal(
+        points, interpolate(torch.from_numpy(a), torch.from_numpy(b), 3).numpy()
+    )
 
 
 def test_interpolate_refuses_no_steps_and_unequal_sizes():
@@ -120,7 +122,9 @@ def test_a_grid_has_its_corners_exactly_and_paths_between_paths():
     corners = Noise(4).normal((4, 6), torch.device("cpu"))
     points = grid(corners, 3, 5)
     assert points.shape == (3, 5, 6)
-    assert torch.equal(torch.stack([points[0, 0], points[0, -1], points[-1, 0], points[-1, -1]]), corners)
+    assert torch.equal(
+        torch.stack([points[0, 0], points[0, -1], points[-1, 0], points[-1, -1]]), corners
+    )
     left, right = interpolate(corners[0], corners[2], 3), interpolate(corners[1], corners[3], 3)
     assert torch.equal(points[1], interpolate(left[1], right[1], 5))
     flat = grid(corners, 3, 3, "lerp")
@@ -136,4 +140,6 @@ def test_points_along_and_towards():
     assert torch.equal(points[[0, 2]], torch.stack([a, b]))
     torch.testing.assert_close(points[1], torch.full((2,), math.sqrt(0.5)))
     draws = Noise(1).normal((5, 2), torch.device("cpu"))
-    assert torch.equal(towards(draws, b, 0.0), draws) and torch.equal(towards(draws, b, 1.0), b.expand(5, 2))
+    assert torch.equal(towards(draws, b, 0.0), draws) and torch.equal(
+        towards(draws, b, 1.0), b.expand(5, 2)
+    )

@@ -19,7 +19,9 @@ def test_exponential_with_rate_zero_is_free_at_step_zero_only():
     assert [beta(0), beta(1), beta(9)] == [0.0, 0.2, 0.2]
 
 
-@pytest.mark.parametrize(("step", "published"), [(0, 0.001), (5000, 0.13), (6900, 0.50), (10_000, 0.96), (20_000, 1.0)])
+@pytest.mark.parametrize(
+    ("step", "published"), [(0, 0.001), (5000, 0.13), (6900, 0.50), (10_000, 0.96), (20_000, 1.0)]
+)
 def test_inverse_sigmoid_with_k_1000_takes_the_published_values(step, published):
     schedule = Schedule(shape="inverse-sigmoid", rate=1000)
     assert schedule(step) == pytest.approx(1 - 1000 / (1000 + math.exp(step / 1000)))
@@ -44,7 +46,12 @@ def test_warm_up_rises_from_zero_and_then_the_shape_begins():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"shape": "square"}, {"steps": -1}, {"shape": "exponential", "rate": 1.5}, {"shape": "inverse-sigmoid", "rate": 0.5}],
+    [
+        {"shape": "square"},
+        {"steps": -1},
+        {"shape": "exponential", "rate": 1.5},
+        {"shape": "inverse-sigmoid", "rate": 0.5},
+    ],
 )
 def test_a_schedule_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=r"schedule"):
@@ -63,7 +70,9 @@ def test_free_bits_are_one_budget_for_the_whole_latent():
 
 def test_free_bits_per_dimension():
     kl = torch.tensor([[1.0, 0.2], [3.0, 0.4]])
-    loss = Objective(Schedule(end=1.0), free_bits=0.5 / math.log(2), per="dim")(torch.zeros(2), kl, 0)
+    loss = Objective(Schedule(end=1.0), free_bits=0.5 / math.log(2), per="dim")(
+        torch.zeros(2), kl, 0
+    )
     assert loss.kl_charged.item() == pytest.approx((0.5 + 2.5) / 2)
     assert loss.kl.item() == pytest.approx(2.3)
 

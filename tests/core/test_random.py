@@ -26,7 +26,10 @@ def test_a_replay_draws_some_rows_of_what_comes_and_leaves_the_rest_as_it_was():
         replay = noise.replay(index, 6)
         again = replay.replay(torch.arange(6), 6)
         draws = [noise.uniform((6, 2), CPU) for _ in range(2)]
-        assert torch.equal(torch.stack([replay.uniform((2, 2), CPU) for _ in range(2)]), torch.stack(draws)[:, index])
+        assert torch.equal(
+            torch.stack([replay.uniform((2, 2), CPU) for _ in range(2)]),
+            torch.stack(draws)[:, index],
+        )
         assert torch.equal(again.uniform((6, 2), CPU), draws[0])
         again.skip_to(replay)
         assert torch.equal(again.uniform((6,), CPU), noise.uniform((6,), CPU))

@@ -14,7 +14,13 @@ from musicvae_lite.core.codec import build_codec
 from musicvae_lite.images.codec import ImageCodec
 from musicvae_lite.images.data.pictures import open_pictures
 from musicvae_lite.images.evaluate.codes import against_components, neighbour_accuracy
-from musicvae_lite.images.evaluate.pictures import cross_entropy, decibels, evaluate_pictures, mmd, ssim
+from musicvae_lite.images.evaluate.pictures import (
+    cross_entropy,
+    decibels,
+    evaluate_pictures,
+    mmd,
+    ssim,
+)
 from musicvae_lite.model_dir.bundle import save_bundle
 from tests.tiny import digits
 
@@ -33,7 +39,12 @@ def model_of(name, *changes):
 def test_structural_similarity_is_scikit_images(channels):
     a = random_pictures(channels=channels)
     b = (a + 0.2 * random_pictures(channels=channels, seed=1)).clamp(0, 1)
-    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
+    settings = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "data_range": 1.0,
+    }
     for first, second, ours in zip(a.numpy(), b.numpy(), ssim(a, b).tolist(), strict=True):
         theirs = structural_similarity(first, second, channel_axis=0, **settings)
         assert ours == pytest.approx(theirs, abs=1e-5)
@@ -88,7 +99,9 @@ def test_doing_nothing_is_measured_beside_a_denoiser_and_a_super_resolver():
     clean = random_pictures()
     noisy = (clean + 0.1).clamp(0, 1)
     denoiser = evaluate_pictures(model_of("mnist-denoise"), [Batch(noisy, clean)])
-    assert denoiser.baselines["input"]["mse_mean"] == pytest.approx((noisy - clean).square().mean().item(), rel=1e-5)
+    assert denoiser.baselines["input"]["mse_mean"] == pytest.approx(
+        (noisy - clean).square().mean().item(), rel=1e-5
+    )
     assert denoiser.as_dict()["input_psnr_db"] == denoiser.baselines["input"]["psnr_db"]
     small = torch.nn.functional.avg_pool2d(clean, 2)
     resolver = evaluate_pictures(model_of("mnist-superres"), [Batch(small, clean)])
@@ -96,7 +109,9 @@ def test_doing_nothing_is_measured_beside_a_denoiser_and_a_super_resolver():
 
 
 def test_an_adversary_is_measured():
-    found = evaluate_pictures(model_of("mnist-aae"), [Batch(random_pictures(40), random_pictures(40))])
+    found = evaluate_pictures(
+        model_of("mnist-aae"), [Batch(random_pictures(40), random_pictures(40))]
+    )
     assert 0 <= found.discriminator_accuracy <= 1 and found.prior_mmd is not None
 
 
@@ -140,7 +155,9 @@ def test_other_pictures_are_measured_whole_where_no_part_is_for_testing(folder, 
     other = mv.evaluate(folder, tmp_path / "mine.npz")
     assert other.split == "all" and other.measures.n == 20
     few = mv.evaluate(folder, tmp_path / "mine.npz", split="valid")
-    assert few.measures.n == 2 and few.codes == other.codes  # no picture is among its own neighbours
+    assert (
+        few.measures.n == 2 and few.codes == other.codes
+    )  # no picture is among its own neighbours
     np.savez(tmp_path / "parts.npz", x_train=images[:15], x_test=images[15:])
     assert mv.evaluate(folder, tmp_path / "parts.npz", claims=False).measures.n == 5
     config = load_config("digits-vae")
@@ -153,7 +170,10 @@ def test_of_one_picture_some_measures_are_not_known(folder, tmp_path):
     np.savez(tmp_path / "one.npz", images=digits(1)[0])
     found = mv.evaluate(folder, tmp_path / "one.npz", claims=False).measures
     assert (found.n, found.active_units, found.prior_mmd) == (1, None, None)
-    assert not {"active_units", "prior_mmd"} & found.as_dict().keys() and np.isfinite(list(found.as_dict().values())).all()
+    assert (
+        not {"active_units", "prior_mmd"} & found.as_dict().keys()
+        and np.isfinite(list(found.as_dict().values())).all()
+    )
 
 
 def test_few_codes_have_few_neighbours():

@@ -8,7 +8,14 @@ import pytest
 import musicvae_lite as mv
 from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.images.data.pictures import Split
-from musicvae_lite.images.figures import DRAWN, NAMES, Gallery, loss_curves, principal_components, reasons_against
+from musicvae_lite.images.figures import (
+    DRAWN,
+    NAMES,
+    Gallery,
+    loss_curves,
+    principal_components,
+    reasons_against,
+)
 from musicvae_lite.images.plots import Row, draw_rows, draw_scatter, prior_grid
 from musicvae_lite.model_dir.bundle import describe
 from musicvae_lite.music.plots import sheet
@@ -40,7 +47,12 @@ def test_all_that_apply_can_be_drawn(folders, name):
 
 def test_which_apply(folders, tmp_path):
     applies = {
-        name: {picture for picture, reason in reasons_against(describe(folders[name])).items() if not reason} for name in folders
+        name: {
+            picture
+            for picture, reason in reasons_against(describe(folders[name])).items()
+            if not reason
+        }
+        for name in folders
     }
     common = {"reconstructions", "latent-scatter", "interpolations", "perturbations"}
     assert applies["vae"] == common | {"latent-grid", "samples"}
@@ -71,7 +83,11 @@ def test_one_of_each_class_is_shown(folders):
 
 def test_the_grid_parts_the_prior_into_equal_cells():
     points = prior_grid(4)
-    assert points.shape == (16, 2) and points[0, 1] > 0 > points[-1, 1] and points[0, 0] < 0 < points[3, 0]
+    assert (
+        points.shape == (16, 2)
+        and points[0, 1] > 0 > points[-1, 1]
+        and points[0, 0] < 0 < points[3, 0]
+    )
     assert np.allclose(np.unique(points[:, 0]), [-1.1503, -0.3186, 0.3186, 1.1503], atol=1e-3)
 
 
@@ -79,15 +95,32 @@ def test_principal_components_are_those_of_largest_variance():
     generator = np.random.default_rng(0)
     codes = generator.normal(size=(500, 5)) * [1, 10, 0.1, 3, 0.5] + 7
     points, share = principal_components(codes)
-    assert np.allclose(np.abs(points), np.abs((codes - codes.mean(0))[:, [1, 3]]), atol=1.0) and 0.97 < share < 1
+    assert (
+        np.allclose(np.abs(points), np.abs((codes - codes.mean(0))[:, [1, 3]]), atol=1.0)
+        and 0.97 < share < 1
+    )
     assert np.array_equal(principal_components(codes)[0], points)
 
 
 def test_curves_of_a_run(tmp_path):
     lines = [
         {"event": "notice", "step": 0, "message": "begins", "warning": False},
-        *({"event": "trained", "step": step, "loss": 50 / step, "kl_bits": 2.0, "terms": {"told": 0.6}} for step in range(1, 40)),
-        {"event": "validated", "step": 39, "score": 3.0, "measures": {"psnr_db": 14.0, "kl_bits": 2.5}},
+        *(
+            {
+                "event": "trained",
+                "step": step,
+                "loss": 50 / step,
+                "kl_bits": 2.0,
+                "terms": {"told": 0.6},
+            }
+            for step in range(1, 40)
+        ),
+        {
+            "event": "validated",
+            "step": 39,
+            "score": 3.0,
+            "measures": {"psnr_db": 14.0, "kl_bits": 2.5},
+        },
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (tmp_path / "metrics.jsonl").write_text(text + '{"event": "trai')
@@ -98,7 +131,10 @@ def test_curves_of_a_run(tmp_path):
 
 
 def test_rows_of_several_sizes_and_a_gap():
-    rows = [Row("small", [np.zeros((4, 4)), None]), Row("large", [np.ones((8, 8)), np.ones((8, 8, 3))])]
+    rows = [
+        Row("small", [np.zeros((4, 4)), None]),
+        Row("large", [np.ones((8, 8)), np.ones((8, 8, 3))]),
+    ]
     assert draw_rows(rows, ["a", ""], "title " * 40)[:4] == b"\x89PNG"
 
 

@@ -1,4 +1,6 @@
-"""Parts of image models: the same numbers as the plain form of the lesson, and an adversary that teaches both sides."""
+"""Parts of image models: the same numbers as the plain form of the lesson, and an adversary that
+teaches both sides.
+"""
 
 import math
 
@@ -74,7 +76,9 @@ def test_enlarging_and_convolving_at_once_gives_the_same_numbers_and_gradients()
     weights = torch.randn_like(plain)
     for result in (ours, plain):
         found = torch.autograd.grad((result * weights).sum(), [x, layer.weight], retain_graph=True)
-        expected = torch.autograd.grad((plain * weights).sum(), [x, layer.weight], retain_graph=True)
+        expected = torch.autograd.grad(
+            (plain * weights).sum(), [x, layer.weight], retain_graph=True
+        )
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
@@ -82,19 +86,29 @@ def test_enlarging_and_convolving_at_once_gives_the_same_numbers_and_gradients()
 def test_pooling_is_torchs(size):
     x = torch.randn(2, 3, *size, requires_grad=True)
     for wanted in (torch.contiguous_format, torch.channels_last):
-        ours, plain = max_pool(x.contiguous(memory_format=wanted)), F.max_pool2d(x, 2, ceil_mode=True)
+        ours, plain = (
+            max_pool(x.contiguous(memory_format=wanted)),
+            F.max_pool2d(x, 2, ceil_mode=True),
+        )
         assert torch.equal(ours, plain)
         weights = torch.randn_like(plain)
-        gradients = [torch.autograd.grad((pooled * weights).sum(), x, retain_graph=True)[0] for pooled in (ours, plain)]
+        gradients = [
+            torch.autograd.grad((pooled * weights).sum(), x, retain_graph=True)[0]
+            for pooled in (ours, plain)
+        ]
         assert torch.equal(*gradients)
 
 
 def test_likelihoods_are_what_their_names_say():
     outputs, target = torch.randn(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
-    plain = -(target * F.logsigmoid(outputs) + (1 - target) * F.logsigmoid(-outputs)).flatten(1).sum(1)
+    plain = (
+        -(target * F.logsigmoid(outputs) + (1 - target) * F.logsigmoid(-outputs)).flatten(1).sum(1)
+    )
     torch.testing.assert_close(Bernoulli().nll(outputs, target), plain)
     normal = torch.distributions.Normal(torch.sigmoid(outputs), 0.3)
-    torch.testing.assert_close(Gaussian(0.3).nll(outputs, target), -normal.log_prob(target).flatten(1).sum(1))
+    torch.testing.assert_close(
+        Gaussian(0.3).nll(outputs, target), -normal.log_prob(target).flatten(1).sum(1)
+    )
 
 
 def test_a_gaussian_of_variance_one_half_costs_the_squared_error():
@@ -113,7 +127,9 @@ def test_each_side_of_the_contest_has_its_own_gradient():
     before = [p.grad.clone() for p in adversary.parameters()]
     contest.encoder.backward()
     assert z.grad is not None and z.grad.abs().sum() > 0
-    assert all(torch.equal(p.grad, old) for p, old in zip(adversary.parameters(), before, strict=True))
+    assert all(
+        torch.equal(p.grad, old) for p, old in zip(adversary.parameters(), before, strict=True)
+    )
     assert 0 <= contest.accuracy <= 1
 
 
@@ -123,7 +139,9 @@ def test_the_discriminator_learns_and_the_encoder_pushes_back():
     adversary = Adversary(2, [32, 32])
     codes = nn.Parameter(torch.randn(256, 2) * 0.2 + 3)
     told = []
-    optimiser = torch.optim.Adam([{"params": adversary.parameters(), "lr": 1e-2}, {"params": [codes], "lr": 0.0}])
+    optimiser = torch.optim.Adam(
+        [{"params": adversary.parameters(), "lr": 1e-2}, {"params": [codes], "lr": 0.0}]
+    )
     for step in range(400):
         if step == 100:
             optimiser.param_groups[1]["lr"] = 5e-2
@@ -141,7 +159,9 @@ def test_a_conditional_model_wants_the_class():
     model, x = model_of("mnist-cvae"), pictures(2)
     classes = torch.eye(10)[[3, 7]]
     z = model.encode(Batch(x, x, condition=classes)).mean
-    assert not torch.equal(model.decode(z, condition=classes), model.decode(z, condition=classes.flip(0)))
+    assert not torch.equal(
+        model.decode(z, condition=classes), model.decode(z, condition=classes.flip(0))
+    )
     with pytest.raises(ValueError, match="10 classes"):
         model.decode(z)
 
@@ -150,7 +170,8 @@ def test_a_convolutional_model_can_be_conditional_too():
     model = model_of("mnist-conv-vae", "model.classes=10")
     x, classes = pictures(2), torch.eye(10)[[3, 7]]
     assert not torch.equal(
-        model.encode(Batch(x, x, condition=classes)).mean, model.encode(Batch(x, x, condition=classes.flip(0))).mean
+        model.encode(Batch(x, x, condition=classes)).mean,
+        model.encode(Batch(x, x, condition=classes.flip(0))).mean,
     )
 
 
@@ -170,7 +191,9 @@ def test_convolving_few_planes_gives_the_same_numbers_and_gradients(planes):
     torch.manual_seed(0)
     layer, x = nn.Conv2d(planes, 5, 3, padding=1), torch.randn(2, planes, 6, 9)
     results = [convolve_few(x, layer), layer(x)]
-    gradients = [torch.autograd.grad(result.square().sum(), list(layer.parameters())) for result in results]
+    gradients = [
+        torch.autograd.grad(result.square().sum(), list(layer.parameters())) for result in results
+    ]
     torch.testing.assert_close(*results)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
 
@@ -180,6 +203,8 @@ def test_linear_layers_give_torchs_numbers_and_gradients(inputs):
     torch.manual_seed(0)
     ours, x = Linear(inputs, 30), torch.randn(5, inputs, requires_grad=True)
     results = [ours(x), F.linear(x, ours.weight, ours.bias)]
-    gradients = [torch.autograd.grad(result.square().sum(), [x, *ours.parameters()]) for result in results]
+    gradients = [
+        torch.autograd.grad(result.square().sum(), [x, *ours.parameters()]) for result in results
+    ]
     torch.testing.assert_close(*results)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)

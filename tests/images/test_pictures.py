@@ -26,7 +26,9 @@ def random_images(count=20, size=28):
 
 @pytest.mark.parametrize("end", [".gz", ""])
 def test_a_folder_of_idx_files_has_the_official_split(tmp_path, end):
-    corpus = open_pictures(mnist_folder(tmp_path / "mnist", random_images(), LABELS, end), ImageCodec())
+    corpus = open_pictures(
+        mnist_folder(tmp_path / "mnist", random_images(), LABELS, end), ImageCodec()
+    )
     assert (len(corpus.train), len(corpus.test)) == (15, 5)
     np.testing.assert_array_equal(corpus.everything().images, random_images())
     np.testing.assert_array_equal(corpus.everything().labels, np.arange(20) % 10)
@@ -43,7 +45,13 @@ def test_digits_come_with_the_project():
 def test_archives_with_and_without_a_split(tmp_path):
     images = random_images()
     np.savez(tmp_path / "plain.npz", images=images)
-    np.savez(tmp_path / "keras.npz", x_train=images[:15], x_test=images[15:], y_train=np.zeros(15, int), y_test=np.ones(5, int))
+    np.savez(
+        tmp_path / "keras.npz",
+        x_train=images[:15],
+        x_test=images[15:],
+        y_train=np.zeros(15, int),
+        y_test=np.ones(5, int),
+    )
     plain = open_pictures(tmp_path / "plain.npz", ImageCodec())
     assert (len(plain.train), len(plain.test)) == (18, 2) and plain.train.labels is None
     keras = open_pictures(tmp_path / "keras.npz", ImageCodec())
@@ -95,7 +103,11 @@ def test_batches_are_a_function_of_seed_and_epoch():
     first, again, later = epoch(batches), epoch(batches), epoch(batches, epoch=1)
     assert len(first) == 2
     for a, b in zip(first, again, strict=True):
-        assert torch.equal(a.x, b.x) and torch.equal(a.target, b.target) and torch.equal(a.condition, b.condition)
+        assert (
+            torch.equal(a.x, b.x)
+            and torch.equal(a.target, b.target)
+            and torch.equal(a.condition, b.condition)
+        )
     assert not torch.equal(first[0].target, later[0].target)
     seen = torch.cat([batch.target for batch in first]).mul(255).round().to(torch.uint8)
     assert len({bytes(row.numpy().tobytes()) for row in seen}) == 16
@@ -141,7 +153,9 @@ def test_other_kinds_are_made_from_the_pictures():
     np.testing.assert_array_equal(kinds["rotated"].images[:, 0], random_images()[:, :, -1])
     letters = kinds["letters"].images
     assert letters.shape == (130, 28, 28) and len({letter.tobytes() for letter in letters}) == 130
-    assert "letters" not in other_kinds(Split(np.zeros((2, 4, 4, 3), np.uint8), None), ImageCodec(4, 4, 3))
+    assert "letters" not in other_kinds(
+        Split(np.zeros((2, 4, 4, 3), np.uint8), None), ImageCodec(4, 4, 3)
+    )
 
 
 @pytest.fixture
@@ -169,9 +183,18 @@ def test_a_mirror_with_wrong_files_is_passed_over(mirror, tmp_path):
     with pytest.raises(MusaeError, match=r"has the wrong checksum.*--data"):
         download.fetch_mnist(mirrors=[f"{bad.as_uri()}/"])
     assert not list((tmp_path / "cache" / "mnist").iterdir())
-    assert len(list(download.fetch_mnist(mirrors=[f"{bad.as_uri()}/", f"{mirror.as_uri()}/"]).iterdir())) == 4
+    assert (
+        len(
+            list(
+                download.fetch_mnist(mirrors=[f"{bad.as_uri()}/", f"{mirror.as_uri()}/"]).iterdir()
+            )
+        )
+        == 4
+    )
 
 
 def test_without_a_network_the_way_out_is_named(mirror, tmp_path):
-    with pytest.raises(MusaeError, match=r"cannot be fetched.*put its four .gz files into a folder"):
+    with pytest.raises(
+        MusaeError, match=r"cannot be fetched.*put its four .gz files into a folder"
+    ):
         download.fetch_mnist(mirrors=[f"{(tmp_path / 'nowhere').as_uri()}/"])

@@ -21,7 +21,10 @@ from tests.tiny import PICTURE_MODELS, digits, save_picture_model, save_tiny_mod
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    return {name: mv.load(save_picture_model(folder / name, name), device="cpu") for name in PICTURE_MODELS}
+    return {
+        name: mv.load(save_picture_model(folder / name, name), device="cpu")
+        for name in PICTURE_MODELS
+    }
 
 
 def condition(session, count, label=3):
@@ -75,7 +78,9 @@ def test_an_enlarger_sees_small_pictures_or_shrinks_large_ones(sessions):
     images, _ = digits(2)
     seen, target = session.pair(images)
     means = (images / 255).reshape(2, 4, 2, 4, 2).mean((2, 4))
-    assert np.allclose(seen, means, atol=1e-6) and np.array_equal(target, (images / 255).astype(np.float32))
+    assert np.allclose(seen, means, atol=1e-6) and np.array_equal(
+        target, (images / 255).astype(np.float32)
+    )
     small, unknown = session.pair(images[:, ::2, ::2])
     assert small.shape == (2, 4, 4) and unknown is None
     seen, target = session.pair(images.repeat(3, axis=1).repeat(3, axis=2))
@@ -94,12 +99,21 @@ def test_noise_is_each_pictures_own(sessions):
     session = sessions["denoiser"]
     images = session.prepare(digits(6)[0])
     noisy = session.add_noise(images, 0.3, seed=4)
-    assert noisy.shape == images.shape and 0 <= noisy.min() and noisy.max() <= 1 and not np.array_equal(noisy, images)
+    assert (
+        noisy.shape == images.shape
+        and 0 <= noisy.min()
+        and noisy.max() <= 1
+        and not np.array_equal(noisy, images)
+    )
     assert np.array_equal(session.add_noise(images[:2], 0.3, seed=4), noisy[:2])
     assert not np.array_equal(session.add_noise(images, 0.3, seed=5), noisy)
     assert session.add_noise(images[:0], 0.3).shape == (0, 8, 8)
-    assert session.add_noise(np.zeros((1, 8, 8), np.float32), 0.0).mean() == pytest.approx(0.5)  # the mean in its training
-    assert session.add_noise(np.zeros((1, 8, 8), np.float32), 0.0, mean=0.1).mean() == pytest.approx(0.1)
+    assert session.add_noise(np.zeros((1, 8, 8), np.float32), 0.0).mean() == pytest.approx(
+        0.5
+    )  # the mean in its training
+    assert session.add_noise(
+        np.zeros((1, 8, 8), np.float32), 0.0, mean=0.1
+    ).mean() == pytest.approx(0.1)
 
 
 def test_interpolation_starts_at_a_and_ends_at_b(sessions):
@@ -174,7 +188,11 @@ def test_a_super_resolver_of_pieces_takes_a_whole_photo(tmp_path):
     large = session.reconstruct(photo)
     assert large.shape == (1, 90, 140, 3)
     planes = torch.from_numpy(as_bytes(photo).astype(np.float32) / 255).permute(0, 3, 1, 2)
-    whole = F.interpolate(planes, scale_factor=2, mode="bicubic", align_corners=False).permute(0, 2, 3, 1).numpy()
+    whole = (
+        F.interpolate(planes, scale_factor=2, mode="bicubic", align_corners=False)
+        .permute(0, 2, 3, 1)
+        .numpy()
+    )
     np.testing.assert_allclose(large, whole.clip(0, 1), atol=1e-3)
 
 

@@ -1,4 +1,7 @@
-"""The loop on pictures: it learns, resumes exactly, counts epochs, shares batches; and the lesson's numbers (slow)."""
+"""The loop on pictures: it learns, resumes exactly, counts epochs, shares batches.
+
+And the lesson's numbers (slow).
+"""
 
 import json
 
@@ -13,7 +16,12 @@ from musicvae_lite.model_dir.bundle import describe, load_bundle
 from musicvae_lite.training.train import Trained, Validated, train
 from tests.tiny import digits
 
-SHORT = ["training.steps=12", "training.valid_every=6", "training.save_every=4", "training.log_every=3"]
+SHORT = [
+    "training.steps=12",
+    "training.valid_every=6",
+    "training.save_every=4",
+    "training.log_every=3",
+]
 
 
 def weights(folder):
@@ -23,10 +31,15 @@ def weights(folder):
 def test_digits_are_learned_in_seconds_without_a_download(tmp_path):
     outcome = train(load_config("digits-vae", ["training.epochs=15"]), None, tmp_path / "run")
     assert outcome.step == 15 * (1437 // 64)
-    assert outcome.metrics["bce_mean"] < 0.42 and outcome.metrics["kl_bits"] > 2  # an untrained one: 0.69 and less than 1
+    assert (
+        outcome.metrics["bce_mean"] < 0.42 and outcome.metrics["kl_bits"] > 2
+    )  # an untrained one: 0.69 and less than 1
     card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
     assert "| digits | 1,437 | CC BY 4.0" in card and "## Measured on held-out pictures" in card
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["run"]["training"]["steps"] == outcome.step
+    assert (
+        json.loads((tmp_path / "run" / "config.json").read_text())["run"]["training"]["steps"]
+        == outcome.step
+    )
 
 
 @pytest.mark.parametrize("preset", ["digits-ae", "digits-vae"])
@@ -48,9 +61,13 @@ def test_an_interrupted_run_goes_on_exactly(preset, tmp_path):
 def test_a_longer_run_in_epochs_is_advised(tmp_path):
     config = load_config("digits-ae", ["training.epochs=1"])
     train(config, None, tmp_path / "run")
-    with pytest.raises(UsageError, match="is trained already .*--set training.epochs= a higher number"):
+    with pytest.raises(
+        UsageError, match="is trained already .*--set training.epochs= a higher number"
+    ):
         train(config, None, tmp_path / "run", resume=True)
-    longer = train(load_config("digits-ae", ["training.epochs=2"]), None, tmp_path / "run", resume=True)
+    longer = train(
+        load_config("digits-ae", ["training.epochs=2"]), None, tmp_path / "run", resume=True
+    )
     assert longer.finished and longer.step == 2 * (1437 // config.training.batch_size)
 
 
@@ -64,19 +81,35 @@ def test_the_last_model_is_kept_not_the_best(tmp_path):
 
 
 def test_the_contest_is_told(tmp_path):
-    changes = [*SHORT, "codec={kind: image, height: 8, width: 8}", "data.source=digits", "training.batch_size=64"]
-    small = ["model.encoder.sizes=[16]", "model.decoder.sizes=[16]", "model.latent_size=4", "model.adversary.sizes=[8]"]
+    changes = [
+        *SHORT,
+        "codec={kind: image, height: 8, width: 8}",
+        "data.source=digits",
+        "training.batch_size=64",
+    ]
+    small = [
+        "model.encoder.sizes=[16]",
+        "model.decoder.sizes=[16]",
+        "model.latent_size=4",
+        "model.adversary.sizes=[8]",
+    ]
     events = []
-    train(load_config("mnist-aae", [*changes, *small]), None, tmp_path / "run", on_event=events.append)
+    train(
+        load_config("mnist-aae", [*changes, *small]), None, tmp_path / "run", on_event=events.append
+    )
     trained = [event for event in events if isinstance(event, Trained)]
     assert set(trained[0].terms) == {"discriminator", "encoder", "told"}
-    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert "told" in next(line for line in lines if line["event"] == "trained")["terms"]
 
 
 def test_labels_missing_in_the_held_out_part_are_told_before_anything_is_written(tmp_path):
     pictures, labels = digits(40)
-    np.savez(tmp_path / "some.npz", x_train=pictures[:30], y_train=labels[:30], x_test=pictures[30:])
+    np.savez(
+        tmp_path / "some.npz", x_train=pictures[:30], y_train=labels[:30], x_test=pictures[30:]
+    )
     config = load_config("digits-vae", [*SHORT, "model.classes=10", "training.batch_size=8"])
     with pytest.raises(UsageError, match="label|class"):
         train(config, tmp_path / "some.npz", tmp_path / "run")
@@ -93,7 +126,8 @@ def test_sources_that_do_not_fit_are_told(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-# The lesson's best recorded numbers (lesson.md A2): each must be beaten by the same architecture in as many epochs.
+# The lesson's best recorded numbers (lesson.md A2): each must be beaten by the same architecture in
+# as many epochs.
 LESSON = {
     "mnist-ae": ("bce_mean", 0.0953),
     "mnist-denoise": ("bce_mean", 0.1398),

@@ -1,6 +1,8 @@
-"""MusicVAE's arithmetic from Magenta's variables, step by step in NumPy float64: what WEIGHTS.md says, and nothing of our models.
+"""MusicVAE's arithmetic from Magenta's variables, step by step in NumPy float64: what WEIGHTS.md
+says, and nothing of our models.
 
-``v`` is a dict of variables. Events are vectors (one-hot, several one-hots, bits), as Magenta has them.
+``v`` is a dict of variables. Events are vectors (one-hot, several one-hots, bits), as Magenta has
+them.
 """
 
 import numpy as np
@@ -29,7 +31,10 @@ def layers(v, form):
 
 
 def bilstm(v, prefix, x, length=None):
-    """The last states of both directions over x [B, T, D]; after ``length`` [B] steps a state stays, and outputs are 0."""
+    """The last states of both directions over x [B, T, D].
+
+    After ``length`` [B] steps a state stays, and outputs are 0.
+    """
     length = np.full(len(x), x.shape[1]) if length is None else length
     form = prefix + "cell_{}/bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell"
     for scope in layers(v, form):
@@ -40,7 +45,10 @@ def bilstm(v, prefix, x, length=None):
             out = np.zeros((*x.shape[:2], size(v, direction)))
             for t in steps:
                 inside = (t < length)[:, None]
-                c, h = (np.where(inside, new, old) for new, old in zip(cell(v, direction, x[:, t], c, h), (c, h), strict=True))
+                c, h = (
+                    np.where(inside, new, old)
+                    for new, old in zip(cell(v, direction, x[:, t], c, h), (c, h), strict=True)
+                )
                 out[:, t] = np.where(inside, h, 0)
             outputs.append((out, h))
         x = np.concatenate([out for out, _ in outputs], -1)
@@ -48,13 +56,18 @@ def bilstm(v, prefix, x, length=None):
 
 
 def encode(v, x, levels=(16, 16), lengths=None):
-    """mu and sigma for encoder inputs x [B, T, D] (controls included); ``lengths`` [B, S] of the segments of the first level."""
+    """mu and sigma for encoder inputs x [B, T, D] (controls included).
+
+    ``lengths`` [B, S] of the segments of the first level.
+    """
     if any(name.startswith("encoder/hierarchical_level_0") for name in v):
         for level, length in enumerate(levels):
             parts = np.split(x, x.shape[1] // length, axis=1)
             scope = f"encoder/hierarchical_level_{level}/"
             inside = [None] * len(parts) if level or lengths is None else lengths.T
-            x = np.stack([bilstm(v, scope, part, own) for part, own in zip(parts, inside, strict=True)], 1)
+            x = np.stack(
+                [bilstm(v, scope, part, own) for part, own in zip(parts, inside, strict=True)], 1
+            )
         h = x[:, 0]
     else:
         h = bilstm(v, "encoder/", x)
@@ -70,7 +83,10 @@ def first_state(v, scope, z, cells):
 
 
 def core(v, scope, z, steps, first, choose, control):
-    """Run one decoder: ``choose(t, outputs)`` gives the event after each step. Returns outputs [B, T, V] and the last event."""
+    """Run one decoder: ``choose(t, outputs)`` gives the event after each step.
+
+    Returns outputs [B, T, V] and the last event.
+    """
     cells = layers(v, f"{scope}/multi_rnn_cell/cell_{{}}/lstm_cell")
     state = first_state(v, f"{scope}/z_to_initial_state", z, cells)
     event, outputs = first, []
@@ -79,21 +95,40 @@ def core(v, scope, z, steps, first, choose, control):
         for n, name in enumerate(cells):
             state[n] = list(cell(v, name, x, *state[n]))
             x = state[n][1]
-        outputs.append(x @ v[f"{scope}/output_projection/kernel"] + v[f"{scope}/output_projection/bias"])
+        outputs.append(
+            x @ v[f"{scope}/output_projection/kernel"] + v[f"{scope}/output_projection/bias"]
+        )
         event = choose(t, outputs[-1])
     return np.stack(outputs, 1), event
 
 
 def decode(v, z, steps, choose, depths, control=None, levels=(16, 16)):
-    """Outputs [B, steps, V]; ``choose(t, outputs, voice)`` gives the event after step t. ``depths``: widths of the voices."""
+    """Outputs [B, steps, V]; ``choose(t, outputs, voice)`` gives the event after step t.
+
+    ``depths``: widths of the voices.
+    """
     width = sum(depths)
     if "decoder/hierarchical_level_0/initial_state/kernel" not in v:
-        return core(v, "decoder", z, steps, np.zeros((len(z), width)), lambda t, o: choose(t, o, None), control)[0]
+        return core(
+            v,
+            "decoder",
+            z,
+            steps,
+            np.zeros((len(z), width)),
+            lambda t, o: choose(t, o, None),
+            control,
+        )[0]
     cells = layers(v, "decoder/hierarchical_level_0/cell_{}/lstm_cell")
     state = first_state(v, "decoder/hierarchical_level_0/initial_state", z, cells)
     split = "core_decoder/core_decoder_0/decoder/output_projection/kernel" in v
-    scopes = [f"core_decoder/core_decoder_{n}/decoder" for n in range(len(depths))] if split else ["core_decoder/decoder"]
-    events = [np.zeros((len(z), depth)) for depth in depths] if split else [np.zeros((len(z), width))]
+    scopes = (
+        [f"core_decoder/core_decoder_{n}/decoder" for n in range(len(depths))]
+        if split
+        else ["core_decoder/decoder"]
+    )
+    events = (
+        [np.zeros((len(z), depth)) for depth in depths] if split else [np.zeros((len(z), width))]
+    )
     parts = []
     for segment in range(levels[0]):
         x = np.zeros((len(z), 1))

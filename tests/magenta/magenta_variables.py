@@ -1,10 +1,13 @@
-"""Variables of Magenta's configurations at reduced sizes, named and shaped as its graphs name and shape them."""
+"""Variables of Magenta's configurations at reduced sizes, named and shaped as its graphs name and
+shape them.
+"""
 
 import numpy as np
 
 ENCODER = "encoder/cell_{}/bidirectional_rnn/{}/multi_rnn_cell/cell_0/lstm_cell"
 
-#: Preset: widths of encoder input, of each voice and of the control input; hierarchical encoder, decoder; NADE.
+#: Preset: widths of encoder input, of each voice and of the control input; hierarchical encoder,
+#: decoder; NADE.
 CASES = {
     "cat-mel_2bar_small": (90, [90], 0, False, False, 0),
     "cat-mel_2bar_med_chords": (90, [90], 49, False, False, 0),
@@ -28,7 +31,9 @@ def variables(preset, seed=0, latent=6, encoder=(5, 7), decoder=(9, 8, 6)):
     v = {}
 
     def put(scope, rows, columns):
-        v[f"{scope}/kernel"] = generator.normal(0, 0.7 / np.sqrt(rows), (rows, columns)).astype(np.float32) * 2
+        v[f"{scope}/kernel"] = (
+            generator.normal(0, 0.7 / np.sqrt(rows), (rows, columns)).astype(np.float32) * 2
+        )
         v[f"{scope}/bias"] = generator.normal(0, 0.4, columns).astype(np.float32)
 
     def stack(form, rows, sizes):
@@ -39,7 +44,11 @@ def variables(preset, seed=0, latent=6, encoder=(5, 7), decoder=(9, 8, 6)):
     def bilstm(prefix, rows):
         for layer, size in enumerate(encoder):
             for direction in ("fw", "bw"):
-                put(prefix + ENCODER.format(layer, direction).removeprefix("encoder/"), rows + size, 4 * size)
+                put(
+                    prefix + ENCODER.format(layer, direction).removeprefix("encoder/"),
+                    rows + size,
+                    4 * size,
+                )
             rows = 2 * size
         return rows
 
@@ -66,12 +75,22 @@ def variables(preset, seed=0, latent=6, encoder=(5, 7), decoder=(9, 8, 6)):
             core(f"core_decoder/core_decoder_{voice}/decoder", decoder[-1], depth, depth)
     if nade:
         v["decoder/nade/w_enc"] = generator.normal(0, 0.5, (depths[0], 1, nade)).astype(np.float32)
-        v["decoder/nade/w_dec_t"] = generator.normal(0, 0.5, (depths[0], nade, 1)).astype(np.float32)
+        v["decoder/nade/w_dec_t"] = generator.normal(0, 0.5, (depths[0], nade, 1)).astype(
+            np.float32
+        )
     return v
 
 
 def with_optimiser(v):
     """The same with what a training run leaves beside the model."""
-    more = {f"{name}/{slot}": np.zeros_like(value) for name, value in v.items() for slot in ("Adam", "Adam_1")}
-    steps = {"beta1_power": np.float32(0.5), "beta2_power": np.float32(0.9), "global_step": np.int64(1234)}
+    more = {
+        f"{name}/{slot}": np.zeros_like(value)
+        for name, value in v.items()
+        for slot in ("Adam", "Adam_1")
+    }
+    steps = {
+        "beta1_power": np.float32(0.5),
+        "beta2_power": np.float32(0.9),
+        "global_step": np.int64(1234),
+    }
     return {**v, **more, **{name: np.asarray(value) for name, value in steps.items()}}

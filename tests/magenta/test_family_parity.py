@@ -1,4 +1,6 @@
-"""Checkpoints of magenta 2.1.4 itself, imported: the same numbers and the same music through the public interface."""
+"""Checkpoints of magenta 2.1.4 itself, imported: the same numbers and the same music through the
+public interface.
+"""
 
 import json
 
@@ -20,7 +22,9 @@ CASES = {
 
 
 def windows_of(values, side="outputs"):
-    """What the encoder sees (``inputs``) or the decoder must give: classes, or the numbers of a groove."""
+    """What the encoder sees (``inputs``) or the decoder must give: classes, or the numbers of a
+    groove.
+    """
     return values["in/index"] if "in/index" in values else values[f"in/{side}"].astype(np.float32)
 
 
@@ -48,10 +52,14 @@ def test_posterior(magenta):
 def test_logits_when_the_past_is_given(magenta):
     _, values, session = magenta
     windows, lengths = windows_of(values), values["in/lengths"]
-    inside = np.arange(windows.shape[1]) < lengths[:, None]  # after it Magenta's logits are undefined
+    inside = (
+        np.arange(windows.shape[1]) < lengths[:, None]
+    )  # after it Magenta's logits are undefined
     for name, z in (("train", values["train/z"]), ("fixz", values["in/z"])):
         logits = session.teacher_forced(z, windows)
-        np.testing.assert_allclose(logits[inside], values[f"{name}/logits_tf"][inside], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(
+            logits[inside], values[f"{name}/logits_tf"][inside], atol=1e-5, rtol=0
+        )
 
 
 def test_losses(magenta):
@@ -74,7 +82,9 @@ def test_greedy_decoding_is_the_same_symbol_by_symbol(magenta, start):
     _, values, session = magenta
     heard = session.decode_windows(values["in/z" if start == "fixz" else "api/mu"])
     if "in/index" in values:
-        np.testing.assert_array_equal(heard, values[f"api/greedy_from_{start}_index"].reshape(heard.shape))
+        np.testing.assert_array_equal(
+            heard, values[f"api/greedy_from_{start}_index"].reshape(heard.shape)
+        )
         return
     theirs = values[f"api/greedy_from_{start}"]
     np.testing.assert_array_equal(heard[..., :9], theirs[..., :9])

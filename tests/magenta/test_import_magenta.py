@@ -21,7 +21,8 @@ from tests.magenta.magenta_variables import CASES, variables, with_optimiser
 from tests.magenta.tf_writer import block, entry, field, table, write_checkpoint
 
 PREFIX = "model.ckpt-1234"
-#: What makes the end of a track so likely that random weights say it in some tracks sooner than in others.
+#: What makes the end of a track so likely that random weights say it in some tracks sooner than in
+#: others.
 ENDS = {"hier-multiperf_vel_1bar_med": 1.05, "hier-multiperf_vel_1bar_med_chords": 1.65}
 
 
@@ -31,7 +32,9 @@ def one_hot(tokens, depth):
 
 def some_windows(codec, generator):
     """Two windows at random; segments that may end early do so."""
-    windows = np.stack([generator.integers(0, size, (2, codec.steps)) for size in codec.sizes], -1).reshape(2, *codec.shape)
+    windows = np.stack(
+        [generator.integers(0, size, (2, codec.steps)) for size in codec.sizes], -1
+    ).reshape(2, *codec.shape)
     if codec.end is None:
         return windows, None
     tracks = windows.reshape(2, codec.tracks, codec.events)
@@ -49,7 +52,9 @@ def vectors(codec, windows, depths):
     if windows.ndim == 2:
         return one_hot(windows, depths[0])
     if len(depths) > 1:
-        return np.concatenate([one_hot(windows[..., voice], depth) for voice, depth in enumerate(depths)], -1)
+        return np.concatenate(
+            [one_hot(windows[..., voice], depth) for voice, depth in enumerate(depths)], -1
+        )
     return windows.astype(float)
 
 
@@ -61,7 +66,10 @@ def encoder_input(preset, codec, windows, depths):
 
 
 def of_events(codec, windows, by_time):
-    """What Magenta tells each event [N, T, C]: what holds at its time; no chord at the first event of a track."""
+    """What Magenta tells each event [N, T, C]: what holds at its time.
+
+    No chord at the first event of a track.
+    """
     told = np.zeros((*windows.shape, by_time.shape[-1]), np.float32)
     for window, rows, times in zip(windows, told, by_time, strict=True):
         for begin in range(0, codec.steps, codec.events):
@@ -85,12 +93,18 @@ def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tm
     generator = np.random.default_rng(1)
     windows, lengths = some_windows(session.codec, generator)
     levels = imported.config.model.encoder.levels if lengths is not None else (16, 16)
-    given = generator.random((2, session.codec.grid_steps, control)).astype(np.float32) if control else None
+    given = (
+        generator.random((2, session.codec.grid_steps, control)).astype(np.float32)
+        if control
+        else None
+    )
     told = given if given is None or lengths is None else of_events(session.codec, windows, given)
     double = {name: value.astype(np.float64) for name, value in v.items()}
 
     x = encoder_input(preset, session.codec, windows, depths)
-    mu, sigma = reference.encode(double, x if told is None else np.concatenate([x, told], -1), levels, lengths)
+    mu, sigma = reference.encode(
+        double, x if told is None else np.concatenate([x, told], -1), levels, lengths
+    )
     mean, scale = session.encode_windows(windows, condition=given)
     np.testing.assert_allclose(mean, mu, atol=1e-5, rtol=0)
     np.testing.assert_allclose(scale, sigma, atol=1e-5, rtol=0)
@@ -103,13 +117,17 @@ def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tm
 
     logits = reference.decode(double, mu, session.codec.steps, forced, depths, told, levels[::-1])
     inside = session.codec.valid(windows)
-    np.testing.assert_allclose(session.teacher_forced(mu, windows, given)[inside], logits[inside], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(
+        session.teacher_forced(mu, windows, given)[inside], logits[inside], atol=1e-5, rtol=0
+    )
     ended = np.zeros(2, bool)
 
     def greedy(t, outputs, voice):
         if nade:
             return reference.nade_bits(double, outputs, nade)
-        if lengths is not None:  # Magenta goes on after an end; ours says nothing there, as it was trained
+        if (
+            lengths is not None
+        ):  # Magenta goes on after an end; ours says nothing there, as it was trained
             ended[:] = False if t % session.codec.events == 0 else ended
             classes = np.where(ended, session.codec.padding, outputs.argmax(-1))
             ended[:] |= classes == session.codec.end
@@ -134,9 +152,17 @@ def test_every_configuration_gives_the_numbers_of_a_plain_computation(preset, tm
         wanted = np.stack([part.argmax(-1) for part in parts], -1).reshape(windows.shape)
     np.testing.assert_array_equal(heard, wanted)
     if nade:
-        nats = session.model.nll(_tensor(mean), Batch(_tensor(windows), _tensor(windows))).detach().numpy()
-        forced_outputs = reference.decode(double, mean.astype(np.float64), session.codec.steps, forced, depths)
-        np.testing.assert_allclose(nats, reference.nade_nats(double, forced_outputs, windows, nade), rtol=1e-5)
+        nats = (
+            session.model.nll(_tensor(mean), Batch(_tensor(windows), _tensor(windows)))
+            .detach()
+            .numpy()
+        )
+        forced_outputs = reference.decode(
+            double, mean.astype(np.float64), session.codec.steps, forced, depths
+        )
+        np.testing.assert_allclose(
+            nats, reference.nade_nats(double, forced_outputs, windows, nade), rtol=1e-5
+        )
 
 
 def test_an_imported_model_is_told_of_chords(tmp_path):
@@ -164,14 +190,21 @@ def small():
 def same(path, v, tmp_path, preset="cat-mel_2bar_small"):
     mv.import_magenta(path, preset, tmp_path / "out")
     session = mv.load(tmp_path / "out", device="cpu")
-    np.testing.assert_array_equal(session.model.head.mean.weight.detach().numpy(), v["encoder/mu/kernel"].T)
+    np.testing.assert_array_equal(
+        session.model.head.mean.weight.detach().numpy(), v["encoder/mu/kernel"].T
+    )
     return session
 
 
 def test_single_drums_are_61_or_63(tmp_path, monkeypatch):
     monkeypatch.setitem(CASES, "nade-drums_2bar_full", (64, [63], 0, False, False, 5))
     write_checkpoint(tmp_path / PREFIX, variables("nade-drums_2bar_full"))
-    assert mv.import_magenta(tmp_path / PREFIX, "nade-drums_2bar_full", tmp_path / "out").config.codec.classes == 63
+    assert (
+        mv.import_magenta(
+            tmp_path / PREFIX, "nade-drums_2bar_full", tmp_path / "out"
+        ).config.codec.classes
+        == 63
+    )
 
 
 def test_checksum():
@@ -201,11 +234,22 @@ def test_folder_prefix_any_of_its_files_and_tar(small, tmp_path):
 def test_the_state_file_chooses_but_never_leads_elsewhere(small, tmp_path):
     run = tmp_path / "run"
     for step in (1, 2):
-        write_checkpoint(run / f"model.ckpt-{step}", {**small, "encoder/mu/bias": np.full(6, step, np.float32)})
-    with pytest.raises(UsageError, match=r"holds 2 checkpoints; name one: model.ckpt-1, model.ckpt-2"):
+        write_checkpoint(
+            run / f"model.ckpt-{step}", {**small, "encoder/mu/bias": np.full(6, step, np.float32)}
+        )
+    with pytest.raises(
+        UsageError, match=r"holds 2 checkpoints; name one: model.ckpt-1, model.ckpt-2"
+    ):
         read_tensorflow(run)
-    for text in ("model.ckpt-1", "/home/me/run/model.ckpt-1", "../../elsewhere/model.ckpt-1", "C:\\\\run\\\\model.ckpt-1"):
-        (run / "checkpoint").write_text(f'model_checkpoint_path: "{text}"\nall_model_checkpoint_paths: "model.ckpt-2"\n')
+    for text in (
+        "model.ckpt-1",
+        "/home/me/run/model.ckpt-1",
+        "../../elsewhere/model.ckpt-1",
+        "C:\\\\run\\\\model.ckpt-1",
+    ):
+        (run / "checkpoint").write_text(
+            f'model_checkpoint_path: "{text}"\nall_model_checkpoint_paths: "model.ckpt-2"\n'
+        )
         assert read_tensorflow(run).read("encoder/mu/bias")[0] == 1
     write_checkpoint(tmp_path / "foreign" / "secret", small)
     (run / "checkpoint").write_text(f'model_checkpoint_path: "{tmp_path}/foreign/secret"\n')
@@ -247,9 +291,14 @@ def test_what_is_missing_or_of_another_preset_is_named(small, tmp_path):
     with pytest.raises(UsageError, match="no checkpoint there"):
         read_tensorflow(tmp_path / "nowhere")
     write_checkpoint(tmp_path / "mel" / PREFIX, small)
-    with pytest.raises(CheckpointError, match="it lacks core_decoder/decoder.*no place for decoder/multi.*looks like a flat"):
+    with pytest.raises(
+        CheckpointError,
+        match="it lacks core_decoder/decoder.*no place for decoder/multi.*looks like a flat",
+    ):
         mv.import_magenta(tmp_path / "mel", "hierdec-mel_16bar", tmp_path / "out")
-    with pytest.raises(CheckpointError, match=r"fw/.*kernel is \[94, 16\], the preset needs \[14, 16\]"):
+    with pytest.raises(
+        CheckpointError, match=r"fw/.*kernel is \[94, 16\], the preset needs \[14, 16\]"
+    ):
         mv.import_magenta(tmp_path / "mel", "cat-drums_2bar_small", tmp_path / "out")
     with pytest.raises(UsageError, match="parts that Magenta's MusicVAE has not"):
         mv.import_magenta(tmp_path / "mel", "mel-2bar", tmp_path / "out")
@@ -312,7 +361,11 @@ def test_every_truncation_and_every_flipped_byte_of_an_index_is_an_error_of_ours
 def test_blocks_that_lie(tmp_path):
     path = tmp_path / "x.index"
     magic = struct.pack("<Q", 0xDB4775248B80FB57)
-    for content in (b"\xff" * 40, bytes(40), b"\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x7f".ljust(40, b"\0")):
+    for content in (
+        b"\xff" * 40,
+        bytes(40),
+        b"\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x7f".ljust(40, b"\0"),
+    ):
         path.write_bytes(content + magic)
         with pytest.raises(CheckpointError):
             read_tensorflow(tmp_path / "x")
@@ -355,11 +408,15 @@ def write_tfjs(folder, v, quantise=None, shard_bytes=1000):
     paths = [f"group1-shard{n + 1}of{len(pieces)}" for n in range(len(pieces))]
     for path, piece in zip(paths, pieces, strict=True):
         (folder / path).write_bytes(piece)
-    (folder / "weights_manifest.json").write_text(json.dumps([{"paths": paths, "weights": weights}]))
+    (folder / "weights_manifest.json").write_text(
+        json.dumps([{"paths": paths, "weights": weights}])
+    )
     return paths
 
 
-@pytest.mark.parametrize("quantise, tolerance", [(None, 0), ("uint8", 0.02), ("uint16", 1e-4), ("float16", 2e-3)])
+@pytest.mark.parametrize(
+    "quantise, tolerance", [(None, 0), ("uint8", 0.02), ("uint16", 1e-4), ("float16", 2e-3)]
+)
 def test_weights_of_magenta_js(small, tmp_path, quantise, tolerance):
     write_tfjs(tmp_path / "js", small, quantise)
     imported = mv.import_magenta(tmp_path / "js", "cat-mel_2bar_small", tmp_path / "out")
@@ -370,16 +427,27 @@ def test_weights_of_magenta_js(small, tmp_path, quantise, tolerance):
 
 
 def test_magenta_js_multitrack(tmp_path):
-    write_tfjs(tmp_path / "js", variables("hier-multiperf_vel_1bar_med_chords"), "uint16", shard_bytes=100_000)
-    imported = mv.import_magenta(tmp_path / "js", "hier-multiperf_vel_1bar_med_chords", tmp_path / "out")
-    assert imported.config.model.encoder.levels == (64, 8) and imported.config.model.control_size == 49
+    write_tfjs(
+        tmp_path / "js",
+        variables("hier-multiperf_vel_1bar_med_chords"),
+        "uint16",
+        shard_bytes=100_000,
+    )
+    imported = mv.import_magenta(
+        tmp_path / "js", "hier-multiperf_vel_1bar_med_chords", tmp_path / "out"
+    )
+    assert (
+        imported.config.model.encoder.levels == (64, 8) and imported.config.model.control_size == 49
+    )
     (score,) = mv.load(tmp_path / "out", device="cpu").sample(1, chords="C | F G")
     assert [text.text for text in score.texts] == ["C", "F", "G"]
     with pytest.raises(CheckpointError, match="cell_0"):
         mv.import_magenta(tmp_path / "js", "hier-multiperf_vel_1bar_med", tmp_path / "plain")
 
 
-@pytest.mark.parametrize(("preset", "control"), [("groovae_2bar_humanize", 0), ("groovae_2bar_hits_control_tfds", 9)])
+@pytest.mark.parametrize(
+    ("preset", "control"), [("groovae_2bar_humanize", 0), ("groovae_2bar_hits_control_tfds", 9)]
+)
 def test_grooves_of_both_kinds_of_checkpoint(tmp_path, monkeypatch, preset, control):
     monkeypatch.setitem(CASES, preset, (27, [27], control, False, False, 0))
     v = variables(preset, encoder=(4,), decoder=(5, 3))
@@ -401,7 +469,9 @@ def test_grooves_of_both_kinds_of_checkpoint(tmp_path, monkeypatch, preset, cont
 
 def test_our_own_preset_is_none_of_magentas(tmp_path, monkeypatch):
     monkeypatch.setitem(CASES, "groovae_2bar_humanize", (27, [27], 0, False, False, 0))
-    write_checkpoint(tmp_path / PREFIX, variables("groovae_2bar_humanize", encoder=(4,), decoder=(5,)))
+    write_checkpoint(
+        tmp_path / PREFIX, variables("groovae_2bar_humanize", encoder=(4,), decoder=(5,))
+    )
     with pytest.raises(UsageError, match="has parts"):
         mv.import_magenta(tmp_path / PREFIX, "groove-2bar", tmp_path / "out")
 
@@ -418,14 +488,22 @@ def test_manifests_that_lie(small, tmp_path):
         with pytest.raises(CheckpointError, match=message):
             mv.import_magenta(tmp_path / "js", "cat-mel_2bar_small", tmp_path / "out")
 
-    refused("not in its folder", lambda group: group.update(paths=["../" + path for path in group["paths"]]))
+    refused(
+        "not in its folder",
+        lambda group: group.update(paths=["../" + path for path in group["paths"]]),
+    )
     refused("not in its folder", lambda group: group.update(paths=["/etc/passwd"]))
     refused("is missing", lambda group: group["paths"].append("group1-shard99"))
     refused("truncated", lambda group: group["weights"][0].update(shape=[2**40, 2**40]))
     refused("no name or shape", lambda group: group["weights"][0].update(shape=[-1]))
     refused("no name or shape", lambda group: group["weights"][0].pop("name"))
     refused("which is not known", lambda group: group["weights"][0].update(dtype="string"))
-    refused("no scale or min", lambda group: group["weights"][0].update(quantization={"dtype": "uint8", "scale": float("nan")}))
+    refused(
+        "no scale or min",
+        lambda group: group["weights"][0].update(
+            quantization={"dtype": "uint8", "scale": float("nan")}
+        ),
+    )
     refused("twice", lambda group: group["weights"].append(group["weights"][0]))
     for text in ("[", "{}", "[1]", '[{"paths": [1], "weights": []}]', "[" * 100_000):
         manifest.write_text(text)

@@ -1,4 +1,6 @@
-"""The sequence model against magenta 2.1.4 itself: one of its checkpoints and what it computed from it."""
+"""The sequence model against magenta 2.1.4 itself: one of its checkpoints and what it computed from
+it.
+"""
 
 import json
 
@@ -29,12 +31,19 @@ def magenta(shared_data):
 
 
 def lstm_weights(kernel, bias, inputs, forget_bias):
-    """Magenta's gate order i, j, f, o and its forget bias of 1 that is not stored, in the layout of torch."""
+    """Magenta's gate order i, j, f, o and its forget bias of 1 that is not stored, in the layout of
+    torch.
+    """
     i, j, f, o = np.split(kernel, 4, axis=1)
     rows = np.concatenate([i, f, j, o], axis=1).T
     bi, bj, bf, bo = np.split(bias, 4)
     bias = np.concatenate([bi, bf + forget_bias, bj, bo])
-    return {"weight_ih": rows[:, :inputs], "weight_hh": rows[:, inputs:], "bias_ih": bias, "bias_hh": 0 * bias}
+    return {
+        "weight_ih": rows[:, :inputs],
+        "weight_hh": rows[:, inputs:],
+        "bias_ih": bias,
+        "bias_hh": 0 * bias,
+    }
 
 
 def as_state_dict(weights, layers, forget_bias=1):
@@ -59,7 +68,10 @@ def as_state_dict(weights, layers, forget_bias=1):
         "decoder.start": "decoder/z_to_initial_state",
         "decoder.output": "decoder/output_projection",
     }.items():
-        state[f"{ours}.weight"], state[f"{ours}.bias"] = weights[f"{theirs}/kernel"].T, weights[f"{theirs}/bias"]
+        state[f"{ours}.weight"], state[f"{ours}.bias"] = (
+            weights[f"{theirs}/kernel"].T,
+            weights[f"{theirs}/bias"],
+        )
     return {key: torch.from_numpy(np.array(value)) for key, value in state.items()}
 
 
@@ -84,7 +96,9 @@ def batch(magenta):
 
 
 def close(ours, theirs, **tolerance):
-    torch.testing.assert_close(ours.detach(), torch.from_numpy(np.array(theirs)), **({"atol": 1e-5, "rtol": 0} | tolerance))
+    torch.testing.assert_close(
+        ours.detach(), torch.from_numpy(np.array(theirs)), **({"atol": 1e-5, "rtol": 0} | tolerance)
+    )
 
 
 def within(batch):
@@ -104,7 +118,10 @@ def test_teacher_forced_logits_and_losses(model, batch, magenta):
     for case, z in (("train", values["train/z"]), ("fixz", values["in/z"])):
         z = torch.from_numpy(z)
         inside = within(batch)
-        close(model.logits(z, batch)[inside], torch.from_numpy(values[f"{case}/logits_tf"])[inside].numpy())
+        close(
+            model.logits(z, batch)[inside],
+            torch.from_numpy(values[f"{case}/logits_tf"])[inside].numpy(),
+        )
         close(model.nll(z, batch), values[f"{case}/r_loss"], rtol=1e-5)
 
 
@@ -112,14 +129,21 @@ def test_teacher_forced_logits_and_losses(model, batch, magenta):
 def test_greedy_decoding_is_the_same_symbol_by_symbol(model, magenta, start):
     values = magenta[1]
     z = torch.from_numpy(values["in/z" if start == "fixz" else "api/mu"])
-    assert torch.equal(model.decode(z, 32), torch.from_numpy(values[f"api/greedy_from_{start}_index"])[..., 0])
+    assert torch.equal(
+        model.decode(z, 32), torch.from_numpy(values[f"api/greedy_from_{start}_index"])[..., 0]
+    )
 
 
 def test_total_loss_gradients_and_one_adam_step(model, batch, magenta):
     settings, values, weights = magenta
     hparams, step = settings["hparams"], settings["global_step"]
     beta = Schedule(end=hparams["max_beta"], shape="exponential", rate=hparams["beta_rate"])
-    rate = Schedule(hparams["learning_rate"], hparams["min_learning_rate"], shape="exponential", rate=hparams["decay_rate"])
+    rate = Schedule(
+        hparams["learning_rate"],
+        hparams["min_learning_rate"],
+        shape="exponential",
+        rate=hparams["decay_rate"],
+    )
     latent = model.encode(batch)
     z = Latent(latent.mean, latent.log_scale).at(torch.from_numpy(values["in/eps"]))
     loss = Objective(beta, hparams["free_bits"])(model.nll(z, batch), latent.kl(), step)
@@ -131,15 +155,21 @@ def test_total_loss_gradients_and_one_adam_step(model, batch, magenta):
     loss.total.backward()
     layers = len(hparams["dec_rnn_size"])
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    gradients = as_state_dict({k[5:]: v for k, v in values.items() if k.startswith("grad/")}, layers, forget_bias=0)
+    gradients = as_state_dict(
+        {k[5:]: v for k, v in values.items() if k.startswith("grad/")}, layers, forget_bias=0
+    )
     for name, parameter in trained.items():
         close(parameter.grad, gradients[name].numpy(), rtol=1e-4)
 
-    norm = clip_gradients(list(trained.values()), hparams["grad_clip"], hparams["grad_norm_clip_to_zero"])
+    norm = clip_gradients(
+        list(trained.values()), hparams["grad_clip"], hparams["grad_norm_clip_to_zero"]
+    )
     assert norm == pytest.approx(float(values["train/grad_norm"]), rel=1e-4)
     optimiser = make_optimiser(model, RunConfig(name="parity"))
     set_rate(optimiser, float(values["train/lr"]), 1e-8, step=0)  # the fixture's Adam starts afresh
     optimiser.step()
-    after = as_state_dict({k[9:]: v for k, v in values.items() if k.startswith("w_after1/")}, layers)
+    after = as_state_dict(
+        {k[9:]: v for k, v in values.items() if k.startswith("w_after1/")}, layers
+    )
     for name, parameter in trained.items():
         close(parameter, after[name].numpy(), atol=2e-6)

@@ -1,4 +1,5 @@
-"""Just enough of a reader of TensorFlow checkpoints for the parity tests: one shard, no compression, no checks.
+"""Just enough of a reader of TensorFlow checkpoints for the parity tests: one shard, no
+compression, no checks.
 
 The format is described in ``magenta/WEIGHTS.md`` section 7 of the shared data.
 """
@@ -22,7 +23,9 @@ def read_checkpoint(prefix: Path) -> dict[str, np.ndarray]:
         for key, value in _entries(index[offset : offset + size]):
             if key:
                 entry = dict(_fields(value))
-                shape = [dict(_fields(d)).get(1, 0) for f, d in _fields(entry.get(2, b"")) if f == 2]
+                shape = [
+                    dict(_fields(d)).get(1, 0) for f, d in _fields(entry.get(2, b"")) if f == 2
+                ]
                 raw = data[entry.get(4, 0) : entry.get(4, 0) + entry.get(5, 0)]
                 tensors[key.decode()] = np.frombuffer(raw, _DTYPES[entry[1]]).reshape(shape)
     return tensors

@@ -1,4 +1,6 @@
-"""Writes checkpoints as TensorFlow does: an index in LevelDB's format and data files, with checksums."""
+"""Writes checkpoints as TensorFlow does: an index in LevelDB's format and data files, with
+checksums.
+"""
 
 import struct
 from pathlib import Path
@@ -48,10 +50,14 @@ def block(pairs: list[tuple[bytes, bytes]], every: int = 16) -> bytes:
         else:
             while shared < min(len(key), len(last)) and key[shared] == last[shared]:
                 shared += 1
-        out += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
+        out += (
+            varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
+        )
         last = key
     restarts = restarts or [0]
-    return bytes(out) + struct.pack(f"<{len(restarts)}I", *restarts) + struct.pack("<I", len(restarts))
+    return (
+        bytes(out) + struct.pack(f"<{len(restarts)}I", *restarts) + struct.pack("<I", len(restarts))
+    )
 
 
 def table(pairs: list[tuple[bytes, bytes]], per_block: int = 5, kind: int = 0) -> bytes:
@@ -71,8 +77,13 @@ def table(pairs: list[tuple[bytes, bytes]], per_block: int = 5, kind: int = 0) -
     return bytes(out) + handles.ljust(40, b"\0") + struct.pack("<Q", 0xDB4775248B80FB57)
 
 
-def write_checkpoint(prefix: Path, tensors: dict[str, np.ndarray], shards: int = 1, **wrong) -> None:
-    """Write ``tensors`` under a prefix; ``wrong`` maps a name to what its entry says in place of the truth."""
+def write_checkpoint(
+    prefix: Path, tensors: dict[str, np.ndarray], shards: int = 1, **wrong
+) -> None:
+    """Write ``tensors`` under a prefix.
+
+    ``wrong`` maps a name to what its entry says in place of the truth.
+    """
     data = [bytearray() for _ in range(shards)]
     pairs = [(b"", field(1, shards) + field(3, field(1, 1)))]
     for number, name in enumerate(sorted(tensors)):

@@ -8,35 +8,68 @@ import torch
 from musicvae_lite.config import parse_config
 from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.errors import MusaeError, UsageError
-from musicvae_lite.model_dir.bundle import describe, find_model, load_bundle, save_bundle, shipped_models, start_from
+from musicvae_lite.model_dir.bundle import (
+    describe,
+    find_model,
+    load_bundle,
+    save_bundle,
+    shipped_models,
+    start_from,
+)
 from musicvae_lite.music.model import build
 
 CONFIG = parse_config(
-    {"name": "tiny", "model": {"latent_size": 3, "encoder": {"sizes": [4]}, "decoder": {"sizes": [4]}}}, where="test"
+    {
+        "name": "tiny",
+        "model": {"latent_size": 3, "encoder": {"sizes": [4]}, "decoder": {"sizes": [4]}},
+    },
+    where="test",
 )
 
 
 @pytest.fixture
 def folder(tmp_path):
     model = build(CONFIG.model, 90, 32)
-    provenance = {"data": [{"name": "tunes", "windows": 7, "rights": "public domain"}], "steps": 3, "examples": 24}
-    save_bundle(tmp_path / "tiny", CONFIG, model, provenance, {"accuracy": 0.5, "kl_bits": 12.0, "n": 7})
+    provenance = {
+        "data": [{"name": "tunes", "windows": 7, "rights": "public domain"}],
+        "steps": 3,
+        "examples": 24,
+    }
+    save_bundle(
+        tmp_path / "tiny", CONFIG, model, provenance, {"accuracy": 0.5, "kl_bits": 12.0, "n": 7}
+    )
     return tmp_path / "tiny"
 
 
 def test_a_folder_holds_three_files_and_says_what_it_is(folder):
-    assert sorted(p.name for p in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
     description = describe(folder)
     assert description.config == CONFIG
     assert description.metrics["kl_bits"] == 12.0
     card = (folder / "README.md").read_text()
-    for fact in ("tunes", "public domain", "24 examples seen in 3 steps", "| accuracy | 0.5000 |", "12.0"):
+    for fact in (
+        "tunes",
+        "public domain",
+        "24 examples seen in 3 steps",
+        "| accuracy | 0.5000 |",
+        "12.0",
+    ):
         assert fact in card
 
 
 def test_saving_twice_gives_the_same_bytes(folder, tmp_path):
     bundle = load_bundle(folder)
-    save_bundle(tmp_path / "again", CONFIG, bundle.model, bundle.description.provenance, bundle.description.metrics)
+    save_bundle(
+        tmp_path / "again",
+        CONFIG,
+        bundle.model,
+        bundle.description.provenance,
+        bundle.description.metrics,
+    )
     for path in folder.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
@@ -139,7 +172,9 @@ def test_a_folder_called_like_a_shipped_model_is_not_passed_over(folder, monkeyp
 
 
 def test_float16_halves_the_file(folder, tmp_path):
-    half = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"stored": "float16"})})
+    half = CONFIG.model_copy(
+        update={"training": CONFIG.training.model_copy(update={"stored": "float16"})}
+    )
     save_bundle(tmp_path / "half", half, load_bundle(folder).model, {}, {})
     sizes = [(path / "model.safetensors").stat().st_size for path in (folder, tmp_path / "half")]
     assert sizes[1] < 0.6 * sizes[0]

@@ -57,7 +57,9 @@ def test_a_triplet_grid_has_no_sixteenths():
 
 
 def test_positions_are_those_of_the_bar():
-    codec = MelodyCodec(numerator=3, denominator=8)  # six sixteenths, three eighths: bar 2 begins at an odd eighth of the window
+    codec = MelodyCodec(
+        numerator=3, denominator=8
+    )  # six sixteenths, three eighths: bar 2 begins at an odd eighth of the window
     assert one(codec, melody({6: 60}, 12))["syncopation8"] == 0
     assert one(codec, melody({2: 60}, 12))["syncopation8"] == 1
 
@@ -71,11 +73,15 @@ def test_drums(form):
     bits[[8, 23], 1] = 1  # snare; 23 is an odd sixteenth, and only the hi-hat is at 24
     bits[30, 3] = 1  # open hi-hat
     window = (
-        bits[None] if form == "roll" else (bits.astype(np.uint16) << np.arange(9, dtype=np.uint16)).sum(1, dtype=np.uint16)[None]
+        bits[None]
+        if form == "roll"
+        else (bits.astype(np.uint16) << np.arange(9, dtype=np.uint16)).sum(1, dtype=np.uint16)[None]
     )
     values = one(codec, window)
     assert values["density"] == pytest.approx(21 / 2) and values["hihat"] == pytest.approx(17 / 21)
-    assert values["kick"] == values["snare"] == pytest.approx(2 / 21) and values["syncopation"] == 0.25
+    assert (
+        values["kick"] == values["snare"] == pytest.approx(2 / 21) and values["syncopation"] == 0.25
+    )
 
 
 def test_single_drums_belong_to_their_kinds():
@@ -90,8 +96,14 @@ def test_grooves_have_velocity_and_timing():
     for step, drum, velocity, offset in ((0, 0, 1.0, 0.0), (5, 1, 0.5, -0.5), (8, 2, 0.25, 0.2)):
         window[0, step, [drum, 9 + drum, 18 + drum]] = 1, velocity, offset
     values = one(GrooveCodec(), window)
-    assert values["velocity"] == pytest.approx(1.75 / 3) and values["timing"] == pytest.approx(-0.05)
-    assert values["density"] == 1.5 and values["kick"] == pytest.approx(1 / 3) and values["syncopation"] == 0.5
+    assert values["velocity"] == pytest.approx(1.75 / 3) and values["timing"] == pytest.approx(
+        -0.05
+    )
+    assert (
+        values["density"] == 1.5
+        and values["kick"] == pytest.approx(1 / 3)
+        and values["syncopation"] == 0.5
+    )
 
 
 def test_trio_measures_its_melody():
@@ -100,7 +112,11 @@ def test_trio_measures_its_melody():
     window[0, :, 0] = melody({0: 60, 8: 62})[0]
     window[0, 0, 1], window[0, 16, 2] = 2 + 36 - 21, 0b101
     values = one(codec, window)
-    assert values["density"] == 1 and values["density_all"] == pytest.approx(5 / 2) and values["register"] == 61
+    assert (
+        values["density"] == 1
+        and values["density_all"] == pytest.approx(5 / 2)
+        and values["register"] == 61
+    )
 
 
 def test_every_codec_of_music_names_units():
@@ -108,4 +124,8 @@ def test_every_codec_of_music_names_units():
         codec = build_codec({"kind": kind})
         if hasattr(codec, "attributes"):
             found = codec.attributes(np.zeros((2, *codec.shape), codec.dtype))
-            assert found and set(found) <= set(UNITS) and all(value.shape == (2,) for value in found.values())
+            assert (
+                found
+                and set(found) <= set(UNITS)
+                and all(value.shape == (2,) for value in found.values())
+            )

@@ -11,7 +11,9 @@ CODEC = MelodyCodec()
 
 
 class Player(torch.nn.Module):
-    """Plays the root, third and fifth of the chord of each quarter, or of C major if it does not listen."""
+    """Plays the root, third and fifth of the chord of each quarter, or of C major if it does not
+    listen.
+    """
 
     latent_size = 2
 
@@ -22,7 +24,11 @@ class Player(torch.nn.Module):
 
     def decode(self, z, length, temperature, noise, condition):
         assert condition.shape == (len(z), length, self.control.size)
-        chords = condition[..., :49].argmax(-1).numpy() if self.listens else np.ones((len(z), length), int)
+        chords = (
+            condition[..., :49].argmax(-1).numpy()
+            if self.listens
+            else np.ones((len(z), length), int)
+        )
         tokens = np.zeros((len(z), length), np.int64)
         for row, step in np.ndindex(len(z), length // 4):
             pitches = 60 + np.flatnonzero(chord_pitches()[chords[row, 4 * step]])
@@ -42,8 +48,12 @@ def measured(listens: bool, control: Control, told: int = 0) -> dict[str, float]
 def test_who_plays_the_chord_is_told_from_who_does_not_listen(control: Control) -> None:
     listening, deaf = measured(True, control), measured(False, control)
     assert listening == {"in_chord": 1.0, "in_other_chord": 0.0, "notes": 24 * 2 * 8}
-    assert deaf["in_chord"] == pytest.approx(0.25, abs=0.03) and deaf["in_other_chord"] == pytest.approx(0.25, abs=0.03)
+    assert deaf["in_chord"] == pytest.approx(0.25, abs=0.03) and deaf[
+        "in_other_chord"
+    ] == pytest.approx(0.25, abs=0.03)
 
 
 def test_the_music_itself_is_measured_where_one_chord_lasts() -> None:
-    assert measured(True, Control(chords=True), told=1)["in_chord_data"] == 0.5  # C is in C major, D is not; two windows
+    assert (
+        measured(True, Control(chords=True), told=1)["in_chord_data"] == 0.5
+    )  # C is in C major, D is not; two windows

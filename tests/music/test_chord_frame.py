@@ -14,7 +14,9 @@ from tests.tiny import SETTINGS
 def told(symbols: str, steps: int, rows: int = 1) -> torch.Tensor:
     """Return the control input of chords of equal length, [rows, steps, 49]."""
     names = symbols.split()
-    classes = torch.tensor([chord_class(name) or 0 for name in names]).repeat_interleave(steps // len(names))
+    classes = torch.tensor([chord_class(name) or 0 for name in names]).repeat_interleave(
+        steps // len(names)
+    )
     return torch.eye(49)[classes].expand(rows, -1, -1)
 
 
@@ -47,10 +49,19 @@ def test_pitches_are_counted_from_the_root() -> None:
 
 def test_nothing_is_lost_even_at_the_ends_of_the_keyboard() -> None:
     frame = ChordFrame([90, 90, 512], [(2, 88), (2, 88), None])
-    events = torch.stack([torch.arange(90), torch.arange(90).flip(0), torch.arange(90) + 400], -1).expand(12, -1, -1)
-    control = torch.cat([told(name, 90) for name in ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")])
+    events = torch.stack(
+        [torch.arange(90), torch.arange(90).flip(0), torch.arange(90) + 400], -1
+    ).expand(12, -1, -1)
+    control = torch.cat(
+        [
+            told(name, 90)
+            for name in ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+        ]
+    )
     moved = frame.enter(events, control)
-    assert torch.equal(frame.leave(moved, control), events) and torch.equal(moved[..., 2], events[..., 2])
+    assert torch.equal(frame.leave(moved, control), events) and torch.equal(
+        moved[..., 2], events[..., 2]
+    )
     assert torch.equal(moved.sort(1).values, events.sort(1).values)
 
 
@@ -63,14 +74,19 @@ def test_outputs_come_back_in_the_order_of_the_notes_heard() -> None:
     for part in (slice(0, 90), slice(90, 602)):
         index = part.start // 90
         torch.testing.assert_close(
-            there[..., part].gather(-1, heard[..., index, None]), logits[..., part].gather(-1, seen[..., index, None])
+            there[..., part].gather(-1, heard[..., index, None]),
+            logits[..., part].gather(-1, seen[..., index, None]),
         )
 
 
 def test_a_melody_over_its_chords_is_the_same_in_every_key(model) -> None:
-    pieces = [(melody({0: 60, 8: 64, 20: 67}), told("C G", 32)), (melody({0: 62, 8: 66, 20: 69}), told("D A", 32))]
+    pieces = [
+        (melody({0: 60, 8: 64, 20: 67}), told("C G", 32)),
+        (melody({0: 62, 8: 66, 20: 69}), told("D A", 32)),
+    ]
     first, second = (Batch(tokens, tokens, condition=control) for tokens, control in pieces)
-    # G lies 5 below C and A 3 below: the parts over C and D move alike, and so do those over G and A
+    # G lies 5 below C and A 3 below: the parts over C and D move alike, and so do those over G and
+    # A
     z = model.encode(first).mean
     inputs = [model._seen(batch.x, batch.condition) for batch in (first, second)]
     assert torch.equal(*inputs)
@@ -79,7 +95,9 @@ def test_a_melody_over_its_chords_is_the_same_in_every_key(model) -> None:
     seen = Batch(inputs[0], inputs[0], condition=first.condition)
     expected = model.nll(z, seen)
     model.frame = frame
-    torch.testing.assert_close(model.nll(z, first), expected)  # the likelihood is that of the notes as they are seen
+    torch.testing.assert_close(
+        model.nll(z, first), expected
+    )  # the likelihood is that of the notes as they are seen
 
 
 def test_what_is_drawn_is_heard_over_the_chord(model) -> None:
@@ -95,7 +113,12 @@ def test_what_is_drawn_is_heard_over_the_chord(model) -> None:
 
 
 def test_a_trio_keeps_its_drums() -> None:
-    small = ["model.encoder.sizes=[8]", "model.encoder.readout_size=[4,4]", "model.decoder.sizes=[8]", "model.latent_size=8"]
+    small = [
+        "model.encoder.sizes=[8]",
+        "model.encoder.readout_size=[4,4]",
+        "model.decoder.sizes=[8]",
+        "model.latent_size=8",
+    ]
     trio = model_of("trio-16bar", *small, "control.chords=true", "model.relative_pitch=true")
     events = torch.stack([torch.randint(size, (1, 256)) for size in (90, 90, 512)], -1)
     batch = Batch(events, events, condition=told("E C", 256))
@@ -104,6 +127,10 @@ def test_a_trio_keeps_its_drums() -> None:
 
 
 def test_it_needs_chords_and_pitches() -> None:
-    for preset, *changes in (("mel-2bar",), ("mel-2bar", "control.key=true"), ("drums-2bar", "control.chords=true")):
+    for preset, *changes in (
+        ("mel-2bar",),
+        ("mel-2bar", "control.key=true"),
+        ("drums-2bar", "control.chords=true"),
+    ):
         with pytest.raises(UsageError, match=r"model.relative_pitch needs control.chords"):
             load_config(preset, [*changes, "model.relative_pitch=true"])

@@ -17,9 +17,23 @@ from musicvae_lite.music.chords import (
 @pytest.mark.parametrize(
     ("symbols", "triad"),
     [
-        ("C CM7 Cmaj7 C7 C6 C6/9 C69 Cadd9 C9 C13 Cma7 Cma9 C/E C:maj/3 C7(b9,#11) C7b5 C7alt Dbb", "C"),
+        (
+            (
+                "C CM7 Cmaj7 C7 C6 C6/9 C69 Cadd9 C9 C13 Cma7 Cma9 C/E C:maj/3 C7(b9,#11) C7b5 "
+                "C7alt "
+                "Dbb"
+            ),
+            "C",
+        ),
         ("Csus4 Csus2 C5 C7sus4 C:sus4(b7)", "C"),
-        ("Am Am7 Ami Amin A- A-7 Am6 Am9 AmM7 Am(maj7) A:min7/b3 Am/G Amadd9 Amadd11 Am(add9) Am7sus4 A:minmaj7", "Am"),
+        (
+            (
+                "Am Am7 Ami Amin A- A-7 Am6 Am9 AmM7 Am(maj7) A:min7/b3 Am/G Amadd9 Amadd11 "
+                "Am(add9) "
+                "Am7sus4 A:minmaj7"
+            ),
+            "Am",
+        ),
         ("F#aug F#+ F#7#5 F#+7 F#7+5 F#maj7#5 Gbaug F♯+", "F#aug"),
         ("Bdim B° Bo7 Bm7b5 Bø Bø7 B:hdim7 Bdim7 Bm7-5 Cbdim", "Bdim"),
         ("N NC N.C. n.c.", "N.C."),
@@ -31,13 +45,33 @@ def test_symbols_become_their_triad(symbols: str, triad: str) -> None:
         assert chord is not None and chord_symbol(chord) == triad, symbol
 
 
-@pytest.mark.parametrize("text", ["", "H", "Hm", "c", "Verse", "Chorus", "A1", "Bridge", "End", "Cfoo", "C/", "C/H", "1", "Am|F"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "H",
+        "Hm",
+        "c",
+        "Verse",
+        "Chorus",
+        "A1",
+        "Bridge",
+        "End",
+        "Cfoo",
+        "C/",
+        "C/H",
+        "1",
+        "Am|F",
+    ],
+)
 def test_other_words_are_no_chords(text: str) -> None:
     assert chord_class(text) is None
 
 
 def test_the_order_is_magentas_and_symbols_come_back() -> None:
-    assert [chord_class(s) for s in ("N.C.", "C", "B", "Cm", "Bm", "Caug", "Baug", "Cdim", "Bdim")] == [
+    assert [
+        chord_class(s) for s in ("N.C.", "C", "B", "Cm", "Bm", "Caug", "Baug", "Cdim", "Bdim")
+    ] == [
         0,
         1,
         12,
@@ -67,7 +101,10 @@ def test_transposed_chords_have_transposed_pitches() -> None:
 
 
 def test_keys_are_named_by_their_major_scale() -> None:
-    assert [key_class(name) for name in ("C", "Am", "a minor".title(), "F# minor", "Eb major", "Bbm", "B")] == [
+    assert [
+        key_class(name)
+        for name in ("C", "Am", "a minor".title(), "F# minor", "Eb major", "Bbm", "B")
+    ] == [
         0,
         0,
         0,
@@ -84,8 +121,13 @@ def test_keys_are_named_by_their_major_scale() -> None:
 def test_chords_without_lengths_are_spread_or_have_a_bar_each() -> None:
     progression = Progression.parse("C Am F G")
     assert progression.length == 4
-    assert progression.steps(8, 16, spread=True).tolist() == [1] * 32 + [22] * 32 + [6] * 32 + [8] * 32
-    assert progression.steps(6, 4).tolist() == [1] * 4 + [22] * 4 + [6] * 4 + [8] * 4 + [1] * 4 + [22] * 4
+    assert (
+        progression.steps(8, 16, spread=True).tolist() == [1] * 32 + [22] * 32 + [6] * 32 + [8] * 32
+    )
+    assert (
+        progression.steps(6, 4).tolist()
+        == [1] * 4 + [22] * 4 + [6] * 4 + [8] * 4 + [1] * 4 + [22] * 4
+    )
 
 
 @pytest.mark.parametrize(

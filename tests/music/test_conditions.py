@@ -19,7 +19,9 @@ def session(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_key(tmp_path_factory):
-    return mv.load(save_chord_model(tmp_path_factory.mktemp("model") / "key", key=True), device="cpu")
+    return mv.load(
+        save_chord_model(tmp_path_factory.mktemp("model") / "key", key=True), device="cpu"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,12 @@ def test_a_sample_over_chords_holds_them_as_markers(session, tmp_path):
 
 
 def test_without_a_length_each_chord_has_a_bar_in_whole_windows(session):
-    assert symbols(session.sample(1, chords="C Am F")[0]) == [(0, "C"), (BAR, "Am"), (2 * BAR, "F"), (3 * BAR, "C")]
+    assert symbols(session.sample(1, chords="C Am F")[0]) == [
+        (0, "C"),
+        (BAR, "Am"),
+        (2 * BAR, "F"),
+        (3 * BAR, "C"),
+    ]
     assert symbols(session.sample(1, chords="Dm")[0]) == [(0, "Dm")]
     assert session.sample(1)[0].texts[0].text == "N.C."
 
@@ -50,9 +57,14 @@ def test_without_a_length_each_chord_has_a_bar_in_whole_windows(session):
 def test_the_chords_are_heard(session):
     z = np.zeros((2, session.latent_size), np.float32)
     told = [session.conditions.over(Progression.parse(text), 2) for text in ("C", "F#m")]
-    a, b = (session.decode_windows(z, condition=session.conditions.numbers(classes)) for classes in told)
+    a, b = (
+        session.decode_windows(z, condition=session.conditions.numbers(classes)) for classes in told
+    )
     assert (a != b).any()
-    mean = [session.encode_windows(a, condition=session.conditions.numbers(classes))[0] for classes in told]
+    mean = [
+        session.encode_windows(a, condition=session.conditions.numbers(classes))[0]
+        for classes in told
+    ]
     assert np.abs(mean[0] - mean[1]).max() > 1e-4
 
 
@@ -65,7 +77,9 @@ def test_one_style_over_chords_or_a_drift(session):
 
 def test_several_progressions_and_more_pieces_than_a_block(session):
     scores = session.sample(BLOCK + 5, chords=["C", "Am | F"], temperature=0)
-    assert [score.texts[0].text for score in scores] == [("C", "Am")[number % 2] for number in range(BLOCK + 5)]
+    assert [score.texts[0].text for score in scores] == [
+        ("C", "Am")[number % 2] for number in range(BLOCK + 5)
+    ]
     few = session.sample(3, chords=["C", "Am | F"], temperature=0)
     assert few == scores[:3]
 
@@ -85,28 +99,59 @@ def test_a_piece_is_heard_with_its_own_chords(session):
     result = session.reconstruct(piece)
     assert symbols(result.score) == [(0, "C"), (BAR, "Am"), (2 * BAR, "F"), (3 * BAR, "G")]
     other = session.reconstruct(piece, chords="G | D Em")
-    assert symbols(other.score)[:4] == [(0, "G"), (BAR, "D"), (BAR + BAR // 2, "Em"), (2 * BAR, "G")]
-    np.testing.assert_array_equal(session.condition(result.passage).argmax(-1)[0], [1] * 16 + [22] * 16)
+    assert symbols(other.score)[:4] == [
+        (0, "G"),
+        (BAR, "D"),
+        (BAR + BAR // 2, "Em"),
+        (2 * BAR, "G"),
+    ]
+    np.testing.assert_array_equal(
+        session.condition(result.passage).argmax(-1)[0], [1] * 16 + [22] * 16
+    )
 
 
 def test_an_interpolation_over_chords(session):
     a, b = block_chords("C Am F G"), block_chords("Em D Em D")
     own = session.interpolate(a, b, steps=4)
-    assert [symbol for _, symbol in symbols(own.joined)] == ["C", "Am", "C", "Am", "Em", "D", "Em", "D"]
+    assert [symbol for _, symbol in symbols(own.joined)] == [
+        "C",
+        "Am",
+        "C",
+        "Am",
+        "Em",
+        "D",
+        "Em",
+        "D",
+    ]
     assert np.array_equal(own.latents[-1:], session.encode(b).mean.numpy()[:1])
     over = session.interpolate(a, b, steps=4, chords="C F G")
-    assert [symbol for _, symbol in symbols(over.joined)] == ["C", "F", "G", "C", "F", "G", "C", "F"]
+    assert [symbol for _, symbol in symbols(over.joined)] == [
+        "C",
+        "F",
+        "G",
+        "C",
+        "F",
+        "G",
+        "C",
+        "F",
+    ]
     assert symbols(over[1]) == [(0, "G"), (BAR, "C")]
 
 
 def test_the_key_is_that_of_the_chords_or_as_given(with_key):
     conditions = with_key.conditions
     assert (conditions.over(Progression.parse("D Bm G A"), 2)[..., 1] == 2).all()
-    assert (conditions.over(Progression.parse("D"), 1, key=conditions.key("F# minor"))[..., 1] == 9).all()
+    assert (
+        conditions.over(Progression.parse("D"), 1, key=conditions.key("F# minor"))[..., 1] == 9
+    ).all()
     piece = block_chords("C Am F G")
     own = conditions.of_passage(with_key.reconstruct(piece).passage)
     changed = conditions.changed(own, np.array([1, 3]), None, 7)
-    assert (changed[..., 1] == 7).all() and (changed[..., 0] == own[..., 0]).all() and (own[..., 1] == 0).all()
+    assert (
+        (changed[..., 1] == 7).all()
+        and (changed[..., 0] == own[..., 0]).all()
+        and (own[..., 1] == 0).all()
+    )
     assert with_key.sample(1, key="Am", chords="C", temperature=0) is not None
 
 

@@ -10,11 +10,18 @@ BOTH = Control(chords=True, key=True)
 
 
 def test_sizes_and_columns() -> None:
-    assert [c.size for c in (Control(), Control(chords=True), Control(key=True), BOTH)] == [0, 49, 12, 61]
+    assert [c.size for c in (Control(), Control(chords=True), Control(key=True), BOTH)] == [
+        0,
+        49,
+        12,
+        61,
+    ]
     classes = BOTH.join(np.array([1, 22]), np.array([0, 0]))
     numbers = BOTH.numbers(classes)
     assert numbers.shape == (2, 61) and numbers[1].nonzero()[0].tolist() == [22, 49]
-    assert not Control() and Control().numbers(Control().join(np.array([1]), np.array([0]))).shape == (1, 0)
+    assert not Control() and Control().numbers(
+        Control().join(np.array([1]), np.array([0]))
+    ).shape == (1, 0)
 
 
 def test_a_config_comes_back_and_a_strange_one_is_told() -> None:
@@ -28,7 +35,10 @@ def test_windows_are_told_the_chords_where_they_stand() -> None:
     encoded = codec.encode(score)
     told = BOTH.of_windows(score, codec, encoded.origin["tick"])
     assert told.shape == (3, 32, 2) and told.dtype == np.uint8
-    assert told[0, :, 0].tolist() == [1] * 16 + [22] * 16 and told[2, :, 0].tolist() == [6] * 16 + [8] * 16
+    assert (
+        told[0, :, 0].tolist() == [1] * 16 + [22] * 16
+        and told[2, :, 0].tolist() == [6] * 16 + [8] * 16
+    )
     assert (told[..., 1] == 0).all()
 
 

@@ -35,7 +35,9 @@ def test_the_last_note_of_a_short_tune_is_not_held_to_the_end_of_the_window():
         given = read_midi(f"data/midi/{tune}.mid")
         for keep in (False, True):
             made = session.reconstruct(given, keep_tracks=keep)
-            assert quarters(made.score) == quarters(given) == 32 and len(made.score.notes) == len(given.notes)
+            assert quarters(made.score) == quarters(given) == 32 and len(made.score.notes) == len(
+                given.notes
+            )
     path = session.interpolate(*(f"data/midi/{tune}.mid" for tune in TUNES[:2]), steps=3)
     assert all(quarters(step) <= 32 for step in path.scores)
     longer = session.interpolate(f"data/midi/{TUNES[0]}.mid", "data/midi/ode_to_joy.mid", steps=2)
@@ -76,15 +78,22 @@ def test_drums_end_with_the_bar_of_their_last_hit(tmp_path):
 
 
 def test_each_voice_of_a_trio_ends_for_itself():
-    notes = [(quarter, quarter + 1, 60, 0) for quarter in range(52)] + [(quarter, quarter + 1, 40, 1) for quarter in range(56)]
+    notes = [(quarter, quarter + 1, 60, 0) for quarter in range(52)] + [
+        (quarter, quarter + 1, 40, 1) for quarter in range(56)
+    ]
     notes += [(quarter, quarter + 1, 36, 2) for quarter in range(60)]
-    codec, piece = TrioCodec(), score(notes, tracks=(Track("m", 0), Track("b", 33), Track("d", 0, True)))
+    codec, piece = (
+        TrioCodec(),
+        score(notes, tracks=(Track("m", 0), Track("b", 33), Track("d", 0, True))),
+    )
     passage = one_window(piece, codec, "x")
     assert ends(passage, codec).tolist() == [[208, 224, 240]]
     window = np.full((256, 3), [0, 0, 1], np.uint16)
     window[0] = [40, 20, 1]
     cut = ended(window[None], [passage], codec)[0]
-    assert np.flatnonzero(cut[:, 0]).tolist() == [0, 208] and np.flatnonzero(cut[:, 1]).tolist() == [0, 224]
+    assert np.flatnonzero(cut[:, 0]).tolist() == [0, 208] and np.flatnonzero(
+        cut[:, 1]
+    ).tolist() == [0, 224]
     assert cut[208, 0] == cut[224, 1] == 1 and cut[:240, 2].all() and not cut[240:, 2].any()
 
 
@@ -92,7 +101,10 @@ def test_codecs_cut_their_windows():
     melody = MelodyCodec()
     held, over = np.zeros(32, np.uint8), np.zeros(32, np.uint8)
     held[4], over[[4, 8]] = 40, [40, 1]
-    assert np.flatnonzero(melody.cut(held, [16])).tolist() == [4, 16] and melody.cut(held, [16])[16] == 1
+    assert (
+        np.flatnonzero(melody.cut(held, [16])).tolist() == [4, 16]
+        and melody.cut(held, [16])[16] == 1
+    )
     assert np.array_equal(melody.cut(over, [16]), over)
     assert np.array_equal(melody.cut(held, [32]), held)
     drums = np.ones(DrumsCodec().shape, DrumsCodec().dtype)

@@ -38,7 +38,10 @@ def plain_cost(train, windows, vocabulary, order):
     costs = []
     for row in windows.tolist():
         row = [None] * (order - 1) + row
-        each = [-math.log(probability(tuple(row[place - order + 1 : place]), row[place])) for place in range(order - 1, len(row))]
+        each = [
+            -math.log(probability(tuple(row[place - order + 1 : place]), row[place]))
+            for place in range(order - 1, len(row))
+        ]
         costs.append(np.mean(each))
     return costs
 
@@ -47,7 +50,9 @@ def plain_cost(train, windows, vocabulary, order):
 def test_cost_is_that_of_plain_code(order):
     random = np.random.default_rng(0)
     train, others = random.integers(0, 4, (30, 9)), random.integers(0, 6, (12, 9))
-    np.testing.assert_allclose(NGrams(train, 6, order).cost(others), plain_cost(train, others, 6, order), rtol=1e-12)
+    np.testing.assert_allclose(
+        NGrams(train, 6, order).cost(others), plain_cost(train, others, 6, order), rtol=1e-12
+    )
 
 
 def test_probabilities_add_up_to_one():
@@ -64,7 +69,9 @@ def test_steps_of_several_numbers_are_one_symbol():
     random = np.random.default_rng(2)
     symbols = random.integers(0, 4, (20, 8))
     pairs = np.stack([symbols // 2, symbols % 2], -1)
-    np.testing.assert_allclose(NGrams(pairs, 4).cost(pairs[:5]), NGrams(symbols, 4).cost(symbols[:5]))
+    np.testing.assert_allclose(
+        NGrams(pairs, 4).cost(pairs[:5]), NGrams(symbols, 4).cost(symbols[:5])
+    )
 
 
 def test_what_was_learned_costs_less_than_noise():
@@ -79,7 +86,9 @@ def test_blending_takes_steps_from_either():
     path = blend(a, b, np.linspace(0, 1, 5), np.random.default_rng(0))
     assert path.shape == (200, 5, 16) and path.dtype == np.uint8
     np.testing.assert_allclose(path.mean((0, 2)), [0, 0.25, 0.5, 0.75, 1], atol=0.03)
-    several = blend(np.zeros((3, 4, 2)), np.ones((3, 4, 2)), np.array([0.5]), np.random.default_rng(0))
+    several = blend(
+        np.zeros((3, 4, 2)), np.ones((3, 4, 2)), np.array([0.5]), np.random.default_rng(0)
+    )
     assert np.array_equal(several[..., 0], several[..., 1])  # a step is taken whole
 
 
@@ -90,8 +99,12 @@ def bundle(tmp_path_factory):
 
 def test_paths_between_pairs(bundle):
     windows = np.random.default_rng(0).integers(0, 90, (40, 32)).astype(np.uint8)
-    measures = measure_paths(bundle.model, bundle.codec, windows[:30], windows[30:], pairs=20, seed=1, points=5)
-    again = measure_paths(bundle.model, bundle.codec, windows[:30], windows[30:], pairs=20, seed=1, points=5)
+    measures = measure_paths(
+        bundle.model, bundle.codec, windows[:30], windows[30:], pairs=20, seed=1, points=5
+    )
+    again = measure_paths(
+        bundle.model, bundle.codec, windows[:30], windows[30:], pairs=20, seed=1, points=5
+    )
     assert measures.as_dict() == again.as_dict() and measures.pairs == 20
     blended = measures.blended
     assert blended.from_start[0] == blended.from_end[-1] == 0
@@ -108,8 +121,19 @@ def test_paths_between_pairs(bundle):
 @pytest.mark.parametrize(
     ("preset", "changes"),
     [
-        ("drums-2bar", ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]),
-        ("flat-trio_16bar", ["codec.bars=2", "model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"]),
+        (
+            "drums-2bar",
+            ["model.latent_size=4", "model.encoder.sizes=[8]", "model.decoder.sizes=[8]"],
+        ),
+        (
+            "flat-trio_16bar",
+            [
+                "codec.bars=2",
+                "model.latent_size=4",
+                "model.encoder.sizes=[8]",
+                "model.decoder.sizes=[8]",
+            ],
+        ),
     ],
 )
 def test_drums_and_trios_too(preset, changes):

@@ -28,7 +28,9 @@ def test_measures_are_what_they_say(model, windows):
         latent = model.encode(batch)
         right = model.decode(latent.mean, 32) == tokens
     assert measures.n == 21
-    assert measures.kl_bits == pytest.approx(latent.kl().sum(1).mean().item() / NATS_PER_BIT, rel=1e-5)
+    assert measures.kl_bits == pytest.approx(
+        latent.kl().sum(1).mean().item() / NATS_PER_BIT, rel=1e-5
+    )
     assert measures.accuracy == pytest.approx(right.float().mean().item())
     assert measures.onset_accuracy == pytest.approx(right[tokens >= 2].float().mean().item())
     assert measures.exact == right.all(1).float().mean().item()

@@ -15,7 +15,9 @@ from tests.config.test_presets import grooves, reduced
 
 @pytest.fixture
 def target():
-    return grooves(build_codec(load_config("groove-2bar").codec.model_dump()), torch.Generator().manual_seed(0))
+    return grooves(
+        build_codec(load_config("groove-2bar").codec.model_dump()), torch.Generator().manual_seed(0)
+    )
 
 
 def test_nats_are_those_of_bernoulli_and_normal_variables_but_for_a_constant(target):
@@ -28,9 +30,14 @@ def test_nats_are_those_of_bernoulli_and_normal_variables_but_for_a_constant(tar
         rest = normal(torch.sigmoid(velocity), scales[0]).log_prob(true_velocity)
         rest = rest + normal(torch.tanh(offset), scales[1]).log_prob(true_offset)
         rest = rest + sum(math.log(scale * math.sqrt(2 * math.pi)) for scale in scales)
-        torch.testing.assert_close(Groove(9, *scales).nll(outputs, target), -(lit + rest).sum(-1), rtol=1e-4, atol=1e-3)
         torch.testing.assert_close(
-            Groove(9, *scales, hits_only=True).nll(outputs, target), -(lit + rest * hit).sum(-1), rtol=1e-4, atol=1e-3
+            Groove(9, *scales).nll(outputs, target), -(lit + rest).sum(-1), rtol=1e-4, atol=1e-3
+        )
+        torch.testing.assert_close(
+            Groove(9, *scales, hits_only=True).nll(outputs, target),
+            -(lit + rest * hit).sum(-1),
+            rtol=1e-4,
+            atol=1e-3,
         )
 
 
@@ -53,7 +60,11 @@ def test_what_is_given_stays_and_no_hit_has_no_velocity():
     given = torch.full((1, 27), torch.nan)
     given[0, :9] = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0, 1])
     step = likelihood.sample(torch.ones(1, 27), 0.0, None, given)
-    assert torch.equal(step[0, :9], given[0, :9]) and (step[0, 9:18] > 0).tolist() == [True, *[False] * 7, True]
+    assert torch.equal(step[0, :9], given[0, :9]) and (step[0, 9:18] > 0).tolist() == [
+        True,
+        *[False] * 7,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("preset", ["groove-2bar", "groovae_2bar_humanize"])

@@ -11,7 +11,9 @@ from musicvae_lite.music.harmony import MAX_FRAMES, harmony, key_of_chords
 TPQ = 480
 
 
-def block_chords(text: str, metre: tuple[int, int] = (4, 4), texts: tuple[Text, ...] = (), repeats: int = 1) -> Score:
+def block_chords(
+    text: str, metre: tuple[int, int] = (4, 4), texts: tuple[Text, ...] = (), repeats: int = 1
+) -> Score:
     """A bar of each chord of ``text``, its root in the bass, and drums that are to be ignored."""
     pitches, rows, bar = chord_pitches(), [], 4 * TPQ * metre[0] // metre[1]
     for place, symbol in enumerate(text.split() * repeats):
@@ -23,12 +25,23 @@ def block_chords(text: str, metre: tuple[int, int] = (4, 4), texts: tuple[Text, 
             rows.append((place * bar, (place + 1) * bar, 36 + (chord - 1) % 12, 80, 0))
         rows.append((place * bar, place * bar + 60, 37, 80, 1))
     metres = np.array([(0, *metre)], METRE)
-    return Score(TPQ, np.array(rows, NOTE), (Track("Piano"), Track("Drums", 0, True)), metres=metres, texts=texts)
+    return Score(
+        TPQ,
+        np.array(rows, NOTE),
+        (Track("Piano"), Track("Drums", 0, True)),
+        metres=metres,
+        texts=texts,
+    )
 
 
 @pytest.mark.parametrize(
     ("chords", "key"),
-    [("C Am F G", "C major"), ("Em C G D", "G major"), ("Am Dm E Am", "A minor"), ("Bb Gm Cdim Faug Bb", "Bb major")],
+    [
+        ("C Am F G", "C major"),
+        ("Em C G D", "G major"),
+        ("Am Dm E Am", "A minor"),
+        ("Bb Gm Cdim Faug Bb", "Bb major"),
+    ],
 )
 def test_block_chords_are_found(chords: str, key: str) -> None:
     found = harmony(block_chords(chords, repeats=2))
@@ -47,29 +60,43 @@ def test_other_metres(metre: tuple[int, int]) -> None:
 
 def test_silence_has_no_chord_and_a_change_of_key_is_followed() -> None:
     found = harmony(block_chords("C F G C N.C. N.C. E A B E", repeats=1))
-    assert (2 * 4 * TPQ * 2, "G") not in found.symbols() and "N.C." in [symbol for _, symbol in found.symbols()]
+    assert (2 * 4 * TPQ * 2, "G") not in found.symbols() and "N.C." in [
+        symbol for _, symbol in found.symbols()
+    ]
     modulating = harmony(block_chords("C F G C " * 3 + "F# B C# F# " * 3))
     assert modulating.keys[0] == 0 and modulating.keys[-1] == 6
 
 
 @pytest.mark.parametrize("kind", ["marker", "text", "lyrics"])
 def test_written_chords_are_taken(kind: str) -> None:
-    texts = tuple(Text(tick * 4 * TPQ, kind, symbol) for tick, symbol in [(1, "Dm7"), (2, "G7"), (3, "Cmaj7")])  # type: ignore[arg-type]
+    texts = tuple(
+        Text(tick * 4 * TPQ, kind, symbol) for tick, symbol in [(1, "Dm7"), (2, "G7"), (3, "Cmaj7")]
+    )  # type: ignore[arg-type]
     found = harmony(block_chords("C Am F G", texts=texts))
     assert found.origin == "texts"
     assert found.symbols() == [(0, "N.C."), (4 * TPQ, "Dm"), (8 * TPQ, "G"), (12 * TPQ, "C")]
-    others = tuple(Text(tick * 4 * TPQ, kind, symbol) for tick, symbol in enumerate(["E", "A", "B7", "E"]))  # type: ignore[arg-type]
-    assert harmony(block_chords("C Am F G", texts=others)).key == "E major"  # the key follows from the chords, not the notes
+    others = tuple(
+        Text(tick * 4 * TPQ, kind, symbol) for tick, symbol in enumerate(["E", "A", "B7", "E"])
+    )  # type: ignore[arg-type]
+    assert (
+        harmony(block_chords("C Am F G", texts=others)).key == "E major"
+    )  # the key follows from the chords, not the notes
 
 
 def test_words_are_no_chords() -> None:
-    words = tuple(Text(tick * TPQ, "lyrics", word) for tick, word in enumerate("A love that goes on Do E".split()))
+    words = tuple(
+        Text(tick * TPQ, "lyrics", word)
+        for tick, word in enumerate("A love that goes on Do E".split())
+    )
     assert harmony(block_chords("C Am F G", texts=words)).origin == "notes"
 
 
 def test_letters_of_sections_are_no_chords_unless_the_notes_say_so() -> None:
     def lettered(letters: str, bars: int) -> Score:
-        texts = tuple(Text(4 * TPQ * bars * place, "marker", letter) for place, letter in enumerate(letters.split()))
+        texts = tuple(
+            Text(4 * TPQ * bars * place, "marker", letter)
+            for place, letter in enumerate(letters.split())
+        )
         return block_chords("C F G C", texts=texts, repeats=4)
 
     found = harmony(lettered("A B A C", 4))
@@ -98,11 +125,21 @@ def test_empty_drums_only_and_damaged_scores() -> None:
 
 
 def test_the_key_of_a_progression() -> None:
-    for text, key in (("C Am F G", 0), ("D Bm G A", 2), ("Am Dm E", 0), ("N.C.", 0), ("Bb Eb F", 10)):
+    for text, key in (
+        ("C Am F G", 0),
+        ("D Bm G A", 2),
+        ("Am Dm E", 0),
+        ("N.C.", 0),
+        ("Bb Eb F", 10),
+    ):
         assert key_of_chords(Progression.parse(text).steps(4, 4)) == key
 
 
 def test_a_lone_melody_has_the_chords_that_one_would_sing_it_over() -> None:
     found = harmony(read_midi(resource("data", "midi", "twinkle_twinkle.mid")))
     names = [symbol for _, symbol in found.symbols()]
-    assert names[:7] == ["C", "F", "C", "F", "C", "G", "C"] and set(names) == {"C", "F", "G"} and found.key == "C major"
+    assert (
+        names[:7] == ["C", "F", "C", "F", "C", "G", "C"]
+        and set(names) == {"C", "F", "G"}
+        and found.key == "C major"
+    )

@@ -12,15 +12,22 @@ from musicvae_lite.music.evaluate.sequences import evaluate_windows
 
 EVENTS, TRACKS = 10, 3
 SMALL = [
-    f"codec.events={EVENTS}", f"codec.tracks={TRACKS}",
-    f"model.encoder.levels=[{EVENTS},{TRACKS}]", f"model.decoder.levels=[{TRACKS},{EVENTS}]",
-    "model.latent_size=8", "model.encoder.sizes=[24]", "model.decoder.sizes=[32]", "model.decoder.conductor=[16]",
-]  # fmt: skip
+    f"codec.events={EVENTS}",
+    f"codec.tracks={TRACKS}",
+    f"model.encoder.levels=[{EVENTS},{TRACKS}]",
+    f"model.decoder.levels=[{TRACKS},{EVENTS}]",
+    "model.latent_size=8",
+    "model.encoder.sizes=[24]",
+    "model.decoder.sizes=[32]",
+    "model.decoder.conductor=[16]",
+]
 
 
 @pytest.fixture(params=[False, True], ids=["apart", "carry"])
 def parts(request):
-    config = load_config("multitrack-1bar", [*SMALL, f"model.decoder.carry={str(request.param).lower()}"])
+    config = load_config(
+        "multitrack-1bar", [*SMALL, f"model.decoder.carry={str(request.param).lower()}"]
+    )
     codec = score_codec(config.codec.model_dump())
     torch.manual_seed(0)
     return config, codec, build_model(config, codec)
@@ -48,7 +55,9 @@ def test_padding_is_not_read_not_charged_and_not_said(parts):
     logits = torch.log_softmax(model.logits(z, batch), -1)
     nats = -logits.gather(-1, tokens.clamp_max(codec.end).unsqueeze(-1))[..., 0]
     torch.testing.assert_close(model.nll(z, batch), (nats * valid).sum(1))
-    alone = [model.encode(Batch(row[None], row[None])).mean for row in tokens]  # in a batch others' lengths do not matter
+    alone = [
+        model.encode(Batch(row[None], row[None])).mean for row in tokens
+    ]  # in a batch others' lengths do not matter
     torch.testing.assert_close(model.encode(batch).mean, torch.cat(alone))
     sampled = model.nll(z, batch, Teacher(sampling=1.0), Noise(1))
     assert torch.isfinite(sampled).all() and (sampled < 10 * valid.sum(1)).all()
@@ -86,7 +95,9 @@ def test_measures_leave_padding_out(parts):
     measures = evaluate_windows(model, tokens.numpy().astype(np.uint16), codec=codec)
     with torch.no_grad():
         heard = model.decode(model.encode(Batch(tokens, tokens)).mean, codec.steps)
-    assert measures.accuracy == pytest.approx((heard == tokens)[tokens != codec.padding].float().mean().item())
+    assert measures.accuracy == pytest.approx(
+        (heard == tokens)[tokens != codec.padding].float().mean().item()
+    )
     assert 0 <= measures.onset_accuracy <= 1 and measures.exact == 0
 
 
@@ -94,7 +105,9 @@ def test_a_few_bars_are_learned_and_told_apart_by_their_codes(parts):
     _, codec, model = parts
     tokens = bars(codec, 3)
     batch = Batch(tokens, tokens)
-    torch.nn.init.normal_(model.head.mean.weight, std=0.1)  # it starts near 0, and would take its time
+    torch.nn.init.normal_(
+        model.head.mean.weight, std=0.1
+    )  # it starts near 0, and would take its time
     optimiser = torch.optim.Adam(model.parameters(), 0.005)
 
     def nats(codes, number):

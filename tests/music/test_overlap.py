@@ -10,7 +10,9 @@ from tests.tiny import codec, score
 
 
 def windows_of(line: list[int], bars: list[int], steps: int) -> np.ndarray:
-    """Cut a line of steps into windows of two bars, as the codec does: what is before the first note is not known."""
+    """Cut a line of steps into windows of two bars, as the codec does: what is before the first
+    note is not known.
+    """
     rows = []
     for bar in bars:
         window = np.array(line[bar * steps : (bar + 2) * steps], np.uint8)
@@ -27,13 +29,20 @@ def test_a_note_held_over_a_border_goes_on_and_ends_where_it_did():
     (stretch,) = weave(windows, np.array([5, 6, 7]), melody)
     assert stretch.row == 0 and stretch.tokens.tolist() == line
     notes = melody.decode(stretch.tokens).notes
-    assert len(notes) == 4 and (notes["end"] - notes["start"]).tolist() == [3 * 480, 2 * 480, 6 * 480, 2 * 480]
+    assert len(notes) == 4 and (notes["end"] - notes["start"]).tolist() == [
+        3 * 480,
+        2 * 480,
+        6 * 480,
+        2 * 480,
+    ]
 
 
 def test_windows_that_only_abut_are_not_joined():
     melody = MelodyCodec(steps_per_quarter=1)
     windows = windows_of([40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0], [0, 2], 4)
-    assert [(stretch.row, len(stretch.tokens)) for stretch in weave(windows, np.array([1, 3]), melody)] == [(0, 8), (1, 8)]
+    assert [
+        (stretch.row, len(stretch.tokens)) for stretch in weave(windows, np.array([1, 3]), melody)
+    ] == [(0, 8), (1, 8)]
 
 
 def test_what_the_earlier_window_starts_is_not_struck_where_the_later_one_has_no_note():
@@ -70,6 +79,8 @@ def test_a_note_of_many_bars_is_one_note():
     passage = whole_melody(piece, codec(), "tiny", overlapping=True)
     assert passage.bars.tolist() == [1, 2, 3, 4] and every_bar(codec()).config()["hop_bars"] == 1
     again = rebuild(passage, passage.windows, codec(), "x")
-    assert (again.notes["start"] / 480).tolist() == [0, 4, 18] and (again.notes["end"] / 480).tolist() == [4, 18, 20]
+    assert (again.notes["start"] / 480).tolist() == [0, 4, 18] and (
+        again.notes["end"] / 480
+    ).tolist() == [4, 18, 20]
     apart = whole_melody(piece, codec(), "tiny")
     assert (rebuild(apart, apart.windows, codec(), "x").notes["end"] / 480).tolist()[1] < 18

@@ -43,4 +43,8 @@ def test_roll_image_of_several_instruments():
     piece = score([(0, 1, 0, 0), (0, 4, 127, 1)], (Track("a"), Track("b", 33)))
     image = roll_image(MultitrackCodec(min_events=0).encode(piece).windows, codec)
     assert image.shape == (128 * 3, 96 * 3 + 1)
-    assert image[-1, 0] == image[0, 0] == 1 and image[-1, 71] == image[0, 287] == 0.6 and image[-1, 72] == 0
+    assert (
+        image[-1, 0] == image[0, 0] == 1
+        and image[-1, 71] == image[0, 287] == 0.6
+        and image[-1, 72] == 0
+    )

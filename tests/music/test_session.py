@@ -31,7 +31,10 @@ def windows():
 
 
 def test_importing_the_package_imports_no_torch():
-    code = "import sys, musicvae_lite as m; assert m.__version__; assert 'torch' not in sys.modules; m.Score; print(dir(m))"
+    code = (
+        "import sys, musicvae_lite as m; assert m.__version__; assert 'torch' not in "
+        "sys.modules; m.Score; print(dir(m))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Session" in done.stdout
 
@@ -42,7 +45,10 @@ def test_unknown_public_name_is_an_attribute_error():
 
 
 def test_interpolation_starts_at_a_and_ends_at_b(session, tmp_path):
-    a, b = save(melody(5, 90, "A"), tmp_path / "a.mid"), save(melody(3, 150, "B", 70, program=9), tmp_path / "b.mid")
+    a, b = (
+        save(melody(5, 90, "A"), tmp_path / "a.mid"),
+        save(melody(3, 150, "B", 70, program=9), tmp_path / "b.mid"),
+    )
     result = session.interpolate(a, b, steps=5)
     mean, _ = session.encode_windows(np.stack([result.start.windows[0], result.end.windows[0]]))
     ends = session.decode_windows(mean)
@@ -55,18 +61,32 @@ def test_interpolation_starts_at_a_and_ends_at_b(session, tmp_path):
     assert result.joined.tempos["tick"].tolist() == [480 * 8 * step for step in range(5)]
     assert result.joined.tracks[0].name == "interpolate a to b"
     assert result.as_dict()["inputs"][0] == {
-        "file": a, "track": 1, "track_name": "A", "bar": 1, "windows_available": 4,
-        "accuracy": result.accuracy[0], "onset_accuracy": result.onset_accuracy[0],
-    }  # fmt: skip
+        "file": a,
+        "track": 1,
+        "track_name": "A",
+        "bar": 1,
+        "windows_available": 4,
+        "accuracy": result.accuracy[0],
+        "onset_accuracy": result.onset_accuracy[0],
+    }
 
 
 def test_bar_and_track_choose_the_window(session):
     two = score(
-        [(q, q + 1, 60 + q, 0) for q in range(8)] + [(q, q + 1, 80 - q, 1) for q in range(16)], (Track("low"), Track("high"))
+        [(q, q + 1, 60 + q, 0) for q in range(8)] + [(q, q + 1, 80 - q, 1) for q in range(16)],
+        (Track("low"), Track("high")),
     )
     chosen = session.interpolate(two, two, 2, tracks=(2, None), bars=(3, None))
-    assert (chosen.start.track, chosen.start.bars[0], chosen.end.track, chosen.end.bars[0]) == (2, 3, 1, 1)
-    with pytest.raises(UsageError, match=r"no usable window starts at bar 9; there are: track 1 \(low\): bars 1; track 2"):
+    assert (chosen.start.track, chosen.start.bars[0], chosen.end.track, chosen.end.bars[0]) == (
+        2,
+        3,
+        1,
+        1,
+    )
+    with pytest.raises(
+        UsageError,
+        match=r"no usable window starts at bar 9; there are: track 1 \(low\): bars 1; track 2",
+    ):
         session.interpolate(two, two, bars=(9, None))
     with pytest.raises(UsageError, match="no track 3"):
         session.interpolate(two, two, tracks=(3, None))
@@ -74,7 +94,13 @@ def test_bar_and_track_choose_the_window(session):
 
 def test_wrong_requests_are_usage_errors(session):
     piece = melody(2)
-    for wrong in ({"steps": 1}, {"steps": -3}, {"path": "spline"}, {"temperature": -1.0}, {"temperature": float("nan")}):
+    for wrong in (
+        {"steps": 1},
+        {"steps": -3},
+        {"path": "spline"},
+        {"temperature": -1.0},
+        {"temperature": float("nan")},
+    ):
         with pytest.raises(UsageError):
             session.interpolate(piece, piece, **wrong)
     with pytest.raises(UsageError, match="multiples"):
@@ -85,7 +111,10 @@ def test_wrong_requests_are_usage_errors(session):
 
 def test_piece_without_a_melody_says_why(session):
     waltz = score([(q, q + 1, 60 + q, 0) for q in range(12)], metre=(3, 4))
-    with pytest.raises(NothingUsableError, match=r"metre 3/4 \(the model needs 4/4\) \(12 notes\); see 'musae inspect"):
+    with pytest.raises(
+        NothingUsableError,
+        match=r"metre 3/4 \(the model needs 4/4\) \(12 notes\); see 'musae inspect",
+    ):
         session.encode(waltz)
 
 
@@ -110,14 +139,19 @@ def test_results_do_not_depend_on_how_many_are_asked_for(session, windows):
 
 @pytest.mark.parametrize("preset", ["hierdec-mel_16bar", "hierdec-trio_16bar", "mel-16bar"])
 def test_a_piece_in_bars_is_the_same_alone_and_among_others(preset, tmp_path):
-    save_random(tmp_path / "model", load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]", "model.latent_size=8"]))
+    save_random(
+        tmp_path / "model",
+        load_config(preset, [*SETTINGS, "model.decoder.conductor=[8]", "model.latent_size=8"]),
+    )
     session = mv.load(tmp_path / "model", device="cpu")
     z = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
     for temperature in (0.0, 1.0):
         five = session.decode_windows(z, temperature, seed=3)
         assert len(np.unique(five)) > 2
         for count in (1, 2, 3):
-            assert np.array_equal(session.decode_windows(z[:count], temperature, seed=3), five[:count])
+            assert np.array_equal(
+                session.decode_windows(z[:count], temperature, seed=3), five[:count]
+            )
 
 
 def test_seed_decides_every_draw(session, windows):
@@ -169,12 +203,16 @@ def test_encode_then_decode_goes_through_a_latent(session):
     latent = session.encode(melody(4))
     assert isinstance(latent, Latent) and latent.mean.shape == (2, 4)
     piece = session.decode(latent)
-    assert isinstance(piece, Score) and piece == session.decode(latent.mean) == session.decode(latent.mean.numpy())
+    assert isinstance(piece, Score) and piece == session.decode(latent.mean) == session.decode(
+        latent.mean.numpy()
+    )
     assert isinstance(session.decode(torch.zeros(4)), Score)
 
 
 def test_reconstruction_keeps_place_tempo_and_metre(session, tmp_path):
-    rest = [(q, q + 1, 60 + q % 12, 0) for q in [*range(8, 28), *range(60, 68)]]  # bars 3-7 and 16-17
+    rest = [
+        (q, q + 1, 60 + q % 12, 0) for q in [*range(8, 28), *range(60, 68)]
+    ]  # bars 3-7 and 16-17
     path = save(score(rest, ticks=96), tmp_path / "piece.mid")
     result = session.reconstruct(path)
     assert result.passage.bars.tolist() == [3, 4, 5, 6, 16]
@@ -213,7 +251,11 @@ def test_cuda_that_is_not_there(tmp_path):
 def test_cudnn_stays_on(session, monkeypatch):
     monkeypatch.setattr(session.blocks, "device", torch.device("cuda"))
     with session.blocks._settings(1):
-        assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic and not torch.backends.cudnn.allow_tf32
+        assert (
+            torch.backends.cudnn.enabled
+            and torch.backends.cudnn.deterministic
+            and not torch.backends.cudnn.allow_tf32
+        )
 
 
 def test_an_instrument_outside_the_range_is_used_where_it_is_named_or_alone(session):
@@ -238,7 +280,9 @@ def _on_track(notes, track):
 
 def test_steps_without_a_note_are_told(session):
     result = session.interpolate(melody(2), melody(2, first=70), steps=3)
-    assert result.silent == tuple(n for n, score in enumerate(result, start=1) if not len(score.notes))
+    assert result.silent == tuple(
+        n for n, score in enumerate(result, start=1) if not len(score.notes)
+    )
     assert "3 steps" in repr(result) and "latent size 4" in repr(session)
 
 
@@ -268,10 +312,20 @@ def test_similar_goes_from_the_prior_to_the_mean(session):
     same = session.similar(piece, 1, count=2, temperature=0)
     assert np.array_equal(same.latents, mean.repeat(2, axis=0))
     assert np.array_equal(same.windows, session.decode_windows(mean.repeat(2, axis=0)))
-    assert round(same.scores[0].qpm) == 90 and same.accuracy == pytest.approx((same.windows[0] == window[0]).mean())
-    unrelated, drawn = session.similar(piece, 0, count=3, seed=5, qpm=120), session.sample(3, seed=5)
-    assert [score.notes.tolist() for score in unrelated.scores] == [score.notes.tolist() for score in drawn]
-    near, far = (np.linalg.norm(session.similar(piece, s, count=8).latents - mean, axis=1).mean() for s in (0.9, 0.3))
+    assert round(same.scores[0].qpm) == 90 and same.accuracy == pytest.approx(
+        (same.windows[0] == window[0]).mean()
+    )
+    unrelated, drawn = (
+        session.similar(piece, 0, count=3, seed=5, qpm=120),
+        session.sample(3, seed=5),
+    )
+    assert [score.notes.tolist() for score in unrelated.scores] == [
+        score.notes.tolist() for score in drawn
+    ]
+    near, far = (
+        np.linalg.norm(session.similar(piece, s, count=8).latents - mean, axis=1).mean()
+        for s in (0.9, 0.3)
+    )
     assert near < far
     for similarity, count in ((1.1, 1), (-0.1, 1), (float("nan"), 1), (0.5, 0)):
         with pytest.raises(UsageError, match="similarity|count"):
@@ -280,12 +334,20 @@ def test_similar_goes_from_the_prior_to_the_mean(session):
 
 @pytest.mark.parametrize("seed", [2.0, -1, "3", np.float64(1)])
 def test_seeds_are_whole_numbers_of_any_integer_type(session, seed):
-    assert session.sample(1, seed=np.int64(4)) == session.sample(1, seed=4) == session.sample(np.int32(1), seed=np.uint64(4))
+    assert (
+        session.sample(1, seed=np.int64(4))
+        == session.sample(1, seed=4)
+        == session.sample(np.int32(1), seed=np.uint64(4))
+    )
     folder = session.bundle.description.folder
     loaded = mv.load(folder, "cpu", np.int64(3))
     assert type(loaded.seed) is int and loaded.sample(1) == session.sample(1, seed=3)
     z = np.zeros((1, 4), np.float32)
-    for ask in (session.sample, lambda seed: mv.load(folder, "cpu", seed), lambda seed: session.decode_windows(z, seed=seed)):
+    for ask in (
+        session.sample,
+        lambda seed: mv.load(folder, "cpu", seed),
+        lambda seed: session.decode_windows(z, seed=seed),
+    ):
         with pytest.raises(UsageError, match="seed is .*; it is a whole number from 0 on"):
             ask(seed=seed)
 

@@ -17,7 +17,12 @@ def model(preset, *changes):
 
 
 def small(preset):
-    made = model(preset, f"model.latent_size={CODE}", "model.decoder.plan_size=3", "model.encoder.readout_size=4")
+    made = model(
+        preset,
+        f"model.latent_size={CODE}",
+        "model.decoder.plan_size=3",
+        "model.encoder.readout_size=4",
+    )
     with torch.no_grad():  # z must count, and differ from window to window
         made.head.mean.weight.mul_(1000)
         made.head.scale.bias.uniform_(-2, 0)
@@ -28,7 +33,10 @@ def small(preset):
 @pytest.mark.parametrize(("preset", "shifts"), [("mel-16bar", [0]), ("trio-16bar", [0, 24, 0])])
 def test_all_windows_are_read_and_written_as_by_the_models_of_two_bars(preset, shifts):
     torch.manual_seed(3)
-    voices = [(small(name), shift, 1.3) for name, shift in zip(["mel-2bar", "mel-2bar", "drums-2bar"], shifts, strict=False)]
+    voices = [
+        (small(name), shift, 1.3)
+        for name, shift in zip(["mel-2bar", "mel-2bar", "drums-2bar"], shifts, strict=False)
+    ]
     segments, size = BARS // 2, CODE * len(voices)
     large = model(
         preset,
@@ -41,7 +49,10 @@ def test_all_windows_are_read_and_written_as_by_the_models_of_two_bars(preset, s
         f"model.decoder.conductor_plan={size + 2}",
         f"model.decoder.plan_size={CODE + 3}",
     )
-    tokens = torch.stack([torch.randint(0, len(one.decoder.output.bias), (40, 32 * segments)) for one, *_ in voices], -1)
+    tokens = torch.stack(
+        [torch.randint(0, len(one.decoder.output.bias), (40, 32 * segments)) for one, *_ in voices],
+        -1,
+    )
     start(large, voices, tokens if len(voices) > 1 else tokens[..., 0])
     rows = tokens[:5]
     batch = Batch(*2 * [rows if len(voices) > 1 else rows[..., 0]])
@@ -58,7 +69,9 @@ def test_all_windows_are_read_and_written_as_by_the_models_of_two_bars(preset, s
             logits = torch.cat([logits[..., :2], logits[..., 2:].roll(-shift, -1)], -1)
         wanted.append(logits.reshape(5, 32 * segments, -1))
     assert bits > 0.1
-    torch.testing.assert_close(large.logits(latent.mean, batch), torch.cat(wanted, -1), atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        large.logits(latent.mean, batch), torch.cat(wanted, -1), atol=2e-3, rtol=1e-3
+    )
     assert (latent.mean.std(0) > 0).all()
 
 
@@ -77,5 +90,9 @@ def test_noise_of_z_is_that_of_the_codes_and_z_varies_as_the_prior_does():
     tokens = torch.randint(0, 90, (300, 64))
     start(large, [(one, 0, 1.0)], tokens)
     latent = large.encode(Batch(tokens, tokens))
-    spread = latent.mean.var(0, unbiased=False) + latent.mean.mean(0) ** 2 + latent.scale.square().mean(0)
+    spread = (
+        latent.mean.var(0, unbiased=False)
+        + latent.mean.mean(0) ** 2
+        + latent.scale.square().mean(0)
+    )
     torch.testing.assert_close(spread, torch.ones(8), atol=2e-2, rtol=0)

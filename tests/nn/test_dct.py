@@ -1,4 +1,6 @@
-"""z by waves: the transform loses nothing, each part of z is of one wave, and settings that do not go with it are named."""
+"""z by waves: the transform loses nothing, each part of z is of one wave, and settings that do not
+go with it are named.
+"""
 
 import math
 
@@ -15,7 +17,10 @@ SEGMENTS, VOICES, KEPT = 4, 3, 5
 def test_the_transform_is_the_orthonormal_cosine_transform():
     half = math.sqrt(0.5)
     shared, rising = torch.tensor([1.0, 1.0]), torch.tensor([1.0, 3.0])
-    torch.testing.assert_close(cosines(2) @ torch.stack([shared, rising], 1), torch.tensor([[2.0, 4.0], [0.0, -2.0]]) * half)
+    torch.testing.assert_close(
+        cosines(2) @ torch.stack([shared, rising], 1),
+        torch.tensor([[2.0, 4.0], [0.0, -2.0]]) * half,
+    )
     torch.testing.assert_close(cosines(8) @ cosines(8).T, torch.eye(8))
 
 
@@ -26,13 +31,18 @@ def test_what_all_segments_share_is_said_in_the_first_part_alone():
     latent = head(h.flatten(1))
     assert latent.mean.shape == latent.scale.shape == (2, 2 * SEGMENTS)
     assert latent.mean[:, :2].abs().min() > 0.01
-    torch.testing.assert_close(latent.mean[:, 2:], torch.zeros(2, 2 * (SEGMENTS - 1)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        latent.mean[:, 2:], torch.zeros(2, 2 * (SEGMENTS - 1)), atol=1e-5, rtol=0
+    )
 
 
 def test_a_plan_gives_back_what_a_head_reads():
     torch.manual_seed(0)
     size = VOICES * KEPT
-    head, plan = SpectralHead(SEGMENTS * size, SEGMENTS * size, SEGMENTS, VOICES), SpectralPlan(SEGMENTS * size, SEGMENTS, size)
+    head, plan = (
+        SpectralHead(SEGMENTS * size, SEGMENTS * size, SEGMENTS, VOICES),
+        SpectralPlan(SEGMENTS * size, SEGMENTS, size),
+    )
     with torch.no_grad():
         head.mean.weight.normal_()
         plan.maps.weight.copy_(torch.linalg.inv(head.mean.weight))

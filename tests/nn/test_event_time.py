@@ -17,29 +17,48 @@ def by_time(*chords, key=None):
     """Control numbers [1, 96, C] of chords that share a bar evenly."""
     classes = np.repeat(chords, 96 // len(chords))
     numbers = np.eye(49, dtype=np.float32)[classes]
-    return torch.from_numpy(numbers if key is None else np.concatenate([numbers, np.eye(12)[[key] * 96]], -1)).float()[None]
+    return torch.from_numpy(
+        numbers if key is None else np.concatenate([numbers, np.eye(12)[[key] * 96]], -1)
+    ).float()[None]
 
 
 def test_every_event_is_told_the_chord_of_its_time():
     windows = torch.from_numpy(CODEC.encode(score(some_band(1))).windows.astype(np.int64))
-    told = Clock(CODEC.shifts, CODEC.events, 49).tell(windows, by_time(5, 9))  # another chord from the third beat on
+    told = Clock(CODEC.shifts, CODEC.events, 49).tell(
+        windows, by_time(5, 9)
+    )  # another chord from the third beat on
     assert told.shape == (1, 512, 49) and (told.sum(-1) == 1).all()
     tracks = told.argmax(-1).view(8, 64)
-    assert tracks[0, :6].tolist() == [0, 5, 5, 5, 9, 9]  # program; velocity, note, shift; note off, end
+    assert tracks[0, :6].tolist() == [
+        0,
+        5,
+        5,
+        5,
+        9,
+        9,
+    ]  # program; velocity, note, shift; note off, end
     assert (tracks[:, 0] == 0).all()
 
 
 def test_the_key_is_told_from_the_first_event_on():
     windows = torch.from_numpy(CODEC.encode(score(some_band(1))).windows.astype(np.int64))
     told = Clock(CODEC.shifts, CODEC.events, 49).tell(windows, by_time(5, 9, key=2))
-    assert told.shape[2] == 61 and (told[..., 49:].argmax(-1) == 2).all() and (told[:, ::64, 0] == 1).all()
+    assert (
+        told.shape[2] == 61
+        and (told[..., 49:].argmax(-1) == 2).all()
+        and (told[:, ::64, 0] == 1).all()
+    )
     key = by_time(0, key=2)[..., 49:]
-    assert torch.equal(Clock(CODEC.shifts, CODEC.events, 0).tell(windows, key), key[:, :1].expand(-1, 512, -1))
+    assert torch.equal(
+        Clock(CODEC.shifts, CODEC.events, 0).tell(windows, key), key[:, :1].expand(-1, 512, -1)
+    )
 
 
 def test_event_by_event_as_all_at_once():
     clock = Clock(CODEC.shifts, CODEC.events, 49)
-    events = torch.from_numpy(np.random.default_rng(0).choice([0, 130, 256, 260, 290, 355, 400, 490], (3, 64)))
+    events = torch.from_numpy(
+        np.random.default_rng(0).choice([0, 130, 256, 260, 290, 355, 400, 490], (3, 64))
+    )
     numbers = torch.rand(3, 96, 49, generator=torch.Generator().manual_seed(0))
     running, told = Running(clock, numbers), []
     for event in events.unbind(1):

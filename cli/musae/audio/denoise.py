@@ -32,7 +32,13 @@ class Wishes(NamedTuple):
 
 
 def denoise(
-    files: Sequence[str], output: str | None, overwrite: bool, wishes: Wishes, model: str, device: str, console: Console
+    files: Sequence[str],
+    output: str | None,
+    overwrite: bool,
+    wishes: Wishes,
+    model: str,
+    device: str,
+    console: Console,
 ) -> int:
     """Clean every file and return the exit code.
 
@@ -59,21 +65,31 @@ def denoise(
     results: list[dict[str, Any]] = []
 
     def clean(name: str) -> None:
-        results.append(_clean(name, headers[name], places[name], overwrite, wishes, session, console))
+        results.append(
+            _clean(name, headers[name], places[name], overwrite, wishes, session, console)
+        )
 
     code = max(code, each(list(headers), clean, console.error, of=len(set(files))))
     console.document({"model": model, "files": results})
     return code
 
 
-def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: Wishes, kind: str = "denoised") -> list[Path]:
+def _places(
+    files: Sequence[str],
+    output: str | None,
+    overwrite: bool,
+    wishes: Wishes,
+    kind: str = "denoised",
+) -> list[Path]:
     """Return where results go, after checking that all outputs can be written."""
     from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, shortened
     from musicvae_lite.core.errors import UsageError
 
     extra = [Path(name) for name in (wishes.residual, wishes.plot) if name]
     if extra and len(files) > 1:
-        raise UsageError(f"{extra[0]}: one file cannot show {len(files)} results; give the sounds one at a time")
+        raise UsageError(
+            f"{extra[0]}: one file cannot show {len(files)} results; give the sounds one at a time"
+        )
     if wishes.plot:
         from musicvae_lite.music.plots import check_picture
 
@@ -85,19 +101,31 @@ def _places(files: Sequence[str], output: str | None, overwrite: bool, wishes: W
     if output is None:
         kept = [Path(_kept_name(Path(name))) for name in files]
         ends = [f".{kind}{path.suffix}" for path in kept]
-        names = [shortened(path.stem, MAX_NAME - len(end)) + end for path, end in zip(kept, ends, strict=True)]
+        names = [
+            shortened(path.stem, MAX_NAME - len(end)) + end
+            for path, end in zip(kept, ends, strict=True)
+        ]
         paths = check_in_folder(Path(), names, overwrite, files)
     elif is_folder(output) or not Path(output).suffix:
-        paths = check_in_folder(Path(output), [_kept_name(Path(name)) for name in files], overwrite, files)
+        paths = check_in_folder(
+            Path(output), [_kept_name(Path(name)) for name in files], overwrite, files
+        )
     elif len(files) > 1:
-        raise UsageError(f"{output}: one file cannot hold {len(files)} results; name a folder ({Path(output).stem}/)")
+        raise UsageError(
+            f"{output}: one file cannot hold {len(files)} results; name a folder "
+            f"({Path(output).stem}/)"
+        )
     else:
         paths = [Path(output)]
         check_files(paths, overwrite, files)
     for path in [*paths, *([Path(wishes.residual)] if wishes.residual else [])]:
         if path.suffix.lower() not in KEPT:
-            raise UsageError(f"{path}: names no format that can be written; end the name in {', '.join(KEPT)}")
-    if {path.resolve() for path in extra} & {path.resolve() for path in paths} or len(set(extra)) < len(extra):
+            raise UsageError(
+                f"{path}: names no format that can be written; end the name in {', '.join(KEPT)}"
+            )
+    if {path.resolve() for path in extra} & {path.resolve() for path in paths} or len(
+        set(extra)
+    ) < len(extra):
         raise UsageError(f"{extra[0]}: two results would have this name; choose another")
     check_files(extra, overwrite, files)
     return paths
@@ -108,7 +136,13 @@ def _kept_name(path: Path) -> str:
 
 
 def _clean(
-    name: str, header: Header, place: Path, overwrite: bool, wishes: Wishes, session: SoundSession, console: Console
+    name: str,
+    header: Header,
+    place: Path,
+    overwrite: bool,
+    wishes: Wishes,
+    session: SoundSession,
+    console: Console,
 ) -> dict[str, Any]:
     """Clean one file, tell what happened and return that."""
     from musae.outputs import make_folder
@@ -156,13 +190,17 @@ def _recorder(header: Header) -> tuple[SpectrogramRecorder, Callable[[View], Non
     recorder = SpectrogramRecorder(header.samples, grid_of(header.rate), header.rate)
 
     def watch(view: View) -> None:
-        recorder.add(view.first, *(part.abs().square().numpy() for part in (view.before, view.after)))
+        recorder.add(
+            view.first, *(part.abs().square().numpy() for part in (view.before, view.after))
+        )
 
     return recorder, watch
 
 
 @contextmanager
-def _progress(console: Console, name: str, seconds: float) -> Iterator[Callable[[float], None] | None]:
+def _progress(
+    console: Console, name: str, seconds: float
+) -> Iterator[Callable[[float], None] | None]:
     """Show the seconds of sound that are done, on a terminal."""
     if not console.draws:
         yield None
@@ -188,19 +226,39 @@ def _session(model: str, device: str) -> SoundSession | TimbreSession:
     from musicvae_lite.audio.timbre.session import TimbreSession
     from musicvae_lite.music.session import load_as
 
-    return load_as(TimbreSession, model, device) if is_timbre(model) else load_as(SoundSession, model, device)
+    return (
+        load_as(TimbreSession, model, device)
+        if is_timbre(model)
+        else load_as(SoundSession, model, device)
+    )
 
 
-def note_change(name: str, header: Header, session: SoundSession | TimbreSession, console: Console) -> None:
-    """Say how a sound is brought to the form that a model of timbre hears and makes; a denoiser takes any."""
+def note_change(
+    name: str, header: Header, session: SoundSession | TimbreSession, console: Console
+) -> None:
+    """Say how a sound is brought to the form that a model of timbre hears and makes.
+
+    A denoiser takes any.
+    """
     from musicvae_lite.audio.timbre.session import TimbreSession
 
     if isinstance(session, TimbreSession) and (header.rate, header.channels) != (session.rate, 1):
-        console.note(f"{name}: {header.rate:,} Hz with {header.channels} channel(s), heard as mono at {session.rate:,} Hz")
+        console.note(
+            f"{name}: {header.rate:,} Hz with {header.channels} channel(s), heard as mono at "
+            f"{session.rate:,} Hz"
+        )
 
 
-def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model: str, device: str, console: Console) -> int:
-    """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.*``, and return the exit code.
+def reconstruct(
+    files: Sequence[str],
+    output: str | None,
+    overwrite: bool,
+    model: str,
+    device: str,
+    console: Console,
+) -> int:
+    """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.*``, and
+    return the exit code.
 
     Raises:
         UsageError, MusaeError: see :func:`denoise`.
@@ -208,7 +266,9 @@ def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model
     from musae.outputs import each, make_folder
     from musicvae_lite.media.audio import open_audio, write_audio
 
-    places = dict(zip(files, _places(files, output, overwrite, Wishes(), "reconstructed"), strict=True))
+    places = dict(
+        zip(files, _places(files, output, overwrite, Wishes(), "reconstructed"), strict=True)
+    )
     session = _session(model, device)
     results: list[dict[str, Any]] = []
 
@@ -226,7 +286,9 @@ def reconstruct(files: Sequence[str], output: str | None, overwrite: bool, model
     return code
 
 
-def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, device: str, console: Console) -> int:
+def encode(
+    files: Sequence[str], output: Path, overwrite: bool, model: str, device: str, console: Console
+) -> int:
     """Write the codes of the files to one ``.npz`` and return the exit code.
 
     It holds mean, scale [W, Z, L] (of timbre [W, Z]), source [W] and clip [W].
@@ -254,7 +316,10 @@ def encode(files: Sequence[str], output: Path, overwrite: bool, model: str, devi
     mean = save_latents(output, tables, model, overwrite)["mean"]
     clips, shape = len(mean), mean.shape[1:]
     console.show(
-        f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, {' x '.join(map(str, shape))} numbers each"
+        f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, "
+        f"{' x '.join(map(str, shape))} numbers each"
     )
-    console.document({"model": model, "clips": clips, "latent_size": session.latent_size, "output": str(output)})
+    console.document(
+        {"model": model, "clips": clips, "latent_size": session.latent_size, "output": str(output)}
+    )
     return code

@@ -22,8 +22,15 @@ def inspect(files: Sequence[str], model: str, console: Console) -> int:
     def look(name: str) -> None:
         report = _examine(name, heard_at)
         found.append(report)
-        level = f"level {report['level_dbfs']:.1f} dBFS, peak {report['peak']:.2f}" if report["peak"] else "silent"
-        kind = f"{report['rate']:,} Hz, {_channels(report['channels'])}, {report['format']} {report['subtype']}"
+        level = (
+            f"level {report['level_dbfs']:.1f} dBFS, peak {report['peak']:.2f}"
+            if report["peak"]
+            else "silent"
+        )
+        kind = (
+            f"{report['rate']:,} Hz, {_channels(report['channels'])}, {report['format']} "
+            f"{report['subtype']}"
+        )
         console.answer(f"{name}: {report['length']}, {kind}; {level}\n  {model}: {report['use']}")
         if report["warning"]:
             console.warn(report["warning"])
@@ -34,7 +41,9 @@ def inspect(files: Sequence[str], model: str, console: Console) -> int:
 
 
 def _examine(name: str, heard_at: int | None) -> dict[str, Any]:
-    """Return what there is to say of one file; ``heard_at`` is the rate of a model that hears all sounds at its own, in mono.
+    """Return what there is to say of one file.
+
+    ``heard_at`` is the rate of a model that hears all sounds at its own, in mono.
 
     Raises:
         AudioError: if the file cannot be read.
@@ -44,7 +53,12 @@ def _examine(name: str, heard_at: int | None) -> dict[str, Any]:
     from musicvae_lite.media.levels import ClipCounter, LevelMeter, clock
 
     with open_audio(name) as reader:
-        header, meter, clipped, samples = reader.header, LevelMeter(), ClipCounter(reader.header.channels), 0
+        header, meter, clipped, samples = (
+            reader.header,
+            LevelMeter(),
+            ClipCounter(reader.header.channels),
+            0,
+        )
         for block in reader.blocks():  # what there is, whatever the header says
             meter.add(block)
             clipped.add(block)
@@ -69,7 +83,9 @@ def _use(rate: int, channels: int, peak: float, heard_at: int | None) -> str:
         return "leaves silence as it is" if heard_at is None else "has nothing to hear in silence"
     if heard_at is None:
         return "takes it as it is"
-    changes = (["mixes it to mono"] if channels > 1 else []) + ([f"hears it at {heard_at:,} Hz"] if rate != heard_at else [])
+    changes = (["mixes it to mono"] if channels > 1 else []) + (
+        [f"hears it at {heard_at:,} Hz"] if rate != heard_at else []
+    )
     return " and ".join(changes) or "takes it as it is"
 
 

@@ -28,10 +28,16 @@ def check_sound(name: str, seconds: float, quarters: float, ticks_per_quarter: i
     """
     if seconds > _MAX_SECONDS:
         found = f"{seconds / 60:,.0f}"
-        raise UsageError(f"{name}: sound is rendered up to {_MAX_SECONDS // 60} minutes, not {found}; ask for fewer --steps")
+        raise UsageError(
+            f"{name}: sound is rendered up to {_MAX_SECONDS // 60} minutes, not {found}; ask for "
+            "fewer --steps"
+        )
     if quarters * ticks_per_quarter > _MAX_TICKS:
         most = _MAX_TICKS // ticks_per_quarter
-        raise UsageError(f"{name}: sound is rendered up to {most:,} quarter notes, not {quarters:,.0f}; ask for fewer --steps")
+        raise UsageError(
+            f"{name}: sound is rendered up to {most:,} quarter notes, not {quarters:,.0f}; ask "
+            "for fewer --steps"
+        )
 
 
 def wav_bytes(score: Score) -> tuple[bytes, str]:
@@ -64,9 +70,16 @@ def _render(midi: bytes) -> tuple[NDArray[np.float64], str]:
 
 
 def _tones(piece: Any) -> NDArray[np.float64]:
-    """Return a piece as tones [S], its drums as drums: pretty_midi, which makes the tones, leaves drums silent."""
+    """Return a piece as tones [S], its drums as drums: pretty_midi, which makes the tones, leaves
+    drums silent.
+    """
     parts = [own.synthesize(fs=RATE_HZ) for own in piece.instruments if not own.is_drum]
-    hits = [(note.start, note.pitch, note.velocity) for own in piece.instruments if own.is_drum for note in own.notes]
+    hits = [
+        (note.start, note.pitch, note.velocity)
+        for own in piece.instruments
+        if own.is_drum
+        for note in own.notes
+    ]
     parts.append(mix(hits, RATE_HZ))
     samples = np.zeros(max(map(len, parts)))
     for part in parts:

@@ -37,8 +37,11 @@ class Job(NamedTuple):
         return load_as(TimbreSession, self.model, self.device, self.seed)
 
 
-def interpolate(job: Job, ends: tuple[str, str], steps: int | None, path: Literal["slerp", "lerp"] | None) -> None:
-    """Turn one sound into another: in one that moves all the time, or in steps, each a sound of its own.
+def interpolate(
+    job: Job, ends: tuple[str, str], steps: int | None, path: Literal["slerp", "lerp"] | None
+) -> None:
+    """Turn one sound into another: in one that moves all the time, or in steps, each a sound of its
+    own.
 
     Raises:
         UsageError, NothingUsableError, MusaeError: an end or an output cannot be used.
@@ -61,9 +64,20 @@ def interpolate(job: Job, ends: tuple[str, str], steps: int | None, path: Litera
         made = [_joined(made)]
     _write(job, made, paths)
     how = "moving all the way" if count is None else counted(count, "step")
-    job.console.show(f"wrote {_shown(paths)}: {sum(audio.header.seconds for audio in made):.1f} s of sound, {how}")
-    job.console.document({"model": job.model, "inputs": list(ends), "steps": count, "path": route, "seed": job.seed,
-                          "outputs": [str(path) for path in paths]})  # fmt: skip
+    job.console.show(
+        f"wrote {_shown(paths)}: {sum(audio.header.seconds for audio in made):.1f} s of sound, "
+        f"{how}"
+    )
+    job.console.document(
+        {
+            "model": job.model,
+            "inputs": list(ends),
+            "steps": count,
+            "path": route,
+            "seed": job.seed,
+            "outputs": [str(path) for path in paths],
+        }
+    )
 
 
 def sample(job: Job, count: int) -> None:
@@ -80,7 +94,8 @@ def sample(job: Job, count: int) -> None:
         paths = [_one(job, "", ())]
         if count > 1:
             raise UsageError(
-                f"{job.output}: one file cannot hold {count} samples; add --count 1, or a slash for a folder ({paths[0].stem}/)"
+                f"{job.output}: one file cannot hold {count} samples; add --count 1, or a slash "
+                f"for a folder ({paths[0].stem}/)"
             )
     _write(job, job.session().sample(count), paths)
     job.console.show(f"wrote {_shown(paths)}")
@@ -103,9 +118,14 @@ def decode(job: Job, latents: str) -> None:
         names = [shortened(stem, MAX_NAME - len(end)) + end for stem, _ in groups]
         paths = check_in_folder(Path(), names, job.overwrite, [latents])
     elif is_folder(job.output) or not Path(job.output).suffix:
-        paths = check_in_folder(Path(job.output), [f"{stem}.wav" for stem, _ in groups], job.overwrite, [latents])
+        paths = check_in_folder(
+            Path(job.output), [f"{stem}.wav" for stem, _ in groups], job.overwrite, [latents]
+        )
     elif len(groups) > 1:
-        raise UsageError(f"{job.output}: one file cannot hold {len(groups)} results; name a folder ({Path(job.output).stem}/)")
+        raise UsageError(
+            f"{job.output}: one file cannot hold {len(groups)} results; name a folder "
+            f"({Path(job.output).stem}/)"
+        )
     else:
         paths = [_one(job, "", [latents])]
     if table.model not in ("", job.model):
@@ -116,7 +136,15 @@ def decode(job: Job, latents: str) -> None:
     for path, audio in zip(paths, made, strict=True):
         job.console.show(f"{path}: {audio.header.seconds:.1f} s of sound")
     outputs = [str(path) for path in paths]
-    job.console.document({"model": job.model, "input": latents, "windows": len(table.mean), "outputs": outputs, "seed": job.seed})
+    job.console.document(
+        {
+            "model": job.model,
+            "input": latents,
+            "windows": len(table.mean),
+            "outputs": outputs,
+            "seed": job.seed,
+        }
+    )
 
 
 def _morph_name(ends: tuple[str, str]) -> str:
@@ -128,14 +156,21 @@ def _one(job: Job, default: str, inputs: Sequence[str]) -> Path:
     """Return the one output, after checking that it can be written."""
     path = Path(job.output or default)
     if path.suffix.lower() not in KEPT:
-        raise UsageError(f"{path}: names no format that can be written; end the name in {', '.join(KEPT)}")
+        raise UsageError(
+            f"{path}: names no format that can be written; end the name in {', '.join(KEPT)}"
+        )
     check_files([path], job.overwrite, inputs)
     return path
 
 
 def _numbered(job: Job, count: int, inputs: Sequence[str]) -> list[Path]:
     digits = max(2, len(str(count - 1)))
-    return check_in_folder(Path(str(job.output)), [f"{step:0{digits}}.wav" for step in range(count)], job.overwrite, inputs)
+    return check_in_folder(
+        Path(str(job.output)),
+        [f"{step:0{digits}}.wav" for step in range(count)],
+        job.overwrite,
+        inputs,
+    )
 
 
 def _joined(parts: Sequence[Audio]) -> Audio:

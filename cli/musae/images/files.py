@@ -21,7 +21,14 @@ from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, sho
 from musicvae_lite.config import ImageCodecSettings, ImageModel, RunConfig
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.images.codec import ImageCodec, as_bytes
-from musicvae_lite.media.image import PICTURES, Pictures, image_bytes, picture_paths, png_bytes, read_pictures
+from musicvae_lite.media.image import (
+    PICTURES,
+    Pictures,
+    image_bytes,
+    picture_paths,
+    png_bytes,
+    read_pictures,
+)
 from musicvae_lite.model_dir.bundle import describe
 from musicvae_lite.music.plots import sheet
 
@@ -58,7 +65,9 @@ class PictureModel:
         if label is not None and not self.classes:
             raise UsageError(f"--label {label}: {self.name} is not conditional; it takes no label")
         if label is not None and label >= self.classes:
-            raise UsageError(f"--label {label}: {self.name} knows the labels 0 to {self.classes - 1}")
+            raise UsageError(
+                f"--label {label}: {self.name} knows the labels 0 to {self.classes - 1}"
+            )
 
 
 def picture_model(name: str) -> PictureModel:
@@ -73,7 +82,9 @@ def picture_model(name: str) -> PictureModel:
     if not isinstance(codec, ImageCodecSettings) or not isinstance(model, ImageModel):
         raise UsageError(f"{name} is no model of pictures")
     made = ImageCodec(codec.height, codec.width, codec.channels)
-    seen = made.smaller(corrupt.factor) if corrupt is not None and corrupt.kind == "shrink" else made
+    seen = (
+        made.smaller(corrupt.factor) if corrupt is not None and corrupt.kind == "shrink" else made
+    )
     return PictureModel(name, config, seen, made, model.classes)
 
 
@@ -106,7 +117,9 @@ class Input:
 
     def in_order(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Join what was made of each group, in the pictures' own order."""
-        return np.concatenate(parts)[np.argsort(np.concatenate([group.places for group in self.groups]))]
+        return np.concatenate(parts)[
+            np.argsort(np.concatenate([group.places for group in self.groups]))
+        ]
 
 
 def read_input(name: str, report: Callable[[MusaeError], None] | None = None) -> Input:
@@ -114,7 +127,8 @@ def read_input(name: str, report: Callable[[MusaeError], None] | None = None) ->
 
     Args:
         name: FILE, FOLDER or FILE#INDEX.
-        report: is told of pictures of a FOLDER that are left out because they cannot be used; default the first one is raised.
+        report: is told of pictures of a FOLDER that are left out because they cannot be used;
+            default the first one is raised.
 
     Raises:
         UsageError: no picture of that index.
@@ -135,7 +149,9 @@ def read_input(name: str, report: Callable[[MusaeError], None] | None = None) ->
 def _one(group: Pictures, place: int) -> Pictures:
     row = np.flatnonzero(group.places == place)
     labels = None if group.labels is None else group.labels[row]
-    return Pictures(group.images[row], labels, (group.names[row[0]],), group.source, group.places[row])
+    return Pictures(
+        group.images[row], labels, (group.names[row[0]],), group.source, group.places[row]
+    )
 
 
 def split_index(name: str) -> tuple[str, int | None]:
@@ -155,22 +171,39 @@ def form_of(name: str) -> Literal["picture", "folder", "arrays"]:
 
 
 def stem_of(name: str) -> str:
-    """Return the name of an input without folder and suffix; ``FILE-INDEX`` for one picture of many."""
+    """Return the name of an input without folder and suffix.
+
+    ``FILE-INDEX`` for one picture of many.
+    """
     path, index = split_index(name)
     plain = Path(path.removesuffix(".gz") if path.lower().endswith(".gz") else path)
-    stem = plain.stem if plain.suffix.lower() in (*PICTURES, ".npz", ".idx") else plain.resolve().name
+    stem = (
+        plain.stem if plain.suffix.lower() in (*PICTURES, ".npz", ".idx") else plain.resolve().name
+    )
     return stem if index is None else f"{stem}-{index}"
 
 
 def changes(found: Input, model: PictureModel) -> str:
-    """Say how pictures are brought to the size and colours of the model, or return "" where they fit as they are."""
+    """Say how pictures are brought to the size and colours of the model, or return "" where they
+    fit as they are.
+    """
     said = []
     fitting = (model.seen.shape[:2], model.made.shape[:2])
-    other = [] if model.config.data.pieces else [group for group in found.groups if group.images.shape[1:3] not in fitting]
+    other = (
+        []
+        if model.config.data.pieces
+        else [group for group in found.groups if group.images.shape[1:3] not in fitting]
+    )
     if other:
         sizes = sorted({group.images.shape[1:3] for group in other})
-        were = " and ".join(f"{width} x {height}" for height, width in sizes[:2]) + (" and more" if len(sizes) > 2 else "")
-        some = "" if len(other) == len(found.groups) else f"{sum(map(len, other)):,} of {len(found):,} pictures of "
+        were = " and ".join(f"{width} x {height}" for height, width in sizes[:2]) + (
+            " and more" if len(sizes) > 2 else ""
+        )
+        some = (
+            ""
+            if len(other) == len(found.groups)
+            else f"{sum(map(len, other)):,} of {len(found):,} pictures of "
+        )
         to = model.made if _covers(other, model.made) else model.seen
         said.append(f"{some}{were} pixels, resized to {to.width} x {to.height}")
     coloured = [group.images.ndim == 4 for group in found.groups]
@@ -182,11 +215,15 @@ def changes(found: Input, model: PictureModel) -> str:
 
 
 def _covers(groups: Sequence[Pictures], codec: ImageCodec) -> bool:
-    return all(group.images.shape[1] >= codec.height and group.images.shape[2] >= codec.width for group in groups)
+    return all(
+        group.images.shape[1] >= codec.height and group.images.shape[2] >= codec.width
+        for group in groups
+    )
 
 
 def labels_for(found: Input, model: PictureModel, label: int | None) -> NDArray[np.int64] | None:
-    """Return the class of each picture [N] for a conditional model: ``label`` for all, or the file's own; None for another.
+    """Return the class of each picture [N] for a conditional model: ``label`` for all, or the
+    file's own; None for another.
 
     Raises:
         UsageError: there is neither, or the model does not know one of them.
@@ -197,10 +234,15 @@ def labels_for(found: Input, model: PictureModel, label: int | None) -> NDArray[
     if label is not None:
         return np.full(len(found), label)
     if found.labels is None:
-        raise UsageError(f"{found.name}: has no labels, and {model.name} wants one of each picture; give --label 0 to {last}")
+        raise UsageError(
+            f"{found.name}: has no labels, and {model.name} wants one of each picture; give "
+            f"--label 0 to {last}"
+        )
     low, high = int(found.labels.min()), int(found.labels.max())
     if low < 0 or high > last:
-        raise UsageError(f"{found.name}: has labels from {low} to {high}; {model.name} knows 0 to {last}")
+        raise UsageError(
+            f"{found.name}: has labels from {low} to {high}; {model.name} knows 0 to {last}"
+        )
     return found.labels
 
 
@@ -225,7 +267,10 @@ class Target:
     paths: list[Path]
 
     def files(
-        self, pictures: Floats, columns: int | None = None, more: Mapping[str, NDArray[Any]] | None = None
+        self,
+        pictures: Floats,
+        columns: int | None = None,
+        more: Mapping[str, NDArray[Any]] | None = None,
     ) -> dict[Path, bytes]:
         """Return the content of each file.
 
@@ -237,7 +282,10 @@ class Target:
         if self.form == "arrays":
             return {self.paths[0]: npz_bytes({"images": pictures, **(more or {})})}
         if self.form == "each":
-            return {path: png_bytes(picture) for path, picture in zip(self.paths, as_bytes(pictures), strict=True)}
+            return {
+                path: png_bytes(picture)
+                for path, picture in zip(self.paths, as_bytes(pictures), strict=True)
+            }
         across = columns or int(np.ceil(len(pictures) ** 0.5))
         return {self.paths[0]: image_bytes(sheet(pictures, across), self.paths[0])}
 
@@ -247,15 +295,21 @@ class Target:
         return str(self.paths[0]) + (f" ... {self.paths[-1]}" if len(self.paths) > 1 else "")
 
 
-def target_of(output: str, names: Sequence[str], overwrite: bool, inputs: Iterable[str] = ()) -> Target:
-    """Choose by an output's name where pictures go: X.png (one sheet), X.npz (arrays) or DIR/ (NAME.png each).
+def target_of(
+    output: str, names: Sequence[str], overwrite: bool, inputs: Iterable[str] = ()
+) -> Target:
+    """Choose by an output's name where pictures go: X.png (one sheet), X.npz (arrays) or DIR/
+    (NAME.png each).
 
     Raises:
         UsageError: of another kind, or it cannot be written; see :func:`musae.outputs.check_files`.
     """
     read = [split_index(name)[0] for name in inputs]
     if is_folder(output):
-        return Target("each", check_in_folder(Path(output), [f"{name}.png" for name in names], overwrite, read))
+        return Target(
+            "each",
+            check_in_folder(Path(output), [f"{name}.png" for name in names], overwrite, read),
+        )
     path = check_suffix(output)
     check_files([path], overwrite, read)
     return Target("arrays" if path.suffix.lower() == ".npz" else "sheet", [path])
@@ -270,16 +324,21 @@ def check_suffix(output: str) -> Path:
     path = Path(output)
     if path.suffix.lower() not in (*PICTURES, ".npz"):
         raise UsageError(
-            f"{output}: pictures go to a file that ends in {', '.join(PICTURES[:2])} ... or .npz; a folder ends with /"
+            f"{output}: pictures go to a file that ends in {', '.join(PICTURES[:2])} ... or .npz; "
+            "a folder ends with /"
         )
     return path
 
 
-def one_each(output: str | None, names: Sequence[str], kind: str, overwrite: bool) -> list[list[Path]]:
-    """Return for each input the files that its pictures go to: a picture for a picture, arrays for a file of many.
+def one_each(
+    output: str | None, names: Sequence[str], kind: str, overwrite: bool
+) -> list[list[Path]]:
+    """Return for each input the files that its pictures go to: a picture for a picture, arrays for
+    a file of many.
 
-    By default FILE.KIND.png, FILE.KIND.npz or FOLDER.KIND/NAME.png; with ``DIR/`` the same there without KIND. A single picture
-    may be named itself. ``X.npz`` takes the pictures of all inputs: then there is but that path, for each of them.
+    By default FILE.KIND.png, FILE.KIND.npz or FOLDER.KIND/NAME.png; with ``DIR/`` the same there
+    without KIND. A single picture may be named itself. ``X.npz`` takes the pictures of all inputs:
+    then there is but that path, for each of them.
 
     Raises:
         UsageError: see :func:`musae.outputs.check_files`.
@@ -294,12 +353,15 @@ def one_each(output: str | None, names: Sequence[str], kind: str, overwrite: boo
     if is_folder(output):
         found = [[Path(output) / path for path in _in_folder(name)] for name in names]
         _all_differ(found)
-        check_in_folder(Path(output), [path.name for paths in found for path in paths], overwrite, read)
+        check_in_folder(
+            Path(output), [path.name for paths in found for path in paths], overwrite, read
+        )
         return found
     path = check_suffix(output)
     if path.suffix.lower() != ".npz" and (len(names) > 1 or form_of(names[0]) != "picture"):
         raise UsageError(
-            f"{output}: one picture cannot hold the results; name a folder ({path.stem}/) or arrays ({path.stem}.npz)"
+            f"{output}: one picture cannot hold the results; name a folder ({path.stem}/) or "
+            f"arrays ({path.stem}.npz)"
         )
     check_files([path], overwrite, read)
     return [[path]] * len(names)
@@ -308,7 +370,10 @@ def one_each(output: str | None, names: Sequence[str], kind: str, overwrite: boo
 def _default(name: str, kind: str) -> list[Path]:
     form, stem = form_of(name), stem_of(name)
     if form == "folder":
-        return [Path(f"{shortened(stem, MAX_NAME - len(kind) - 1)}.{kind}") / path for path in _in_folder(name)]
+        return [
+            Path(f"{shortened(stem, MAX_NAME - len(kind) - 1)}.{kind}") / path
+            for path in _in_folder(name)
+        ]
     end = f".{kind}.{'png' if form == 'picture' else 'npz'}"
     return [Path(shortened(stem, MAX_NAME - len(end)) + end)]
 
@@ -317,7 +382,12 @@ def _in_folder(name: str) -> list[str]:
     form = form_of(name)
     if form == "folder":
         # One name for an empty folder, too: that it is empty is told when it is read.
-        return [f"{stem}.png" for stem in numbered([safe_stem(str(path)) for path in picture_paths(Path(name))] or ["none"])]
+        return [
+            f"{stem}.png"
+            for stem in numbered(
+                [safe_stem(str(path)) for path in picture_paths(Path(name))] or ["none"]
+            )
+        ]
     return [f"{stem_of(name)}.{'png' if form == 'picture' else 'npz'}"]
 
 
@@ -326,7 +396,9 @@ def _all_differ(found: Sequence[Sequence[Path]]) -> None:
     for paths in found:
         for path in paths:
             if path in seen:
-                raise UsageError(f"{path}: two inputs would be written to this file; give them one at a time")
+                raise UsageError(
+                    f"{path}: two inputs would be written to this file; give them one at a time"
+                )
             seen.add(path)
 
 
@@ -377,7 +449,10 @@ class Job:
 
 
 def read_fitting(job: Job, name: str, model: PictureModel) -> Input:
-    """Read an input and say once how it is made to fit; pictures of a folder that cannot be used are failures."""
+    """Read an input and say once how it is made to fit.
+
+    Pictures of a folder that cannot be used are failures.
+    """
     failed: list[str] = []
 
     def report(error: MusaeError) -> None:
@@ -386,7 +461,10 @@ def read_fitting(job: Job, name: str, model: PictureModel) -> Input:
 
     found = read_input(name, report)
     if failed:
-        echo(f"musae: {len(failed):,} of {len(found) + len(failed):,} pictures of {name} failed", err=True)
+        echo(
+            f"musae: {len(failed):,} of {len(found) + len(failed):,} pictures of {name} failed",
+            err=True,
+        )
     labels_for(found, model, job.label)
     said = changes(found, model)
     if said:

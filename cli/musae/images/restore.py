@@ -68,10 +68,15 @@ class Restored:
         return facts
 
 
-def restore(session: PictureSession, found: Input, labels: NDArray[np.int64] | None, noise_sd: float | None) -> Restored:
+def restore(
+    session: PictureSession, found: Input, labels: NDArray[np.int64] | None, noise_sd: float | None
+) -> Restored:
     """Give the pictures of an input to a model, with noise added where that is asked for."""
     if session.pieces and len(found.groups) > 1:
-        raise UsageError(f"{found.name}: holds pictures of several sizes; give the pictures one by one ({found.path}/*)")
+        raise UsageError(
+            f"{found.name}: holds pictures of several sizes; give the pictures one by one "
+            f"({found.path}/*)"
+        )
     pairs = [session.pair(group.images) for group in found.groups]
     clean = found.in_order([seen for seen, _ in pairs])
     targets = [target for _, target in pairs if target is not None]
@@ -83,7 +88,9 @@ def restore(session: PictureSession, found: Input, labels: NDArray[np.int64] | N
 def reconstruct(job: Job, files: tuple[str, ...], noise_sd: float | None) -> int:
     """Write what the model makes of pictures, and how far off it is."""
 
-    def work(session: PictureSession, found: Input, labels: NDArray[np.int64] | None) -> tuple[Restored, dict[str, Any]]:
+    def work(
+        session: PictureSession, found: Input, labels: NDArray[np.int64] | None
+    ) -> tuple[Restored, dict[str, Any]]:
         result = restore(session, found, labels, noise_sd)
         return result, result.compared()
 
@@ -98,9 +105,14 @@ def denoise(job: Job, files: tuple[str, ...], strength: float) -> int:
     """
     corrupt = picture_model(job.model).config.data.corrupt
     if corrupt is None or corrupt.kind != "noise":
-        raise UsageError(f"{job.model} was not trained to remove noise; 'musae reconstruct' shows what it makes of a picture")
+        raise UsageError(
+            f"{job.model} was not trained to remove noise; 'musae reconstruct' shows what it "
+            "makes of a picture"
+        )
 
-    def work(session: PictureSession, found: Input, labels: NDArray[np.int64] | None) -> tuple[Restored, dict[str, Any]]:
+    def work(
+        session: PictureSession, found: Input, labels: NDArray[np.int64] | None
+    ) -> tuple[Restored, dict[str, Any]]:
         result = restore(session, found, labels, None)
         blend = result.seen + np.float32(strength) * (result.pictures - result.seen)
         return Restored(blend, result.seen, None, False), {"strength": strength}
@@ -108,16 +120,29 @@ def denoise(job: Job, files: tuple[str, ...], strength: float) -> int:
     return _each_file(job, files, "denoised", work)
 
 
-Work = Callable[["PictureSession", Input, NDArray[np.int64] | None], tuple[Restored, dict[str, Any]]]
+Work = Callable[
+    ["PictureSession", Input, NDArray[np.int64] | None], tuple[Restored, dict[str, Any]]
+]
 
 
 def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
-    """Do ``work`` on every input and write what it returns: a file (or folder) each, or all as arrays in one."""
+    """Do ``work`` on every input and write what it returns: a file (or folder) each, or all as
+    arrays in one.
+    """
     model = job.known()
     paths = dict(zip(files, one_each(job.output, files, kind, job.overwrite), strict=True))
-    joined = job.output is not None and job.output.lower().endswith(".npz") and Path(job.output) in paths[files[0]]
+    joined = (
+        job.output is not None
+        and job.output.lower().endswith(".npz")
+        and Path(job.output) in paths[files[0]]
+    )
     inputs: dict[str, Input] = {}
-    code = each(files, lambda name: inputs.update({name: read_fitting(job, name, model)}), job.console.error, more=True)
+    code = each(
+        files,
+        lambda name: inputs.update({name: read_fitting(job, name, model)}),
+        job.console.error,
+        more=True,
+    )
     session = job.session()
     results: list[dict[str, Any]] = []
     tables: list[dict[str, NDArray[Any]]] = []
@@ -127,8 +152,16 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
         labels = labels_for(found, model, job.label)
         result, facts = work(session, found, labels)
         # Of a folder some pictures may be missing, those that cannot be used.
-        own = [paths[name][place] for place in found.places] if form_of(name) == "folder" and not joined else paths[name]
-        arrays = {"images": result.pictures, **({"noisy": result.seen} if result.noisy else {}), **_labels(found)}
+        own = (
+            [paths[name][place] for place in found.places]
+            if form_of(name) == "folder" and not joined
+            else paths[name]
+        )
+        arrays = {
+            "images": result.pictures,
+            **({"noisy": result.seen} if result.noisy else {}),
+            **_labels(found),
+        }
         if joined:
             tables.append({**arrays, **origin(found)})
         else:
@@ -138,12 +171,19 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
         said = "" if joined else f"{Target('each', own).shown}: "
         job.console.show(f"{said or f'{name}: '}{counted(len(found), 'picture')}{_quality(facts)}")
 
-    code = max(code, each(list(inputs), write, job.console.error, of=len(set(files))), 1 if job.console.failures else 0)
+    code = max(
+        code,
+        each(list(inputs), write, job.console.error, of=len(set(files))),
+        1 if job.console.failures else 0,
+    )
     if joined:
         arrays = _join(tables, files)
         with atomic_output(Path(str(job.output)), job.overwrite) as part:
             part.write_bytes(npz_bytes(arrays))
-        job.console.show(f"wrote {job.output}: {', '.join(f'{key} {list(a.shape)}' for key, a in arrays.items())}")
+        job.console.show(
+            f"wrote {job.output}: "
+            f"{', '.join(f'{key} {list(a.shape)}' for key, a in arrays.items())}"
+        )
     job.console.document({"model": job.model, "seed": job.seed, "files": results})
     return code
 
@@ -153,7 +193,10 @@ def _labels(found: Input) -> dict[str, NDArray[Any]]:
 
 
 def _join(tables: list[dict[str, NDArray[Any]]], files: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Put the arrays of all inputs one after another; the source of each picture is told where there are several inputs."""
+    """Put the arrays of all inputs one after another.
+
+    The source of each picture is told where there are several inputs.
+    """
     keys = [key for key in tables[0] if all(key in table for table in tables)]
     wanted = [key for key in keys if len(files) > 1 or key not in ("source", "index")]
     return {key: np.concatenate([table[key] for table in tables]) for key in wanted}
@@ -165,7 +208,9 @@ def _write_one(paths: list[Path], arrays: dict[str, NDArray[Any]], overwrite: bo
         files = {paths[0]: npz_bytes(arrays)}
     else:
         pictures = as_bytes(arrays["images"])
-        files = {path: image_bytes(picture, path) for path, picture in zip(paths, pictures, strict=True)}
+        files = {
+            path: image_bytes(picture, path) for path, picture in zip(paths, pictures, strict=True)
+        }
     write_together(files, overwrite)
 
 
@@ -176,4 +221,7 @@ def _quality(facts: dict[str, Any]) -> str:
     if facts["compared_with"] is None:
         return "; the original in this size is not known"
     before = f" (noisy {facts['noisy_psnr_db']:.2f} dB)" if "noisy_psnr_db" in facts else ""
-    return f"; MSE {facts['mse']:.5f}, PSNR {facts['psnr_db']:.2f} dB against the {facts['compared_with']}{before}"
+    return (
+        f"; MSE {facts['mse']:.5f}, PSNR {facts['psnr_db']:.2f} dB against the "
+        f"{facts['compared_with']}{before}"
+    )

@@ -25,7 +25,10 @@ _MAX_NAME = 200  # bytes; file systems take 255, and a number and a suffix follo
 def save_latents(
     path: Path, tables: Sequence[Mapping[str, NDArray[Any]]], model: str, overwrite: bool
 ) -> dict[str, NDArray[Any]]:
-    """Write the tables one after another and return the joined arrays; the same rows give the same bytes."""
+    """Write the tables one after another and return the joined arrays.
+
+    The same rows give the same bytes.
+    """
     arrays = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
     with atomic_output(path, overwrite) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, model=np.array(model), **arrays)
@@ -45,7 +48,8 @@ class Table:
         index: place of each picture in its source [N]; -1 where that is not known.
         label: class of each picture [N]; -1 where that is not known.
         model: the model that made them, or "".
-        told: what the model was told of each window, classes [N, G, K]; None where that is not known.
+        told: what the model was told of each window, classes [N, G, K]; None where that is not
+            known.
     """
 
     mean: NDArray[np.float32]
@@ -59,7 +63,9 @@ class Table:
     told: NDArray[Any] | None = None
 
     def told_to(self, conditions: Conditions, name: str) -> NDArray[np.uint8]:
-        """Return what a model is to be told of each window, classes [N, G, K]; no chord where the file ``name`` does not say.
+        """Return what a model is to be told of each window, classes [N, G, K].
+
+        No chord where the file ``name`` does not say.
 
         Raises:
             MusaeError: what the file says does not fit the model.
@@ -79,7 +85,8 @@ class Table:
         return self.told.astype(np.uint8)
 
     def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
-        """Return a file name (without suffix) and the rows of every source, in order of the sources' first rows.
+        """Return a file name (without suffix) and the rows of every source, in order of the
+        sources' first rows.
 
         Where two sources give one name, the later ones are numbered: x, x-2.
         """
@@ -102,7 +109,10 @@ def safe_stem(source: str) -> str:
 
 
 def numbered(stems: list[str]) -> list[str]:
-    """Make names differ, also where upper and lower case are one; a name that occurs once stays as it is."""
+    """Make names differ, also where upper and lower case are one.
+
+    A name that occurs once stays as it is.
+    """
     taken = {stem.casefold() for stem in stems}
     seen: set[str] = set()
     result = []
@@ -118,21 +128,28 @@ def numbered(stems: list[str]) -> list[str]:
 
 
 def read_latents(path: Path) -> Table:
-    """Read latents that ``musae encode`` (or anyone's ``numpy.savez``) wrote; pickled objects are refused.
+    """Read latents that ``musae encode`` (or anyone's ``numpy.savez``) wrote.
+
+    Pickled objects are refused.
 
     Raises:
-        MusaeError: no such file, no .npz file, or its arrays do not fit together; which one is named.
+        MusaeError: no such file, no .npz file, or its arrays do not fit together; which one is
+            named.
     """
     arrays = read_arrays(path)
     if "mean" not in arrays:
         raise MusaeError(f"{path}: holds no array 'mean'; 'musae encode' writes such files")
     mean = arrays["mean"]
     if mean.ndim != 2 or not len(mean) or not np.issubdtype(mean.dtype, np.floating):
-        raise MusaeError(f"{path}: 'mean' is {mean.dtype} {list(mean.shape)}; it must be real numbers [N, Z]")
+        raise MusaeError(
+            f"{path}: 'mean' is {mean.dtype} {list(mean.shape)}; it must be real numbers [N, Z]"
+        )
     if not np.isfinite(mean).all():
         raise MusaeError(f"{path}: 'mean' has numbers that are not finite")
     if np.abs(mean).max() > np.finfo(np.float32).max:
-        raise MusaeError(f"{path}: 'mean' has numbers beyond 3.4e38, which models (float32) cannot hold")
+        raise MusaeError(
+            f"{path}: 'mean' has numbers beyond 3.4e38, which models (float32) cannot hold"
+        )
     count = len(mean)
     column = _Columns(path, arrays, count)
     model = arrays.get("model", np.array(""))
@@ -166,13 +183,18 @@ class _Columns:
     def text(self, name: str, default: str) -> NDArray[np.str_]:
         return self._get(name, default, "U", None, None)
 
-    def _get(self, name: str, default: Any, kinds: str, low: float | None, high: float | None) -> NDArray[Any]:
+    def _get(
+        self, name: str, default: Any, kinds: str, low: float | None, high: float | None
+    ) -> NDArray[Any]:
         array = self.arrays.get(name)
         if array is None:
             return np.full(self.count, default)
         if array.shape != (self.count,) or array.dtype.kind not in kinds:
             found = f"{array.dtype} {list(array.shape)}"
-            raise MusaeError(f"{self.path}: {name!r} is {found}; there must be one value for each of {self.count} rows")
+            raise MusaeError(
+                f"{self.path}: {name!r} is {found}; there must be one value for each of "
+                f"{self.count} rows"
+            )
         if low is not None and high is not None and not ((array >= low) & (array <= high)).all():
             raise MusaeError(f"{self.path}: {name!r} has values outside {low:g} to {high:g}")
         return array

@@ -45,7 +45,9 @@ def evaluate_paths(
     _table(measures, console)
     if plot:
         title = f"{name}: {measures.pairs:,} paths between windows"
-        write_together({Path(plot): paths_picture(measures, title, Path(plot).suffix)}, overwrite=False)
+        write_together(
+            {Path(plot): paths_picture(measures, title, Path(plot).suffix)}, overwrite=False
+        )
         console.show(f"wrote {plot}")
     facts = {"model": model, "data": list(data), "split": chosen, "seed": seed}
     console.document({**facts, **measures.as_dict(), "plot": plot})
@@ -56,11 +58,17 @@ def _table(measures: PathMeasures, console: Console) -> None:
     console.answer("alpha  from start  from end   cost  from start  from end   cost")
     kinds = (measures.latent, measures.blended)
     for row, alpha in enumerate(measures.alpha.tolist()):
-        columns = [f"{path.from_start[row]:10.3f}{path.from_end[row]:10.3f}{path.relative_cost[row]:7.3f}" for path in kinds]
+        columns = [
+            f"{path.from_start[row]:10.3f}{path.from_end[row]:10.3f}{path.relative_cost[row]:7.3f}"
+            for path in kinds
+        ]
         console.answer(f"{alpha:5.2f}  {'  '.join(columns)}")
     for path, words in zip(kinds, ("through latent space", "blended step by step"), strict=True):
         sums = path.as_dict()
         costs = f"highest cost {sums['highest_cost']:.3f}, mean {sums['mean_cost']:.3f}"
-        console.answer(f"{words}: {costs}; largest move {sums['largest_move']:.3f}, moves together {sums['length']:.3f}")
+        console.answer(
+            f"{words}: {costs}; largest move {sums['largest_move']:.3f}, moves together "
+            f"{sums['length']:.3f}"
+        )
     apart = f"{measures.pairs:,} pairs, {measures.apart:.3f} of their steps unlike"
     console.answer(f"{apart}; cost 1 is that of the ends, {measures.ends_cost:.3f} nats a step")

@@ -30,11 +30,14 @@ def codec_of(model: str) -> ScoreCodec:
     return score_codec(describe(model).config.codec.model_dump())
 
 
-def conditions_of(model: str, chords: str | Sequence[str] | None = None, key: str | None = None) -> Conditions:
+def conditions_of(
+    model: str, chords: str | Sequence[str] | None = None, key: str | None = None
+) -> Conditions:
     """Return what a model can be told, after checking the chords and the key that a user gives.
 
     Raises:
-        UsageError: no such model, a chord or key that is not known, or the model is not told of them.
+        UsageError: no such model, a chord or key that is not known, or the model is not told of
+            them.
         MusaeError: the folder is foreign or damaged.
     """
     from musicvae_lite.model_dir.bundle import describe
@@ -72,7 +75,10 @@ def check_keep_tracks(keep_tracks: bool, codec: ScoreCodec, model: str) -> None:
     from musicvae_lite.core.errors import UsageError
 
     if keep_tracks and codec.whole:
-        raise UsageError(f"{model} makes all tracks of a piece together; there are no others to keep (leave out --keep-tracks)")
+        raise UsageError(
+            f"{model} makes all tracks of a piece together; there are no others to keep (leave "
+            "out --keep-tracks)"
+        )
 
 
 def edited(name: str, passage: Passage, score: Score) -> bytes:
@@ -90,7 +96,9 @@ def edited(name: str, passage: Passage, score: Score) -> bytes:
 
 
 def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bool) -> bytes:
-    """Return the MIDI file of a groove with its new hits, all else as it is; ticks are made finer where they are coarse.
+    """Return the MIDI file of a groove with its new hits, all else as it is.
+
+    Ticks are made finer where they are coarse.
 
     Args:
         name: the file.
@@ -109,7 +117,9 @@ def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bo
     from musicvae_lite.music.splice import in_piece
 
     passage = result.passage
-    data, factor = with_finer_ticks(read_bytes(Path(name), passage.source), passage.source, _FINE_TICKS)
+    data, factor = with_finer_ticks(
+        read_bytes(Path(name), passage.source), passage.source, _FINE_TICKS
+    )
     piece = read_midi(data, source=passage.source)
     passage = replace(passage, score=piece, ticks=passage.ticks * factor)
     return with_notes(data, piece, in_piece(passage, result.score, codec, unheard=not all_pitches))
@@ -121,4 +131,7 @@ def left_as_it_is(bars: Sequence[int]) -> str:
 
     from musicvae_lite.music.windows import spans
 
-    return f"no window in bar{'' if len(bars) == 1 else 's'} {spans(np.array(bars))}: left as in the input"
+    return (
+        f"no window in bar{'' if len(bars) == 1 else 's'} {spans(np.array(bars))}: left as in "
+        "the input"
+    )

@@ -13,7 +13,10 @@ from musae.options import Console
 
 @dataclass(frozen=True)
 class Songs:
-    """What was asked for: two files, where the result goes, and how it is made; ``steps`` None for one song."""
+    """What was asked for: two files, where the result goes, and how it is made.
+
+    ``steps`` None for one song.
+    """
 
     files: tuple[str, str]
     output: str | None
@@ -42,7 +45,11 @@ def check_options(whole: bool, steps: int) -> int | None:
     for name in ("grid", "bar", "plot", "wav", "chords", "key"):
         if context.params.get(name) is not None:
             raise click.UsageError(f"--{name} does not go with --whole", context)
-    return steps if context.get_parameter_source("steps") is click.core.ParameterSource.COMMANDLINE else None
+    return (
+        steps
+        if context.get_parameter_source("steps") is click.core.ParameterSource.COMMANDLINE
+        else None
+    )
 
 
 def interpolate(request: Songs) -> None:
@@ -57,23 +64,48 @@ def interpolate(request: Songs) -> None:
     codec = codec_of(request.model)
     check_keep_tracks(request.keep_tracks, codec, request.model)
     chosen = zip(request.files, request.tracks, request.roles, strict=False)
-    start, end = (whole_melody(item, codec, request.model, track, roles=own, overlapping=True) for item, track, own in chosen)
+    start, end = (
+        whole_melody(item, codec, request.model, track, roles=own, overlapping=True)
+        for item, track, own in chosen
+    )
     check_way(start, request.steps, request.model)
     from musicvae_lite.music.session import Session, load_as
     from musicvae_lite.music.verbs.morph import morph
 
     session = load_as(Session, request.model, request.device, request.seed)
-    result = morph(session, start, end, request.steps, request.temperature, request.path, keep_tracks=request.keep_tracks)
+    result = morph(
+        session,
+        start,
+        end,
+        request.steps,
+        request.temperature,
+        request.path,
+        keep_tracks=request.keep_tracks,
+    )
     name = request.files[0]
-    data = [edited(name, start, score) if request.keep_tracks else midi_bytes(score) for score in result.scores]
+    data = [
+        edited(name, start, score) if request.keep_tracks else midi_bytes(score)
+        for score in result.scores
+    ]
     write_together(dict(zip(outputs, data, strict=True)), request.overwrite)
     for passage, word in ((start, "from"), (end, "to  ")):
-        console.show(f"{word} {passage.source}: {passage.place}, {counted(len(passage.windows), 'window')}")
+        console.show(
+            f"{word} {passage.source}: {passage.place}, {counted(len(passage.windows), 'window')}"
+        )
     if result.left:
         console.show(f"{start.source}: {left_as_it_is(result.left)}")
-    console.show(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {outputs[0]} ... {outputs[-1]}")
+    console.show(
+        f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {outputs[0]} ... {outputs[-1]}"
+    )
     names = [str(path) for path in outputs]
-    console.document({"model": request.model, **result.as_dict(), "keep_tracks": request.keep_tracks, "outputs": names})
+    console.document(
+        {
+            "model": request.model,
+            **result.as_dict(),
+            "keep_tracks": request.keep_tracks,
+            "outputs": names,
+        }
+    )
 
 
 def _outputs(request: Songs) -> list[Path]:
@@ -89,7 +121,9 @@ def _outputs(request: Songs) -> list[Path]:
     if request.steps is None:
         return one_each(request.output, [stem], "whole", request.overwrite, request.files)
     if request.output is None or not is_folder(request.output):
-        raise UsageError(f"--whole with --steps writes a song for each step; name a folder for them (-o {stem}/)")
+        raise UsageError(
+            f"--whole with --steps writes a song for each step; name a folder for them (-o {stem}/)"
+        )
     digits = max(2, len(str(request.steps - 1)))
     names = [f"{step:0{digits}}.mid" for step in range(request.steps)]
     return check_in_folder(Path(request.output), names, request.overwrite, request.files)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from musae.options import FILE, Console, console_options, examples, model_options, one_role_option, output_option
+from musae.options import (
+    FILE,
+    Console,
+    console_options,
+    examples,
+    model_options,
+    one_role_option,
+    output_option,
+)
 
 if TYPE_CHECKING:
     from musicvae_lite.music.attribute_vectors import AttributeVectors
@@ -24,7 +32,9 @@ _EPILOG = examples(
 _MOVE = re.compile(r"([A-Za-z]\w*)([+-](?:\d+\.?\d*|\.\d+))")
 
 
-def _moves(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+def _moves(
+    ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, float]:
     """Parse ``NAME+0.5`` and ``NAME-0.5``."""
     strengths: dict[str, float] = {}
     for value in values:
@@ -33,7 +43,9 @@ def _moves(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
             raise click.BadParameter(f"{value!r} is not NAME+0.5 or NAME-0.5", ctx, parameter)
         name, strength = found[1], float(found[2])
         if name in strengths or abs(strength) > 100:
-            raise click.BadParameter(f"{value!r}: each name once, from -100 to +100", ctx, parameter)
+            raise click.BadParameter(
+                f"{value!r}: each name once, from -100 to +100", ctx, parameter
+            )
         strengths[name] = strength
     return strengths
 
@@ -42,12 +54,30 @@ def _moves(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.argument("file", required=False, type=FILE, metavar="FILE.mid")
 @click.argument("moves", nargs=-1, callback=_moves, metavar="NAME+0.5...")
 @output_option("The file, or a folder (DIR/) for FILE.mid in it. [default: FILE.changed.mid here]")
-@click.option("--bar", type=click.IntRange(1), metavar="N", help="Only the window that starts there. [default: the whole melody]")
-@click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@click.option(
+    "--bar",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the window that starts there. [default: the whole melody]",
+)
+@click.option(
+    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]"
+)
 @one_role_option
-@click.option("--learn", is_flag=True, help="Learn the vectors of --model from --data, and keep them in its folder.")
-@click.option("--data", multiple=True, type=FILE, metavar="CORPUS", help="With --learn: prepared corpora.")
-@click.option("--limit", type=click.IntRange(8), metavar="N", help="With --learn: windows to learn from. [default: 10000]")
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="Learn the vectors of --model from --data, and keep them in its folder.",
+)
+@click.option(
+    "--data", multiple=True, type=FILE, metavar="CORPUS", help="With --learn: prepared corpora."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(8),
+    metavar="N",
+    help="With --learn: windows to learn from. [default: 10000]",
+)
 @model_options()
 @console_options
 def attribute(
@@ -83,13 +113,20 @@ def attribute(
     from musicvae_lite.core.errors import UsageError
 
     if file is not None and _MOVE.fullmatch(file) and not Path(file).exists():
-        raise click.UsageError(f"no file to change: musae attribute FILE.mid {file}", click.get_current_context())
+        raise click.UsageError(
+            f"no file to change: musae attribute FILE.mid {file}", click.get_current_context()
+        )
     if choose_kind(model, () if file is None else (file,)) != "music":
-        raise UsageError(f"{model} is no model of music; attributes are those of melodies, drums, trios and bands")
+        raise UsageError(
+            f"{model} is no model of music; attributes are those of melodies, drums, trios and "
+            "bands"
+        )
     context = click.get_current_context()
     if learn:
         if file is not None or output is not None:
-            raise click.UsageError("--learn takes --data CORPUS and --model, no file and no output", context)
+            raise click.UsageError(
+                "--learn takes --data CORPUS and --model, no file and no output", context
+            )
         _learn(model, data, limit, device, seed, console)
         return
     if data or limit is not None:
@@ -100,10 +137,16 @@ def attribute(
         return
     if not moves:
         raise click.UsageError(
-            f"say what to change, such as {vectors.names[0]}+1; {model} has {', '.join(vectors.names)}", context
+            (
+                f"say what to change, such as {vectors.names[0]}+1; {model} has "
+                f"{', '.join(vectors.names)}"
+            ),
+            context,
         )
     vectors.direction(moves)  # a name without a vector is told of now
-    _change(file, moves, vectors, output, overwrite, bar, track, roles, model, device, seed, console)
+    _change(
+        file, moves, vectors, output, overwrite, bar, track, roles, model, device, seed, console
+    )
 
 
 def _vectors(model: str) -> AttributeVectors:
@@ -113,14 +156,21 @@ def _vectors(model: str) -> AttributeVectors:
 
     description = describe(model)
     assert isinstance(description.config.model, SequenceModel)
-    return load_vectors(description.folder, description.sha256, description.config.model.latent_size, model)
+    return load_vectors(
+        description.folder, description.sha256, description.config.model.latent_size, model
+    )
 
 
-def _learn(model: str, data: tuple[str, ...], limit: int | None, device: str, seed: int, console: Console) -> None:
+def _learn(
+    model: str, data: tuple[str, ...], limit: int | None, device: str, seed: int, console: Console
+) -> None:
     from musicvae_lite.core.errors import UsageError
 
     if not data:
-        raise UsageError("attribute vectors are learned from a prepared corpus; name it with --data ('musae prepare' makes one)")
+        raise UsageError(
+            "attribute vectors are learned from a prepared corpus; name it with --data ('musae "
+            "prepare' makes one)"
+        )
     from musicvae_lite.music.evaluate.attributes import WINDOWS
     from musicvae_lite.music.evaluate.scoring import learn_attributes
 
@@ -185,7 +235,11 @@ def _change(
 
 
 def _report(
-    result: Changed, moves: dict[str, float], expected: dict[str, float], units: dict[str, str], console: Console
+    result: Changed,
+    moves: dict[str, float],
+    expected: dict[str, float],
+    units: dict[str, str],
+    console: Console,
 ) -> None:
     """Say for each attribute what the piece has, what the model makes of it, and what became of it."""
 
@@ -197,7 +251,9 @@ def _report(
     console.show(f"{result.passage.source}: {result.passage.place}, {bars}")
     console.show(f"{'':{width}}  {'file':>7} {'before':>7} {'after':>7}  expected change")
     for name, given in result.given.items():
-        values = " ".join(f"{shown(value):>7}" for value in (given, result.before[name], result.after[name]))
+        values = " ".join(
+            f"{shown(value):>7}" for value in (given, result.before[name], result.after[name])
+        )
         asked = f"  ({name}{moves[name]:+g})" if name in moves else ""
         change = f"{expected[name]:+.2g}" if name in expected else ""
         console.show(f"{name:{width}}  {values}  {change} {units.get(name, '')}{asked}")

@@ -22,14 +22,35 @@ _EPILOG = examples(
 
 @click.command(epilog=_EPILOG)
 @click.argument("model", metavar="NAME|FOLDER")
-@click.option("--data", multiple=True, type=FILE, metavar="DATA",
-              help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the model's own]")  # fmt: skip
-@click.option("--split", type=click.Choice(["auto", "valid", "train", "all"]), default="auto", show_default=True,
-              help="Which part. auto: what is held out of data the model was trained on, all of other data (of pictures its test "
-              "part, where it has one).")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Measure on N examples, spread evenly. [default: all]")
-@click.option("--quick", is_flag=True, help="Of pictures: leave out embeddings and pictures of other kinds.")
-@click.option("--paths", is_flag=True, help="Of music: measure ways between held-out pieces, beside blending step by step.")
+@click.option(
+    "--data",
+    multiple=True,
+    type=FILE,
+    metavar="DATA",
+    help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the model's own]",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["auto", "valid", "train", "all"]),
+    default="auto",
+    show_default=True,
+    help="Which part. auto: what is held out of data the model was trained on, all of other data (of pictures its test "
+    "part, where it has one).",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Measure on N examples, spread evenly. [default: all]",
+)
+@click.option(
+    "--quick", is_flag=True, help="Of pictures: leave out embeddings and pictures of other kinds."
+)
+@click.option(
+    "--paths",
+    is_flag=True,
+    help="Of music: measure ways between held-out pieces, beside blending step by step.",
+)
 @click.option("--plot", metavar="P.png", help="With --paths: draw the measures (PNG, SVG or PDF).")
 @device_option
 @seed_option
@@ -48,15 +69,18 @@ def evaluate(
 ) -> None:
     """Measure how well a model gives back what it has not seen, and how many bits it spends.
 
-    Of a model of pictures also: its codes as embeddings beside principal components, and pictures of other kinds. A denoiser
-    of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav), or on clean sound
-    that is mixed with synthesised noises at 0 to 15 dB; a model of timbre on clips of sounds. Of a groove model also what it adds
-    to drums, beside the quantised drums and the mean of each drum at each step: hit_f1, timing_ms (mean absolute error at 120
-    quarters a minute), velocity (mean absolute error, of 127). Of a model that is told of chords also the share of notes in the
-    chord, of draws over each major and minor chord (in_other_chord: in the one a semitone up) and of the music (in_chord_data).
+    Of a model of pictures also: its codes as embeddings beside principal components, and pictures
+    of other kinds. A denoiser of sound is measured on pairs (NAME.noisy.wav and NAME.clean.wav, or
+    noisy/NAME.wav and clean/NAME.wav), or on clean sound that is mixed with synthesised noises at 0
+    to 15 dB; a model of timbre on clips of sounds. Of a groove model also what it adds
+    to drums, beside the quantised drums and the mean of each drum at each step: hit_f1, timing_ms
+    (mean absolute error at 120 quarters a minute), velocity (mean absolute error, of 127). Of a
+    model that is told of chords also the share of notes in the chord, of draws over each major and
+    minor chord (in_other_chord: in the one a semitone up) and of the music (in_chord_data).
 
-    --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11 points: the share of steps
-    unlike each end, and the cost under a 5-gram model of the training windows divided by that of the ends.
+    --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11
+    points: the share of steps unlike each end, and the cost under a 5-gram model of the training
+    windows divided by that of the ends.
     """
     from musicvae_lite.model_dir.bundle import describe
 
@@ -72,7 +96,11 @@ def evaluate(
 
     result = score(model, data, split, limit, device, seed, claims=not quick)
     measures = result.measures.as_dict()
-    rows = {"split": result.split, **measures, **{f"codes: {key}": value for key, value in result.codes.items()}}
+    rows = {
+        "split": result.split,
+        **measures,
+        **{f"codes: {key}": value for key, value in result.codes.items()},
+    }
     for kind, values in result.others.items():
         rows |= {f"{kind}: {key}": values[key] for key in ("bce_mean", "mse_mean", "psnr_db")}
     for task, errors in result.grooves.items():
@@ -83,9 +111,28 @@ def evaluate(
     width = max(map(len, rows))
     for key, value in rows.items():
         console.answer(f"{key:{width}}  {_shown(value)}")
-    more = {key: value for key in ("codes", "others", "grooves", "chords") if (value := getattr(result, key))}
-    console.document({"model": model, "data": list(data), "split": result.split, "seed": seed, **measures, **more})
+    more = {
+        key: value
+        for key in ("codes", "others", "grooves", "chords")
+        if (value := getattr(result, key))
+    }
+    console.document(
+        {
+            "model": model,
+            "data": list(data),
+            "split": result.split,
+            "seed": seed,
+            **measures,
+            **more,
+        }
+    )
 
 
 def _shown(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        f"{value:.4f}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )

@@ -31,14 +31,16 @@ _EPILOG = examples(
 def inspect_(files: tuple[str, ...], model: str, console: Console) -> int:
     """Show what is in files and what the model can use of it.
 
-    Of music: tracks, metre and tempo, key and chords, the windows that can be used, and why the rest cannot be. Notes are
-    counted in what is left out; "windows" where whole windows are. A reason here is no error: the exit code is 0. Chords are
-    those that the file has as markers or texts, or else inferred from its notes, two a bar.
+    Of music: tracks, metre and tempo, key and chords, the windows that can be used, and why the
+    rest cannot be. Notes are counted in what is left out; "windows" where whole windows are. A
+    reason here is no error: the exit code is 0. Chords are those that the file has as markers or
+    texts, or else inferred from its notes, two a bar.
 
-    Of pictures (with a model of pictures): how many, their sizes and labels, and whether the model would resize them.
+    Of pictures (with a model of pictures): how many, their sizes and labels, and whether the model
+    would resize them.
 
-    Of sound (with a model of sound): length, rate, channels, encoding, level and peak, whether it is clipped, and whether the
-    model would change its rate.
+    Of sound (with a model of sound): length, rate, channels, encoding, level and peak, whether it
+    is clipped, and whether the model would change its rate.
     """
     from musae.kinds import choose_kind
 
@@ -92,14 +94,22 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
         "file": name,
         "ticks_per_quarter": score.ticks_per_quarter,
         "metres": [f"{segment.numerator}/{segment.denominator}" for segment in segments],
-        "qpm": {"first": round(score.qpm, 3), "lowest": min(tempos), "highest": max(tempos), "changes": len(tempos) - 1},
+        "qpm": {
+            "first": round(score.qpm, 3),
+            "lowest": min(tempos),
+            "highest": max(tempos),
+            "changes": len(tempos) - 1,
+        },
         "windows": count,
         "any_program": any_program,
         "advice": codec.advice(score),
         "key": found.key,
         "chords": {
             "from": found.origin,
-            "changes": [[round(tick / score.ticks_per_quarter, 3), symbol] for tick, symbol in found.symbols()],
+            "changes": [
+                [round(tick / score.ticks_per_quarter, 3), symbol]
+                for tick, symbol in found.symbols()
+            ],
         },
         "tracks": [
             {
@@ -111,7 +121,8 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
                 "windows": track.windows,
                 "bars": list(track.bars) if track.bars else None,
                 "windows_if_named": named[track.number].windows if track.number in named else None,
-                # Another program is no reason where the track cannot be used for another one, even if it is named.
+                # Another program is no reason where the track cannot be used for another one, even
+                # if it is named.
                 "refused": dict(_true_reasons(track, named).most_common()),
             }
             for track in tracks
@@ -119,13 +130,21 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     }
 
 
-def _if_named(score: Score, tracks: Sequence[TrackReport], wide: ScoreCodec) -> dict[int, TrackReport]:
-    """Return what the tracks that are left out for their program would give if they were named, by their number."""
+def _if_named(
+    score: Score, tracks: Sequence[TrackReport], wide: ScoreCodec
+) -> dict[int, TrackReport]:
+    """Return what the tracks that are left out for their program would give if they were named, by
+    their number.
+    """
     from musicvae_lite.music.codecs.melody import track_report
 
-    left_out = [track for track in tracks if any(reason.startswith("program") for reason in track.refused)]
+    left_out = [
+        track for track in tracks if any(reason.startswith("program") for reason in track.refused)
+    ]
     return {
-        track.number: track_report(track.number - 1, score, wide.encode(score, [track.number - 1]), wide.bars)
+        track.number: track_report(
+            track.number - 1, score, wide.encode(score, [track.number - 1]), wide.bars
+        )
         for track in left_out
     }
 
@@ -138,7 +157,9 @@ def _true_reasons(track: TrackReport, named: Mapping[int, TrackReport]) -> Count
 def _chords(changes: list[tuple[float, str]]) -> str:
     """Write the first chords of a piece in a line."""
     symbols = [symbol for _, symbol in changes]
-    return " ".join(symbols[:_CHORDS_SHOWN]) + (f" ... ({len(symbols)} in all)" if len(symbols) > _CHORDS_SHOWN else "")
+    return " ".join(symbols[:_CHORDS_SHOWN]) + (
+        f" ... ({len(symbols)} in all)" if len(symbols) > _CHORDS_SHOWN else ""
+    )
 
 
 def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
@@ -146,9 +167,15 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
 
     metres = list(dict.fromkeys(report["metres"]))
     qpm = report["qpm"]
-    tempo = f"{qpm['first']:g} bpm" + (f" ({qpm['lowest']:g} to {qpm['highest']:g})" if qpm["changes"] > 0 else "")
+    tempo = f"{qpm['first']:g} bpm" + (
+        f" ({qpm['lowest']:g} to {qpm['highest']:g})" if qpm["changes"] > 0 else ""
+    )
     shown = ", ".join(metres[:6]) + (", ..." if len(metres) > 6 else "")
-    which = ", of any program: none has one of those that melodies mostly have" if report["any_program"] else ""
+    which = (
+        ", of any program: none has one of those that melodies mostly have"
+        if report["any_program"]
+        else ""
+    )
     yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}{which}"
     if report["advice"]:
         yield f"  {report['advice']}"

@@ -40,9 +40,15 @@ _DECODE = examples(
 @click.command(epilog=_ENCODE)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("The arrays (NumPy .npz).", required=True)
-@click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@click.option(
+    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]"
+)
 @one_role_option
-@click.option("--every-window", is_flag=True, help="Also windows that overlap: one from every bar on that the model can use.")
+@click.option(
+    "--every-window",
+    is_flag=True,
+    help="Also windows that overlap: one from every bar on that the model can use.",
+)
 @label_option
 @model_options()
 @console_options
@@ -61,23 +67,18 @@ def encode(
 ) -> int:
     """Write what the model makes of each window of a melody, or of each picture.
 
-    \b
-    mean, scale [N, Z]   mean and standard deviation of the posterior; scale is 0 for a plain code
-    source [N]           the file of each
-    model                name of the model
-    of melodies:
-    track, bar [N]       track and first bar, both counted from 1
-    qpm, program [N]     tempo and General MIDI program there
-    told [N, G, K]       chord (0 to 48) and key (0 to 11) of each step of time, for a model that is told of them
-    of pictures:
-    index [N]            place in the file, counted from 0
-    label [N]            class, where it is known (-1 where others' is)
+    \b mean, scale [N, Z]   mean and standard deviation of the posterior; scale is 0 for a plain
+    code source [N]           the file of each model                name of the model of melodies:
+    track, bar [N]       track and first bar, both counted from 1 qpm, program [N]     tempo and
+    General MIDI program there told [N, G, K]       chord (0 to 48) and key (0 to 11) of each step
+    of time, for a model that is told of them of pictures: index [N]            place in the file,
+    counted from 0 label [N]            class, where it is known (-1 where others' is)
 
     of sound: with a denoiser mean and scale are [N, Z, L], L steps of each clip
     clip [N]             place in the recording, counted from 0; of timbre every half a clip
 
     One picture of a file with many is FILE#INDEX.
-    """  # noqa: D301 (click looks for this very character)
+    """  # noqa: D301 (click looks for this very charact"""
     from musae.kinds import choose_kind
     from musicvae_lite.core.errors import UsageError
 
@@ -93,7 +94,9 @@ def encode(
         from musae.audio import denoise
 
         return denoise.encode(files, Path(output), overwrite, model, device, console)
-    return _encode_music(files, Path(output), overwrite, track, roles, every_window, model, device, seed, console)
+    return _encode_music(
+        files, Path(output), overwrite, track, roles, every_window, model, device, seed, console
+    )
 
 
 def _encode_music(
@@ -116,17 +119,33 @@ def _encode_music(
     check_files([path], overwrite, files)
     codec = codec_of(model)
     passages: list[Passage] = []
-    code = each(files, lambda name: passages.append(whole_melody(name, codec, model, track, every_window, roles)), console.error)
+    code = each(
+        files,
+        lambda name: passages.append(whole_melody(name, codec, model, track, every_window, roles)),
+        console.error,
+    )
     from musicvae_lite.music.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
     tables = [_table(passage, session) for passage in passages]
     count = len(save_latents(path, tables, model, overwrite)["mean"])
-    listed = [{"file": passage.source, "track": passage.track, "windows": len(passage.windows)} for passage in passages]
+    listed = [
+        {"file": passage.source, "track": passage.track, "windows": len(passage.windows)}
+        for passage in passages
+    ]
     console.show(
-        f"wrote {path}: {counted(count, 'window')} of {counted(len(passages), 'file')}, {session.latent_size} numbers each"
+        f"wrote {path}: {counted(count, 'window')} of {counted(len(passages), 'file')}, "
+        f"{session.latent_size} numbers each"
     )
-    console.document({"model": model, "files": listed, "windows": count, "latent_size": session.latent_size, "output": str(path)})
+    console.document(
+        {
+            "model": model,
+            "files": listed,
+            "windows": count,
+            "latent_size": session.latent_size,
+            "output": str(path),
+        }
+    )
     return code
 
 
@@ -156,9 +175,15 @@ def _table(passage: Passage, session: Session) -> dict[str, Any]:
     "[default: SOURCE.decoded.mid or .wav, Z.decoded.png]"
 )
 @temperature_option(0.0)
-@chords_options("what each source is played over, a bar each and repeated. [default: those in Z.npz]")
-@click.option("--label", type=click.IntRange(0), metavar="N",
-              help="Class of the pictures, for a conditional model. [default: label in Z.npz]")  # fmt: skip
+@chords_options(
+    "what each source is played over, a bar each and repeated. [default: those in Z.npz]"
+)
+@click.option(
+    "--label",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Class of the pictures, for a conditional model. [default: label in Z.npz]",
+)
 @model_options()
 @console_options
 def decode(
@@ -174,14 +199,19 @@ def decode(
     seed: int,
     console: Console,
 ) -> None:
-    """Turn latent vectors back into MIDI files, pictures or sounds. Only mean [N, Z] has to be there.
+    """Turn latent vectors back into MIDI files, pictures or sounds.
 
-    MIDI: one file a source, its windows at their bars. Without bar (or where bars do not rise) the windows follow one another.
+    Only mean [N, Z] has to be there.
+
+    MIDI: one file a source, its windows at their bars. Without bar (or where bars do not rise) the
+    windows follow one another.
     All is in the metre of the model: a change of metre in the source is not kept.
 
-    Sounds: one file a source, its windows one after another; the phases are made up (by Griffin and Lim's method).
+    Sounds: one file a source, its windows one after another; the phases are made up (by Griffin and
+    Lim's method).
 
-    Pictures: all on one sheet (X.png), SOURCE-INDEX.png each (DIR/), or as images [N, H, W] or [N, H, W, 3], float32 (X.npz).
+    Pictures: all on one sheet (X.png), SOURCE-INDEX.png each (DIR/), or as images [N, H, W] or [N,
+    H, W, 3], float32 (X.npz).
     """
     from musae.kinds import choose_kind
 
@@ -199,7 +229,9 @@ def decode(
 
         verbs.decode(Job(model, device, seed, output, overwrite, console, label), latents)
     else:
-        _decode_melodies(latents, output, overwrite, temperature, chords, key, model, device, seed, console)
+        _decode_melodies(
+            latents, output, overwrite, temperature, chords, key, model, device, seed, console
+        )
 
 
 def _decode_melodies(
@@ -228,7 +260,9 @@ def _decode_melodies(
     codec = conditions.codec
     told = table.told_to(conditions, latents)
     if conditions.control.chords and table.told is None and chords is None:
-        console.note(f'{latents} says no chords and {model} hears none; name some, such as --chords "C Am F G"')
+        console.note(
+            f'{latents} says no chords and {model} hears none; name some, such as --chords "C Am F G"'
+        )
     if table.model not in ("", model):
         console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
     from musicvae_lite.music.session import Session, load_as
@@ -239,7 +273,9 @@ def _decode_melodies(
         bars = table.bars(rows)
         starts[stem] = np.arange(len(rows)) * codec.bars + 1 if bars is None else bars
         told[rows] = conditions.changed(told[rows], starts[stem], progression, number)
-    windows = load_as(Session, model, device, seed).decode_windows(table.mean, temperature, conditions.numbers(told))
+    windows = load_as(Session, model, device, seed).decode_windows(
+        table.mean, temperature, conditions.numbers(told)
+    )
     for path, (stem, rows) in zip(paths, groups, strict=True):
         program = int(table.program[rows[0]])
         qpm, bars, name = table.qpm[rows].tolist(), table.bars(rows), f"decode {stem}"
@@ -248,4 +284,12 @@ def _decode_melodies(
         write_midi(score, path, overwrite)
         console.show(f"{path}: {counted(len(rows), 'window')}")
     outputs = [str(path) for path in paths]
-    console.document({"model": model, "input": latents, "windows": len(windows), "outputs": outputs, "seed": seed})
+    console.document(
+        {
+            "model": model,
+            "input": latents,
+            "windows": len(windows),
+            "outputs": outputs,
+            "seed": seed,
+        }
+    )

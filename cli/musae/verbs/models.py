@@ -24,10 +24,14 @@ _SHOWN = {
 
 @click.command(epilog=_EPILOG)
 @click.argument("folders", nargs=-1, metavar="[FOLDER...]")
-@click.option("--model", "-m", "more", multiple=True, metavar="NAME|FOLDER", help="The same as FOLDER.")
+@click.option(
+    "--model", "-m", "more", multiple=True, metavar="NAME|FOLDER", help="The same as FOLDER."
+)
 @console_options
 def models(folders: tuple[str, ...], more: tuple[str, ...], console: Console) -> int:
-    """List the shipped models, or those in the folders named: what they are, their size, how good they are."""
+    """List the shipped models, or those in the folders named: what they are, their size, how good
+    they are.
+    """
     from musae.outputs import each
     from musicvae_lite.model_dir.bundle import shipped_models
 
@@ -40,7 +44,11 @@ def models(folders: tuple[str, ...], more: tuple[str, ...], console: Console) ->
         large = model["bytes"] >= 100_000
         stored = f"{model['bytes'] / 1e6:.1f} MB" if large else f"{model['bytes'] / 1e3:.0f} kB"
         size = f"{model['parameters']:,} parameters, {stored}"
-        lines = (f"{name}: {model['description'] or model['preset']}", f"{size}{_quality(model)}", model["folder"])
+        lines = (
+            f"{name}: {model['description'] or model['preset']}",
+            f"{size}{_quality(model)}",
+            model["folder"],
+        )
         console.answer("\n  ".join(lines))
 
     code = each(names, look, console.error, nothing="see above") if names else 0
@@ -94,5 +102,9 @@ def _quality(model: dict[str, Any]) -> str:
         which = "what it learned from (none was held out)" if seen else "what it did not learn from"
         return f"; {metrics.get('n', 0):,} noisy clips of {which}: {gain:+.1f} dB SI-SDR"
     unit = {"music": "songs", "pictures": "pictures", "sound": "clips"}[model["kind"]]
-    which = f"held-out {unit}" if model["provenance"].get("held_out", True) else f"training {unit} (none was held out)"
+    which = (
+        f"held-out {unit}"
+        if model["provenance"].get("held_out", True)
+        else f"training {unit} (none was held out)"
+    )
     return f"; {which}: " + ", ".join(parts) if parts else ""

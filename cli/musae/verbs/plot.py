@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from musae.options import FILE, Console, console_options, device_option, examples, output_option, seed_option
+from musae.options import (
+    FILE,
+    Console,
+    console_options,
+    device_option,
+    examples,
+    output_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from musicvae_lite.images.data.pictures import Split
@@ -34,12 +42,29 @@ _EPILOG = examples(
 
 @click.command(epilog=_EPILOG)
 @click.argument("model", metavar="NAME|FOLDER")
-@click.option("--data", type=FILE, metavar="DATA",
-              help="Pictures: a folder, .npz or IDX file, or MNIST's folder. [default: what the preset names]")  # fmt: skip
+@click.option(
+    "--data",
+    type=FILE,
+    metavar="DATA",
+    help=(
+        "Pictures: a folder, .npz or IDX file, or MNIST's folder. [default: what the preset names]"
+    ),
+)
 @output_option("Folder for NAME.png each. [default: MODEL.plots/ here]")
-@click.option("--only", multiple=True, type=click.Choice(PLOTS), help="Draw this one; may be repeated. [default: all that apply]")
-@click.option("--format", "format_", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True,
-              help="Kind of the files.")  # fmt: skip
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(PLOTS),
+    help="Draw this one; may be repeated. [default: all that apply]",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["png", "svg", "pdf"]),
+    default="png",
+    show_default=True,
+    help="Kind of the files.",
+)
 @device_option
 @seed_option
 @console_options
@@ -88,11 +113,22 @@ def plot(
         split, source = _held_out(description, data, session, console)
         gallery = Gallery(session, split, title, source, f".{format_}", seed)
     for path, name in zip(paths, names, strict=True):
-        files[path] = loss_curves(description.folder, title, path.suffix) if name == "loss" else gallery.draw(name)
+        files[path] = (
+            loss_curves(description.folder, title, path.suffix)
+            if name == "loss"
+            else gallery.draw(name)
+        )
         console.detail(f"{name}: drawn")
     write_together(files, overwrite)
     console.show("wrote " + ", ".join(map(str, paths)))
-    console.document({"model": model, "data": data, "seed": seed, "outputs": dict(zip(names, map(str, paths), strict=True))})
+    console.document(
+        {
+            "model": model,
+            "data": data,
+            "seed": seed,
+            "outputs": dict(zip(names, map(str, paths), strict=True)),
+        }
+    )
 
 
 def _names(description: Description, model: str, only: tuple[str, ...]) -> list[str]:
@@ -110,18 +146,24 @@ def _names(description: Description, model: str, only: tuple[str, ...]) -> list[
             raise UsageError(f"--only {name}: cannot be drawn of {model}: {against[name]}")
     names = [name for name in PLOTS if not against[name] and (not only or name in only)]
     if not names:
-        raise UsageError(f"{model}: nothing can be drawn; it is no model of pictures and no folder of a run")
+        raise UsageError(
+            f"{model}: nothing can be drawn; it is no model of pictures and no folder of a run"
+        )
     return names
 
 
-def _held_out(description: Description, data: str | None, session: PictureSession, console: Console) -> tuple[Split, str]:
+def _held_out(
+    description: Description, data: str | None, session: PictureSession, console: Console
+) -> tuple[Split, str]:
     """Return pictures that the model has not learned from, and where they are from."""
     from musicvae_lite.core.errors import UsageError
     from musicvae_lite.images.data.pictures import open_pictures
 
     source = data or description.config.data.source
     if source is None:
-        raise UsageError(f"{session.name} needs pictures to draw: a folder, an .npz or IDX file, with --data")
+        raise UsageError(
+            f"{session.name} needs pictures to draw: a folder, an .npz or IDX file, with --data"
+        )
     corpus = open_pictures(source, session.codec, description.config.data.pieces)
     if corpus.resized:
         console.note(f"{source}: resized to {session.codec.width} x {session.codec.height}")

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _EPILOG = examples(
     "musae prepare my-midi/ --preset mel-2bar -o corpus",
-    "musae prepare a.zip b/ -o corpus --workers 8      several sources; the same command goes on after a stop",
+    (
+        "musae prepare a.zip b/ -o corpus --workers 8      several sources; the same command goes "
+        "on "
+        "after a stop"
+    ),
     "musae prepare a.zip -o corpus --shard 2/10        the second of ten jobs that fill one folder",
 )
 _LINES = 20  # of progress, where stderr is no terminal
@@ -27,7 +31,9 @@ def _shard(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     number, sign, shards = value.partition("/")
     digits = sign and (number + shards).isascii() and number.isdigit() and shards.isdigit()
     if not digits or not 1 <= int(number) <= int(shards):
-        raise click.BadParameter(f"{value!r} is not i/n with i from 1 to n, such as 2/10", ctx, parameter)
+        raise click.BadParameter(
+            f"{value!r} is not i/n with i from 1 to n, such as 2/10", ctx, parameter
+        )
     return int(number), int(shards)
 
 
@@ -40,12 +46,24 @@ def _shard(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     metavar="NAME|FILE.yaml",
     help="Whose codec cuts the files (and says whether chords are kept).",
 )
-@click.option("--output", "-o", required=True, metavar="CORPUS", help="Folder to make, or to go on with.")
+@click.option(
+    "--output", "-o", required=True, metavar="CORPUS", help="Folder to make, or to go on with."
+)
 @click.option("--overwrite", is_flag=True, help="Drop an earlier corpus in it.")
-@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes. [default: one a core]")
-@click.option("--shard", callback=_shard, default="1/1", metavar="I/N", help="Prepare one part of N.")
-@click.option("--valid-fraction", type=Number(0, 1, max_open=True), default=0.05, show_default=True, metavar="FLOAT",
-              help="Share of the songs kept for validation.")  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes. [default: one a core]"
+)
+@click.option(
+    "--shard", callback=_shard, default="1/1", metavar="I/N", help="Prepare one part of N."
+)
+@click.option(
+    "--valid-fraction",
+    type=Number(0, 1, max_open=True),
+    default=0.05,
+    show_default=True,
+    metavar="FLOAT",
+    help="Share of the songs kept for validation.",
+)
 @click.option(
     "--rights",
     default="",
@@ -66,8 +84,9 @@ def prepare(
 ) -> None:
     """Cut all MIDI files in folders and zip files into windows to train on.
 
-    The table on stderr says what was left out and why; CORPUS/dropped.csv names the files. The same command goes on after a
-    stop; on a finished corpus it shows what it holds, and takes on new --rights.
+    The table on stderr says what was left out and why; CORPUS/dropped.csv names the files. The same
+    command goes on after a stop; on a finished corpus it shows what it holds, and takes on new
+    --rights.
     """
     from musicvae_lite.config import load_config
 
@@ -90,7 +109,10 @@ def prepare(
         _table(console, report)
     part = "" if report.complete else " so far (other shards are missing)"
     used = f"{report.used:,} of {report.files:,} files used"
-    console.show(f"{output}: {report.distinct:,} different windows{part}, {report.valid:,} of them for validation; {used}")
+    console.show(
+        f"{output}: {report.distinct:,} different windows{part}, {report.valid:,} of them for "
+        f"validation; {used}"
+    )
     console.document(_document(report))
 
 
@@ -115,7 +137,10 @@ def _progress(console: Console) -> Iterator[Callable[[Progress], None] | None]:
         with Bar(*columns, console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task("prepare", total=None, speed=0.0)
             yield lambda event: bar.update(
-                task, completed=event.files_done, total=event.files_total, speed=event.files_per_second
+                task,
+                completed=event.files_done,
+                total=event.files_total,
+                speed=event.files_per_second,
             )
     else:
         last = [0]
@@ -125,7 +150,10 @@ def _progress(console: Console) -> Iterator[Callable[[Progress], None] | None]:
             if twentieth > last[0]:
                 last[0] = twentieth
                 speed = f"{event.files_per_second:,.0f} files/s"
-                console.note(f"{event.files_done:,} of {event.files_total:,} files, {speed}, {event.windows:,} windows")
+                console.note(
+                    f"{event.files_done:,} of {event.files_total:,} files, {speed}, "
+                    f"{event.windows:,} windows"
+                )
 
         yield say
 
@@ -137,7 +165,12 @@ def _table(console: Console, report: Report) -> None:
     from rich.console import Console as Terminal
     from rich.table import Table
 
-    table = Table("left out", "count", "of", title=f"all of it, with files and bars: {Path(report.output) / 'dropped.csv'}")
+    table = Table(
+        "left out",
+        "count",
+        "of",
+        title=f"all of it, with files and bars: {Path(report.output) / 'dropped.csv'}",
+    )
     for reason, count in sorted(report.dropped.items(), key=lambda row: -row[1]):
         unit = next((kind for kind in ("file", "window") if reason.startswith(kind)), "note")
         table.add_row(reason.removeprefix("file: "), f"{count:,}", unit + "s")

@@ -24,7 +24,9 @@ def presets(name: str | None, console: Console) -> None:
         table = {preset: load_config(preset).description for preset in preset_names()}
         width = max(map(len, table), default=0)
         console.answer("\n".join(f"{preset:{width}}  {text}" for preset, text in table.items()))
-        console.document({"presets": [{"name": preset, "description": text} for preset, text in table.items()]})
+        console.document(
+            {"presets": [{"name": preset, "description": text} for preset, text in table.items()]}
+        )
         return
     settings = load_config(name).model_dump(mode="json")
     if not console.json:

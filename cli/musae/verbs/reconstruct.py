@@ -31,13 +31,29 @@ _EPILOG = examples(
 
 @click.command(epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@output_option("Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: FILE.reconstructed.* here]")
-@click.option("--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]")
+@output_option(
+    "Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: "
+    "FILE.reconstructed.* here]"
+)
+@click.option(
+    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]"
+)
 @one_role_option
-@click.option("--keep-tracks", is_flag=True, help="Write the whole file: only notes of the track are replaced, in their bars.")
+@click.option(
+    "--keep-tracks",
+    is_flag=True,
+    help="Write the whole file: only notes of the track are replaced, in their bars.",
+)
 @chords_options("play the piece over these, a bar each and repeated, in place of its own.")
-@click.option("--noise-sd", type=Number(0, 100), metavar="FLOAT",
-              help="Add normal noise to pictures first, of the mean that the model was trained with (else 0.5).")  # fmt: skip
+@click.option(
+    "--noise-sd",
+    type=Number(0, 100),
+    metavar="FLOAT",
+    help=(
+        "Add normal noise to pictures first, of the mean that the model was trained with (else "
+        "0.5)."
+    ),
+)
 @label_option
 @model_options()
 @console_options
@@ -68,16 +84,17 @@ def reconstruct(
                                labels where known, and noisy with --noise-sd
     FILE#7                     picture 7 of a file, counted from 0
 
-    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos, controllers, bends, lyrics; also the
-    bars of the track that no window covers, and the notes in it that the model does not hear (under the highest of a chord).
-    Drums are replaced in all drum tracks, unless one is named.
+    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos,
+    controllers, bends, lyrics; also the bars of the track that no window covers, and the notes in
+    it that the model does not hear (under the highest of a chord). Drums are replaced in all drum
+    tracks, unless one is named.
 
-    "Notes right" counts the notes of the input and those of the result: the part of both that the other has, too. A note that
-    was invented counts like one that is missing; lengths do not count.
+    "Notes right" counts the notes of the input and those of the result: the part of both that the
+    other has, too. A note that was invented counts like one that is missing; lengths do not count.
 
-    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
-    --noise-sd with the picture before the noise, any other with the input.
-    """  # noqa: D301 (click looks for this very character)
+    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with
+    the original, that with --noise-sd with the picture before the noise, any other with the input.
+    """  # noqa: D301 (click looks for this very charact"""
     from musae.kinds import choose_kind
 
     only_music = ["track", "roles", "keep_tracks", "chords", "key"]
@@ -92,7 +109,20 @@ def reconstruct(
 
         job = Job(model, device, seed, output, overwrite, console, label)
         return restore.reconstruct(job, files, noise_sd)
-    return _melodies(files, output, overwrite, track, roles, keep_tracks, chords, key, model, device, seed, console)
+    return _melodies(
+        files,
+        output,
+        overwrite,
+        track,
+        roles,
+        keep_tracks,
+        chords,
+        key,
+        model,
+        device,
+        seed,
+        console,
+    )
 
 
 def _melodies(
@@ -109,7 +139,14 @@ def _melodies(
     seed: int,
     console: Console,
 ) -> int:
-    from musae.music.reading import check_keep_tracks, conditions_of, counted, edited, left_as_it_is, percent
+    from musae.music.reading import (
+        check_keep_tracks,
+        conditions_of,
+        counted,
+        edited,
+        left_as_it_is,
+        percent,
+    )
     from musae.outputs import each, one_each, write_together
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.music.windows import Passage, whole_melody
@@ -136,7 +173,9 @@ def _melodies(
         results.append({**result.as_dict(), "output": str(places[name])})
         passage, (first, last) = result.passage, result.bars
         what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
-        heard = "" if chords or key else f"; notes right: {percent(result.onset_accuracy)}"  # other chords, other notes
+        heard = (
+            "" if chords or key else f"; notes right: {percent(result.onset_accuracy)}"
+        )  # other chords, other notes
         console.show(f"{places[name]}: {what}{heard}")
         if keep_tracks and result.left:
             console.show(f"{places[name]}: {left_as_it_is(result.left)}")

@@ -36,29 +36,75 @@ _EPILOG = examples(
 
 @click.command(epilog=_EPILOG)
 @output_option(
-    "Folder (DIR/) for sample-01 and so on, the file for one melody, X.png for a sheet of pictures, or X.npz. "
+    "Folder (DIR/) for sample-01 and so on, the file for one melody, X.png for a sheet of "
+    "pictures, or X.npz. "
     "[default: sample-01.mid ... here; samples.png]"
 )
 @click.option(
-    "--count", type=click.IntRange(1, 100_000), metavar="INTEGER", help="How many. [default: 4 melodies or sounds, 25 pictures]"
+    "--count",
+    type=click.IntRange(1, 100_000),
+    metavar="INTEGER",
+    help="How many. [default: 4 melodies or sounds, 25 pictures]",
 )
-@click.option("--length", type=click.IntRange(1, 10_000), metavar="BARS", help="Bars of each, a multiple of the model's.")
 @click.option(
-    "--qpm", type=Number(SLOWEST, FASTEST), metavar="FLOAT", help="Tempo of melodies. [default: 120; with --like its own]"
+    "--length",
+    type=click.IntRange(1, 10_000),
+    metavar="BARS",
+    help="Bars of each, a multiple of the model's.",
+)
+@click.option(
+    "--qpm",
+    type=Number(SLOWEST, FASTEST),
+    metavar="FLOAT",
+    help="Tempo of melodies. [default: 120; with --like its own]",
 )
 @temperature_option(0.5)
-@chords_options("spread over --length; without it, between bar lines (C | Am F) or with bars (C:2 Am) a bar each, repeated. "
-                "Several are taken in turn.", multiple=True)  # fmt: skip
-@click.option("--style", type=FILE, metavar="FILE.mid", help="Take the style from a piece, window by window, not from the prior.")
-@click.option("--drift/--no-drift", default=None,
-              help="Go from one random style to another over a piece, or keep one. [default: keep one over chords]")  # fmt: skip
-@click.option("--label", type=click.IntRange(0), metavar="N",
-              help="Class to draw, for a conditional model of pictures. [default: each in turn]")  # fmt: skip
-@click.option("--like", type=FILE, metavar="FILE", help="Draw what is similar to a melody or picture.")
-@click.option("--similarity", type=Number(0, 1), default=0.5, show_default=True, metavar="FLOAT",
-              help="With --like: 0 has nothing to do with it, 1 is what the model makes of it.")  # fmt: skip
-@click.option("--bar", type=click.IntRange(1), metavar="N", help="With --like: bar where its window starts.")
-@click.option("--track", type=click.IntRange(1), metavar="N", help="With --like: its track. [default: first usable]")
+@chords_options(
+    "spread over --length; without it, between bar lines (C | Am F) or with bars (C:2 Am) a bar "
+    "each, repeated. "
+    "Several are taken in turn.",
+    multiple=True,
+)
+@click.option(
+    "--style",
+    type=FILE,
+    metavar="FILE.mid",
+    help="Take the style from a piece, window by window, not from the prior.",
+)
+@click.option(
+    "--drift/--no-drift",
+    default=None,
+    help=(
+        "Go from one random style to another over a piece, or keep one. [default: keep one over "
+        "chords]"
+    ),
+)
+@click.option(
+    "--label",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Class to draw, for a conditional model of pictures. [default: each in turn]",
+)
+@click.option(
+    "--like", type=FILE, metavar="FILE", help="Draw what is similar to a melody or picture."
+)
+@click.option(
+    "--similarity",
+    type=Number(0, 1),
+    default=0.5,
+    show_default=True,
+    metavar="FLOAT",
+    help="With --like: 0 has nothing to do with it, 1 is what the model makes of it.",
+)
+@click.option(
+    "--bar", type=click.IntRange(1), metavar="N", help="With --like: bar where its window starts."
+)
+@click.option(
+    "--track",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --like: its track. [default: first usable]",
+)
 @one_role_option
 @model_options()
 @console_options
@@ -86,10 +132,11 @@ def sample(
 ) -> None:
     """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
 
-    With --like the points lie on the way from there to a window of a melody, or to a picture: --similarity says how far along
-    the great circle.
+    With --like the points lie on the way from there to a window of a melody, or to a picture:
+    --similarity says how far along the great circle.
 
-    A model that is told of chords plays over the progression that --chords names, and writes it into the file as markers.
+    A model that is told of chords plays over the progression that --chords names, and writes it
+    into the file as markers.
     Chords are understood by their triad: Am7 is Am, Bb/D is Bb, Bm7b5 is Bdim; Csus4 and C5 are C.
     """
     from musae.kinds import choose_kind
@@ -99,7 +146,18 @@ def sample(
     elif style is not None or drift is not None:
         option = "--style" if style is not None else "--drift" if drift else "--no-drift"
         raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
-    music = ["length", "qpm", "temperature", "bar", "track", "roles", "chords", "key", "style", "drift"]
+    music = [
+        "length",
+        "qpm",
+        "temperature",
+        "bar",
+        "track",
+        "roles",
+        "chords",
+        "key",
+        "style",
+        "drift",
+    ]
     inputs = [name for name in (like, style) if name is not None]
     kind = choose_kind(model, inputs, music=music, pictures=["label"])
     if kind == "sound":
@@ -119,11 +177,35 @@ def sample(
         verbs.sample(job, count or 25, like, similarity)
     elif like is None:
         told = _Told(chords, key, style, drift)
-        _melodies(output, overwrite, count or 4, length, qpm or 120.0, temperature, told, model, device, seed, console)
+        _melodies(
+            output,
+            overwrite,
+            count or 4,
+            length,
+            qpm or 120.0,
+            temperature,
+            told,
+            model,
+            device,
+            seed,
+            console,
+        )
     else:
         from musae.music.similar import Wish, similar_melodies
 
-        wish = Wish(like, similarity, count or 4, length, qpm, temperature, bar, track, roles, chords or None, key)
+        wish = Wish(
+            like,
+            similarity,
+            count or 4,
+            length,
+            qpm,
+            temperature,
+            bar,
+            track,
+            roles,
+            chords or None,
+            key,
+        )
         paths = _outputs(output, wish.count, overwrite, [like])
         similar_melodies(wish, paths, overwrite, model, device, seed, console)
 
@@ -171,15 +253,26 @@ def _melodies(
     codec = conditions.codec
     size = codec.bars
     if length is not None and length % size:
-        raise UsageError(f"--length {length}: {model} makes pieces of {size} bars and multiples of it")
+        raise UsageError(
+            f"--length {length}: {model} makes pieces of {size} bars and multiples of it"
+        )
     style = whole_melody(told.style, codec, model) if told.style else None
     if conditions.control.chords and not told.chords:
-        console.note(f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"')
+        console.note(
+            f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"'
+        )
     from musicvae_lite.music.session import Session, load_as
 
     session = load_as(Session, model, device, seed)
     scores = session.sample(
-        count, temperature, length, qpm, chords=told.chords or None, key=told.key, style=style, drift=told.drift
+        count,
+        temperature,
+        length,
+        qpm,
+        chords=told.chords or None,
+        key=told.key,
+        style=style,
+        drift=told.drift,
     )
     write_pieces(scores, paths, overwrite, console)
     names = [str(path) for path in paths]
@@ -189,7 +282,9 @@ def _melodies(
     console.document({"model": model, "count": count, **settings, **given, "outputs": names})
 
 
-def _outputs(output: str | None, count: int, overwrite: bool, inputs: Sequence[str] = ()) -> list[Path]:
+def _outputs(
+    output: str | None, count: int, overwrite: bool, inputs: Sequence[str] = ()
+) -> list[Path]:
     from musae.outputs import check_files, check_in_folder, is_folder, midi_file
     from musicvae_lite.core.errors import UsageError
 
@@ -199,6 +294,9 @@ def _outputs(output: str | None, count: int, overwrite: bool, inputs: Sequence[s
         return check_in_folder(Path(output or "."), names, overwrite, inputs)
     path = midi_file(output)
     if count > 1:
-        raise UsageError(f"{output}: one file cannot hold {count} samples; add --count 1, or a slash for a folder ({path.stem}/)")
+        raise UsageError(
+            f"{output}: one file cannot hold {count} samples; add --count 1, or a slash for a "
+            f"folder ({path.stem}/)"
+        )
     check_files([path], overwrite, inputs)
     return [path]

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 _EPILOG = examples(
     "musae train mel-2bar --data corpus -o run",
-    "musae train digits-vae                                             runs/digits-vae, in seconds",
+    (
+        "musae train digits-vae                                             runs/digits-vae, in "
+        "seconds"
+    ),
     "musae train mnist-vae                                              fetches MNIST once",
     "musae train mel-2bar --data corpus -o run --resume                 goes on after Ctrl-C",
-    "musae train denoise-small --data clean/ --set data.noise=noises/   recordings (or MIDI files), and noises to mix with",
+    (
+        "musae train denoise-small --data clean/ --set data.noise=noises/   recordings (or MIDI "
+        "files), and noises to mix with"
+    ),
     "musae train my.yaml --data a --data b -o run --set training.steps=5000",
     "musae train mel-2bar-finetune --data mine -o run --init-from mel-2bar",
 )
@@ -29,16 +35,50 @@ _EPILOG = examples(
 
 @click.command(epilog=_EPILOG)
 @click.argument("preset", metavar="PRESET|FILE.yaml")
-@click.option("--data", multiple=True, type=FILE, metavar="DATA",
-              help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the preset's own]")  # fmt: skip
-@click.option("--output", "-o", metavar="RUN", help="Folder of the run; it becomes a model folder. [default: runs/PRESET]")
-@click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change one setting; more than once for several.")
-@click.option("--resume", is_flag=True, 
-              help="Go on where the run in RUN stopped; its training.* settings stay where --set names no others.")  # fmt: skip
+@click.option(
+    "--data",
+    multiple=True,
+    type=FILE,
+    metavar="DATA",
+    help="Prepared corpora, pictures (folder, .npz, IDX) or sounds. [default: the preset's own]",
+)
+@click.option(
+    "--output",
+    "-o",
+    metavar="RUN",
+    help="Folder of the run; it becomes a model folder. [default: runs/PRESET]",
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="A.B=C",
+    help="Change one setting; more than once for several.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help=(
+        "Go on where the run in RUN stopped; its training.* settings stay where --set names no "
+        "others."
+    ),
+)
 @click.option("--init-from", metavar="NAME|FOLDER", help="Model whose weights to start from.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="INTEGER", help="The same as --set seed=INTEGER.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="INTEGER",
+    help="The same as --set seed=INTEGER.",
+)
 @device_option
-@click.option("--devices", type=click.IntRange(1, 1024), default=1, show_default=True, metavar="N", help="Share each batch.")
+@click.option(
+    "--devices",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Share each batch.",
+)
 @console_options
 def train(
     preset: str,
@@ -54,7 +94,8 @@ def train(
 ) -> int:
     """Train a model. Ctrl-C stops and saves; the same command with --resume goes on exactly there.
 
-    RUN holds the best model, last/ the latest, metrics.jsonl and tensorboard/ what happened. Use it with --model RUN.
+    RUN holds the best model, last/ the latest, metrics.jsonl and tensorboard/ what happened. Use it
+    with --model RUN.
     """
     from musicvae_lite.config import load_config
 
@@ -70,9 +111,16 @@ def train(
     try:
         with _progress(console, config.training.steps) as on_event:
             outcome = run(
-                preset, data, folder, changes=wanted, resume=resume, init_from=init_from, device=device, devices=devices,
+                preset,
+                data,
+                folder,
+                changes=wanted,
+                resume=resume,
+                init_from=init_from,
+                device=device,
+                devices=devices,
                 on_event=on_event,
-            )  # fmt: skip
+            )
     except Exception:
         if int(os.environ.get("LOCAL_RANK", "0")):
             return 1  # the first process of those that share the batch tells what is wrong
@@ -123,9 +171,20 @@ def _progress(console: Console, steps: int) -> Iterator[Callable[[Event], None] 
         yield None
     elif console.draws:
         from rich.console import Console as Terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Terminal(stderr=True)) as bar:
             task = bar.add_task("train", total=steps, state="")
 
@@ -143,7 +202,10 @@ def _progress(console: Console, steps: int) -> Iterator[Callable[[Event], None] 
 
 
 def _state(event: Trained) -> str:
-    return f"{event.examples_per_second:,.0f} examples/s  loss {event.loss:.2f}  nll {event.nll:.2f}  kl {event.kl_bits:.1f} bits"
+    return (
+        f"{event.examples_per_second:,.0f} examples/s  loss {event.loss:.2f}  nll "
+        f"{event.nll:.2f}  kl {event.kl_bits:.1f} bits"
+    )
 
 
 def _line(event: Event) -> str:

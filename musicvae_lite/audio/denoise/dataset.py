@@ -29,7 +29,9 @@ from musicvae_lite.music.data.sources import MidiFile, list_sources
 from musicvae_lite.music.plots import tile
 
 _SHOWN = 3
-MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no clip is both learned from and measured on
+MEASURED_EPOCH = (
+    2**31 - 1
+)  # no epoch of a run has this number, so that no clip is both learned from and measured on
 _BATCH = 4
 _TOLD_FILES = 5  # files left out that are named
 _TOLD = 1  # mixed into the seed of the draw of clips for which the noise is told
@@ -53,7 +55,9 @@ class Part:
 
 
 def shares(clips: int, size: int, rank: int, world: int) -> Iterator[range]:
-    """Yield the clips of an epoch that process ``rank`` of ``world`` has in each batch of ``size``; what is left over is dropped.
+    """Yield the clips of an epoch that process ``rank`` of ``world`` has in each batch of ``size``.
+
+    What is left over is dropped.
 
     Raises:
         UsageError: a batch cannot be divided.
@@ -62,14 +66,18 @@ def shares(clips: int, size: int, rank: int, world: int) -> Iterator[range]:
     if size % world:
         raise UsageError(f"a batch of {size} cannot be divided over {world} processes")
     if clips < size:
-        raise MusaeError(f"an epoch of {clips} clips is shorter than a batch of {size}; set data.mixture.epoch")
+        raise MusaeError(
+            f"an epoch of {clips} clips is shorter than a batch of {size}; set data.mixture.epoch"
+        )
     share = size // world
     for first in range(rank * share, clips - clips % size, size):
         yield range(first, first + share)
 
 
 def ahead(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield ``make(item)`` for each item in order, the next one made by a second thread while one is in use."""
+    """Yield ``make(item)`` for each item in order, the next one made by a second thread while one
+    is in use.
+    """
     with ThreadPoolExecutor(1) as pool:
         made: Future[R] | None = None
         for item in items:
@@ -82,7 +90,9 @@ def ahead(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 class SoundMaterial(Material):
-    """Mixtures of one rate and length; other clean files and, where there are enough, other noises are held out.
+    """Mixtures of one rate and length.
+
+    Other clean files and, where there are enough, other noises are held out.
 
     Args:
         train: what is learned from.
@@ -112,7 +122,12 @@ class SoundMaterial(Material):
         self.settings = config.data.mixture or MixtureSettings()
         self.recipe = recipe_of(self.settings, codec)
         self.count = min(config.training.valid_windows, 1000)
-        self.sources, self.fingerprints, self.held_out, self.notice = sources, fingerprints, held_out, notice
+        self.sources, self.fingerprints, self.held_out, self.notice = (
+            sources,
+            fingerprints,
+            held_out,
+            notice,
+        )
         self.grid = grid_of(codec.rate)
 
     @classmethod
@@ -127,7 +142,10 @@ class SoundMaterial(Material):
             MusaeError: a path does not exist, or FluidSynth is needed and missing.
         """
         if not sources:
-            raise UsageError(f"{config.name} learns from clean sound; name a folder of recordings or MIDI files with --data")
+            raise UsageError(
+                f"{config.name} learns from clean sound; name a folder of recordings or MIDI "
+                "files with --data"
+            )
         codec, settings = config.codec, config.data.mixture or MixtureSettings()
         if not isinstance(codec, SoundCodecSettings):
             raise UsageError(f"{config.name} is no model of sound")
@@ -142,24 +160,38 @@ class SoundMaterial(Material):
         facts = [{"name": Path(name).name, "windows": 0, "rights": ""} for name in named]
         for fact, count in zip(facts, shelf.counts, strict=True):
             fact["windows"] = count
-        return cls(train, valid, config, facts, [fingerprint(Path(name)) for name in named], held_out, shelf.notice)
+        return cls(
+            train,
+            valid,
+            config,
+            facts,
+            [fingerprint(Path(name)) for name in named],
+            held_out,
+            shelf.notice,
+        )
 
     def __len__(self) -> int:
         return self.settings.epoch
 
-    def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
         """Yield the clips of one epoch; see :meth:`Material.batches`."""
         mixtures = self.train.mixtures(self.recipe, seed)
 
         def make(places: range) -> _Clips:
-            return self._batch([mixtures.mixture(epoch, index) for index in places], (seed, epoch, places.start))
+            return self._batch(
+                [mixtures.mixture(epoch, index) for index in places], (seed, epoch, places.start)
+            )
 
         for clips in ahead(make, shares(len(self), size, rank, world)):
             yield clips.on(device)
 
     def _batch(self, drawn: Sequence[Mixture], seed: tuple[int, ...]) -> _Clips:
         """Put clips together, with the noise's profile for some of them."""
-        clean, noise = (torch.from_numpy(np.stack([mixture[part] for mixture in drawn])) for part in (0, 1))
+        clean, noise = (
+            torch.from_numpy(np.stack([mixture[part] for mixture in drawn])) for part in (0, 1)
+        )
         condition = None
         if self.settings.profile:
             told = np.random.default_rng((*seed, _TOLD)).random(len(drawn)) < self.settings.profile
@@ -174,11 +206,17 @@ class SoundMaterial(Material):
         yield from (mixtures.mixture(MEASURED_EPOCH, index) for index in range(count))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
-        """Measure on mixtures at 0 to 15 dB of what is held out; see :class:`musicvae_lite.audio.denoise.evaluate.SoundMeasures`."""
+        """Measure on mixtures at 0 to 15 dB of what is held out.
+
+        See :class:`musicvae_lite.audio.denoise.evaluate.SoundMeasures`.
+        """
         device, count = next(model.parameters()).device, self.count
         clips = list(self.held_out_clips(count, seed))
         batches = (
-            (_plain(clips[first : first + _BATCH]).on(device), [mixture.kind for mixture in clips[first : first + _BATCH]])
+            (
+                _plain(clips[first : first + _BATCH]).on(device),
+                [mixture.kind for mixture in clips[first : first + _BATCH]],
+            )
             for first in range(0, count, _BATCH)
         )
         measures, nll, kl_bits = evaluate_batches(model, batches, self.recipe.rate)
@@ -193,9 +231,14 @@ class SoundMaterial(Material):
         return tile([self._brightness(wave) for wave in (batch.x, cleaned, batch.target)])
 
     def _brightness(self, waves: torch.Tensor) -> NDArray[np.float64]:
-        """Return the levels of bands of waves [B, N] as brightness, low notes at the bottom, [B, K, T, 1]."""
+        """Return the levels of bands of waves [B, N] as brightness, low notes at the bottom, [B, K,
+        T, 1].
+        """
         power = band_powers(stft(waves.cpu(), self.grid)).flip(1).double()
-        decibels = 10 * (power / power.amax((1, 2), keepdim=True).clamp_min(1e-20)).clamp_min(1e-20).log10()
+        decibels = (
+            10
+            * (power / power.amax((1, 2), keepdim=True).clamp_min(1e-20)).clamp_min(1e-20).log10()
+        )
         shown: NDArray[np.float64] = (1 + decibels / _RANGE_DB).clamp(0, 1).unsqueeze(-1).numpy()
         return shown
 
@@ -213,7 +256,9 @@ class _Clips:
 
 
 def _plain(drawn: Sequence[Mixture]) -> _Clips:
-    clean, noise = (torch.from_numpy(np.stack([mixture[part] for mixture in drawn])) for part in (0, 1))
+    clean, noise = (
+        torch.from_numpy(np.stack([mixture[part] for mixture in drawn])) for part in (0, 1)
+    )
     return _Clips(Batch(clean + noise, clean))
 
 
@@ -228,7 +273,11 @@ def recipe_of(settings: MixtureSettings, codec: SoundCodecSettings) -> Recipe:
             raise UsageError(f"data.mixture.kinds: no noise {kind!r}; {suggest(kind, SYNTHESISED)}")
     if not any(settings.kinds.get(kind, 1.0) for kind in SYNTHESISED):
         raise UsageError("data.mixture.kinds: one kind of noise has a weight above 0")
-    shared = {field.name: getattr(settings, field.name) for field in fields(Recipe) if hasattr(settings, field.name)}
+    shared = {
+        field.name: getattr(settings, field.name)
+        for field in fields(Recipe)
+        if hasattr(settings, field.name)
+    }
     return Recipe(seconds=codec.seconds, rate=codec.rate, **shared)
 
 
@@ -260,7 +309,9 @@ class Shelf:
         return f"left out: {'; '.join(self.told[:_TOLD_FILES])}{more}"
 
     def clean(self, paths: Sequence[Path]) -> tuple[Segments, Segments]:
-        """Return the segments of folders of recordings and of MIDI files, those to learn from and those held out."""
+        """Return the segments of folders of recordings and of MIDI files, those to learn from and
+        those held out.
+        """
         groups: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         for path in paths:
             sides = self._source(path)
@@ -270,7 +321,10 @@ class Shelf:
         return Segments(groups[0]), Segments(groups[1])
 
     def recorded(self, name: str | None, key: str) -> tuple[Segments, Segments]:
-        """Return the segments of a folder of recordings that the setting ``key`` names; none where it names none."""
+        """Return the segments of a folder of recordings that the setting ``key`` names.
+
+        None where it names none.
+        """
         if name is None:
             return Segments({}), Segments({})
         try:
@@ -285,13 +339,17 @@ class Shelf:
         if not path.exists():
             raise MusaeError(f"{path}: no such file or folder")
         sides: tuple[list[Any], list[Any]] = ([], [])
-        scores = (*MIDI_SUFFIXES, ".zip") if path.is_file() else MIDI_SUFFIXES  # a zip among recordings is something else
+        scores = (
+            (*MIDI_SUFFIXES, ".zip") if path.is_file() else MIDI_SUFFIXES
+        )  # a zip among recordings is something else
         for suffixes, load in ((SUFFIXES, self._recordings), (scores, self._played)):
             if _has(path, suffixes):
                 for side, waves in zip(sides, load(path), strict=True):
                     side += waves
         if not sides[0]:
-            raise NothingUsableError(f"{path}: holds neither recordings ({', '.join(SUFFIXES)}) nor MIDI files")
+            raise NothingUsableError(
+                f"{path}: holds neither recordings ({', '.join(SUFFIXES)}) nor MIDI files"
+            )
         return sides
 
     def _recordings(self, path: Path) -> tuple[list[Any], list[Any]]:
@@ -304,7 +362,9 @@ class Shelf:
                 if told == len(self.told):
                     self.told.append(f"{file}: is silent or too short")
         if not usable:
-            raise NothingUsableError(f"{path}: no sound file can be used (silent, too short or damaged)")
+            raise NothingUsableError(
+                f"{path}: no sound file can be used (silent, too short or damaged)"
+            )
         unseen = self._unseen([file.name for file in usable])
         sides: tuple[list[Any], list[Any]] = ([], [])
         for file, waves in usable.items():
@@ -312,20 +372,32 @@ class Shelf:
         return sides
 
     def _played(self, path: Path) -> tuple[list[Any], list[Any]]:
-        unseen = self._unseen([_song(file) for source in list_sources([path]) for file in source.files])
+        unseen = self._unseen(
+            [_song(file) for source in list_sources([path]) for file in source.files]
+        )
         count = self.settings.performances
         few = max(1, round(count * self.settings.held_out)) if unseen else 0
         learned = self._perform(path, count, lambda file: _song(file) not in unseen)
-        return learned, (self._perform(path, few, lambda file: _song(file) in unseen) if few else [])
+        return learned, (
+            self._perform(path, few, lambda file: _song(file) in unseen) if few else []
+        )
 
     def _perform(self, path: Path, count: int, wanted: Any) -> list[Any]:
         return perform([path], self.cache, self.rate, count, self.seed, self.told.append, wanted)
 
     def _unseen(self, names: Sequence[str]) -> set[str]:
-        """Return which names are held out: about the share of the settings, one at least where there are four or more."""
-        ordered = sorted(set(names), key=lambda name: zlib.crc32(name.encode("utf-8", "surrogateescape")))
+        """Return which names are held out: about the share of the settings, one at least where
+        there are four or more.
+        """
+        ordered = sorted(
+            set(names), key=lambda name: zlib.crc32(name.encode("utf-8", "surrogateescape"))
+        )
         share = self.settings.held_out
-        return set(ordered[: max(1, round(share * len(ordered)))]) if share and len(ordered) >= 4 else set()
+        return (
+            set(ordered[: max(1, round(share * len(ordered)))])
+            if share and len(ordered) >= 4
+            else set()
+        )
 
 
 def _song(file: MidiFile) -> str:
@@ -335,7 +407,10 @@ def _song(file: MidiFile) -> str:
 def _has(path: Path, suffixes: Sequence[str]) -> bool:
     if path.is_file():
         return path.suffix.lower() in suffixes
-    return any(file.suffix.lower() in suffixes and not file.name.startswith(".") for file in path.rglob("*"))
+    return any(
+        file.suffix.lower() in suffixes and not file.name.startswith(".")
+        for file in path.rglob("*")
+    )
 
 
 def fingerprint(path: Path) -> str:

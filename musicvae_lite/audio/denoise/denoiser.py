@@ -1,4 +1,5 @@
-"""Cleaning sound of any length, rate and number of channels with a mask network, in constant memory.
+"""Cleaning sound of any length, rate and number of channels with a mask network, in constant
+memory.
 
 Letters in shapes: C channels, N samples, F frequency bins, K bands, T frames.
 """
@@ -40,15 +41,18 @@ from musicvae_lite.media.audio import Samples
 from musicvae_lite.media.spectrum import BLOCK, Chunks, Grid, change_spectrum, grid_of, stft
 from musicvae_lite.nn.kernels import winograd_helps
 
-# Frames, 16 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are faster: hum and noise floor
-# are measured some seconds to both sides of each.
+# Frames, 16 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are
+# faster: hum and noise floor are measured some seconds to both sides of each.
 _CHUNK, _MONO_CHUNK = 28 * BLOCK, 48 * BLOCK
-_PIECE = 16 * BLOCK  # frames that the network hears at a time; longer ones are hardly faster and take memory
+_PIECE = (
+    16 * BLOCK
+)  # frames that the network hears at a time; longer ones are hardly faster and take memory
 _AROUND = 4 * BLOCK  # frames to both sides, 2.2 s, over which it is judged how noisy a place is
 
-# What the network takes away is a measure of how noisy a place is: it takes at least some millionths from clean sound, and of
-# that about as much as it does harm. Where what stays is more than so many dB above what goes, the place is likely clean, and
-# no more is taken than leaves it _SAFE_DB above; below the first figure all is taken, between them a part.
+# What the network takes away is a measure of how noisy a place is: it takes at least some
+# millionths from clean sound, and of that about as much as it does harm. Where what stays is more
+# than so many dB above what goes, the place is likely clean, and no more is taken than leaves it
+# _SAFE_DB above; below the first figure all is taken, between them a part.
 _UNSURE_DB, _SURE_DB = 17.0, 21.0
 _SAFE_DB = 31.5
 _TINY = 1e-20
@@ -61,7 +65,8 @@ class Wish:
     """How much is to be cleaned.
 
     Attributes:
-        strength: 0 leaves the sound as it is, 1 takes away all that is found to be noise; between them a blend.
+        strength: 0 leaves the sound as it is, 1 takes away all that is found to be noise; between
+            them a blend.
         max_reduction_db: nothing is made quieter by more than that; None: no limit.
         profile: [K] what :meth:`Cleaner.profile` measures on noise alone, or None.
         careful: pass places that are hardly noisy almost unchanged.
@@ -104,25 +109,36 @@ class View(NamedTuple):
 class Cleaner:
     """A mask network on its device; later changes of the network do not reach it.
 
-    Mains hum is subtracted first (:mod:`musicvae_lite.audio.denoise.hum`), each channel's own; the network sees what is left.
-    The channels of a sound share one gain, so that its stereo image stays where it is: gains of their own would make a voice
-    wander from side to side with the noise. It is the mean of the channels' own gains, weighted by their powers in each band and
-    frame, so that a channel in which a note sounds keeps it for all.
+    Mains hum is subtracted first (:mod:`musicvae_lite.audio.denoise.hum`), each channel's own; the
+    network sees what is left.
+    The channels of a sound share one gain, so that its stereo image stays where it is: gains of
+    their own would make a voice wander from side to side with the noise. It is the mean of the
+    channels' own gains, weighted by their powers in each band and frame, so that a channel in which
+    a note sounds keeps it for all.
     """
 
     def __init__(self, network: MaskNetwork) -> None:
         self.device = next(network.parameters()).device
         on_cpu = self.device.type == "cpu"
-        self.bfloat16 = on_cpu and multiplies_bfloat16(self.device)  # a GPU is fast enough in float32
+        self.bfloat16 = on_cpu and multiplies_bfloat16(
+            self.device
+        )  # a GPU is fast enough in float32
         self.network = folded(network, winograd=on_cpu and winograd_helps())
 
     def stream(
-        self, blocks: Iterable[Samples], rate: int, wish: Wish, watch: Callable[[View], None] | None = None
+        self,
+        blocks: Iterable[Samples],
+        rate: int,
+        wish: Wish,
+        watch: Callable[[View], None] | None = None,
     ) -> Iterator[Samples]:
-        """Yield cleaned samples [C, n], as many in all as ``blocks`` [C, n] hold; the same however they are cut.
+        """Yield cleaned samples [C, n], as many in all as ``blocks`` [C, n] hold.
 
-        What a silence parts is heard apart (:func:`musicvae_lite.audio.denoise.silence.stretches`). ``watch`` is called with every stretch
-        of the spectrum; where a new part begins the last frame of the one before it is its first, too.
+        The same however they are cut.
+
+        What a silence parts is heard apart (:func:`musicvae_lite.audio.denoise.silence.stretches`).
+        ``watch`` is called with every stretch of the spectrum; where a new part begins the last
+        frame of the one before it is its first, too.
         """
         hop, done = grid_of(rate).hop, 0
         for stretch in stretches(blocks, hop):
@@ -131,7 +147,12 @@ class Cleaner:
                 yield cleaned
 
     def _stream(
-        self, blocks: Iterable[Samples], rate: int, wish: Wish, watch: Callable[[View], None] | None, done: int
+        self,
+        blocks: Iterable[Samples],
+        rate: int,
+        wish: Wish,
+        watch: Callable[[View], None] | None,
+        done: int,
     ) -> Iterator[Samples]:
         """Clean one part of a sound, whose first frame is the one numbered ``done`` of the whole."""
         grid = grid_of(rate)
@@ -141,11 +162,17 @@ class Cleaner:
 
         def change(spectrum: Tensor, place: slice) -> Tensor:
             nonlocal done
-            begin = grid.window // 2 - (done - first - place.start) * grid.hop  # frame 0 is centred on the first sample
+            begin = (
+                grid.window // 2 - (done - first - place.start) * grid.hop
+            )  # frame 0 is centred on the first sample
             tones = _subtract_hum(spectrum, grid, rate, (begin + source.first, begin + source.end))
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
-                    stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True))
+                    stack.enter_context(
+                        torch.backends.cudnn.flags(
+                            enabled=True, allow_tf32=False, deterministic=True
+                        )
+                    )
                 gain, noise = _granted(ear.hear(spectrum, place), wish)
             before = spectrum[..., place]
             after = before * to_bins(gain[None], grid.bins)[0]
@@ -172,9 +199,14 @@ class Cleaner:
             UsageError: if it is too short, or silent.
         """
         if noise.shape[-1] < PROFILE_SECONDS * rate:
-            raise UsageError(f"the profile is {noise.shape[-1] / rate:.3f} s long; mark {PROFILE_SECONDS:g} s of noise or more")
+            raise UsageError(
+                f"the profile is {noise.shape[-1] / rate:.3f} s long; mark {PROFILE_SECONDS:g} s "
+                "of noise or more"
+            )
         if not noise.any():
-            raise UsageError("the profile holds digital silence; mark a stretch in which the noise is heard")
+            raise UsageError(
+                "the profile holds digital silence; mark a stretch in which the noise is heard"
+            )
         grid = grid_of(rate)
         spectrum = stft(torch.from_numpy(noise), grid)
         half = grid.window // 2
@@ -186,7 +218,8 @@ class Cleaner:
 
 
 class _Heard(NamedTuple):
-    """What the network makes of some frames and those around over which it is judged how noisy a place is.
+    """What the network makes of some frames and those around over which it is judged how noisy a
+    place is.
 
     Attributes:
         gain: [K, T] the channels' common one.
@@ -200,7 +233,8 @@ class _Heard(NamedTuple):
 
 
 class _Voice:
-    """What is heard of a channel, or of several that were equal so far: by one stream from its last break on.
+    """What is heard of a channel, or of several that were equal so far: by one stream from its last
+    break on.
 
     Args:
         network: of :func:`musicvae_lite.audio.denoise.network.folded`.
@@ -215,7 +249,10 @@ class _Voice:
         self._new = partial(MaskStream, network, bfloat16)
         self._stride = network.time_stride
         self._stream: MaskStream | None = None  # of silence there is none
-        self._begin, self._heard = 0, 0  # frames of the sound: where the stretch begins, up to where it has been heard
+        self._begin, self._heard = (
+            0,
+            0,
+        )  # frames of the sound: where the stretch begins, up to where it has been heard
         self.known = torch.zeros(BANDS, 0, device=device)
 
     def copy(self) -> _Voice:
@@ -225,14 +262,22 @@ class _Voice:
         return other
 
     def hear(
-        self, spectrum: Tensor, power: Tensor, edges: list[int], first: int, stop: int, last: bool, profile: Tensor | None
+        self,
+        spectrum: Tensor,
+        power: Tensor,
+        edges: list[int],
+        first: int,
+        stop: int,
+        last: bool,
+        profile: Tensor | None,
     ) -> None:
         """Hear on up to frame ``stop`` of the sound.
 
         Args:
             spectrum: [1, F, T] of the channel, from frame ``first`` of the sound on.
             power: [1, K, T] of its bands.
-            edges: frames of the sound, among these, at which the channel breaks off or begins again, ascending.
+            edges: frames of the sound, among these, at which the channel breaks off or begins
+                again, ascending.
             first: a multiple of BLOCK.
             stop: not included.
             last: whether the sound ends there.
@@ -242,7 +287,8 @@ class _Voice:
         for edge in [*(edge for edge in edges if edge > self._heard), end]:
             ends = edge <= stop and (edge < end or last)
             until = edge if ends else stop
-            # Nothing beyond a break is looked at; statistics are of blocks counted from the one before.
+            # Nothing beyond a break is looked at; statistics are of blocks counted from the one
+            # before.
             begin = self._begin + BLOCK * max(-(-(first - self._begin) // BLOCK), 0)
             part = slice(begin - first, edge - first)
             self._feed(spectrum[..., part], power[..., part], begin, until, ends, profile)
@@ -250,7 +296,15 @@ class _Voice:
                 return
             self._begin, self._stream = edge, None
 
-    def _feed(self, spectrum: Tensor, power: Tensor, first: int, stop: int, last: bool, profile: Tensor | None) -> None:
+    def _feed(
+        self,
+        spectrum: Tensor,
+        power: Tensor,
+        first: int,
+        stop: int,
+        last: bool,
+        profile: Tensor | None,
+    ) -> None:
         """Hear on up to frame ``stop``, or nearly, in one stretch; arguments as of :meth:`hear`."""
         if self._stream is None:
             if not power[..., self._heard - first : stop - first].any():
@@ -285,18 +339,24 @@ class _Ear:
         after: frames of the future.
     """
 
-    def __init__(self, network: MaskNetwork, device: torch.device, bfloat16: bool, profile: Tensor | None) -> None:
+    def __init__(
+        self, network: MaskNetwork, device: torch.device, bfloat16: bool, profile: Tensor | None
+    ) -> None:
         self.device = device
         self.profile = None if profile is None else profile[None].to(device)
-        # Frames that are heard before a chunk can be judged. A voice may be behind by less than a step of the network's innermost
-        # level, since after a break its steps need not begin with the others'; the reach has room for that.
+        # Frames that are heard before a chunk can be judged. A voice may be behind by less than a
+        # step of the network's innermost level, since after a break its steps need not begin with
+        # the others'; the reach has room for that.
         self.ahead = _AROUND + BLOCK * -(-network.reach // BLOCK)
         past = max(REACH + BLOCK, 2 * AROUND + LONG) - self.ahead  # for statistics and breaks
         self.before = hum.REACH + max(_AROUND, BLOCK * -(-past // BLOCK))
         self.after = self.ahead + max(REACH + BLOCK, AROUND + LONG) + hum.REACH
-        self._voices = [_Voice(network, bfloat16, device)]  # of each channel; channels that were equal so far share one
-        # Frames of the sound: the chunk that is next begins at the first, gains are known up to the second (they are kept from
-        # _AROUND frames before the chunk on), the network has heard all before the third, or nearly.
+        self._voices = [
+            _Voice(network, bfloat16, device)
+        ]  # of each channel; channels that were equal so far share one
+        # Frames of the sound: the chunk that is next begins at the first, gains are known up to the
+        # second (they are kept from _AROUND frames before the chunk on), the network has heard all
+        # before the third, or nearly.
         self._next, self._given, self._heard = 0, 0, 0
         self._known = torch.zeros(BANDS, 0)
 
@@ -317,7 +377,11 @@ class _Ear:
         edges = [[place + first for place in breaks(level, first == 0)] for level in levels]
         parts = [self._known]
         for piece in _pieces(self._heard - first, until):
-            parts.append(self._common_gain(spectrum, power, edges, first, piece.stop, ended and piece.stop == until))
+            parts.append(
+                self._common_gain(
+                    spectrum, power, edges, first, piece.stop, ended and piece.stop == until
+                )
+            )
         self._heard = first + until
         gain = torch.cat(parts, 1)
         wide = slice(max(place.start - _AROUND, 0), min(place.stop + _AROUND, frames))
@@ -334,27 +398,45 @@ class _Ear:
         for channel in range(1, len(spectrum)):
             if before[channel] is before[channel - 1]:
                 equal = torch.equal(spectrum[channel], spectrum[channel - 1])
-                self._voices[channel] = self._voices[channel - 1] if equal else before[channel].copy()
+                self._voices[channel] = (
+                    self._voices[channel - 1] if equal else before[channel].copy()
+                )
 
-    def _common_gain(self, spectrum: Tensor, power: Tensor, edges: list[list[int]], first: int, stop: int, last: bool) -> Tensor:
-        """Hear on up to frame ``stop`` of a spectrum that begins at frame ``first`` and return the gains known by it, [K, n]."""
+    def _common_gain(
+        self,
+        spectrum: Tensor,
+        power: Tensor,
+        edges: list[list[int]],
+        first: int,
+        stop: int,
+        last: bool,
+    ) -> Tensor:
+        """Hear on up to frame ``stop`` of a spectrum that begins at frame ``first`` and return the
+        gains known by it, [K, n].
+        """
         for channel, voice in enumerate(self._voices):
             if voice not in self._voices[:channel]:
                 one, its_power = (part[channel : channel + 1] for part in (spectrum, power))
                 voice.hear(one, its_power, edges[channel], first, first + stop, last, self.profile)
         count = min(voice.known.shape[1] for voice in self._voices)
         weights = power[..., self._given - first : self._given - first + count]
-        gain = (torch.stack([voice.known[:, :count] for voice in self._voices]) * weights).sum(0) / (weights.sum(0) + _TINY)
+        gain = (torch.stack([voice.known[:, :count] for voice in self._voices]) * weights).sum(
+            0
+        ) / (weights.sum(0) + _TINY)
         self._given += count
         for voice in set(self._voices):
             voice.known = voice.known[:, count:]
-        whole = whole_bands(spectrum.shape[1])  # a band that the rate cuts off looks like none in the training
+        whole = whole_bands(
+            spectrum.shape[1]
+        )  # a band that the rate cuts off looks like none in the training
         gain[whole:] = gain[whole - 1].clone()
         return gain.cpu()
 
 
 def _pieces(start: int, stop: int) -> Iterator[slice]:
-    """Cut frames into pieces of about equal length, _PIECE at the most, that begin at multiples of BLOCK as ``start`` does."""
+    """Cut frames into pieces of about equal length, _PIECE at the most, that begin at multiples of
+    BLOCK as ``start`` does.
+    """
     blocks = -(-(stop - start) // BLOCK)
     count = -(-blocks * BLOCK // _PIECE)
     ends = [start + BLOCK * (blocks * number // count) for number in range(1, count)]
@@ -364,7 +446,9 @@ def _pieces(start: int, stop: int) -> Iterator[slice]:
 
 
 def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
-    """Return the gain [K, T] of the frames that were asked for as it is wished, and the power of the noise there, [T]."""
+    """Return the gain [K, T] of the frames that were asked for as it is wished, and the power of
+    the noise there, [T].
+    """
     stays, goes = (_of_bins(part.square() * heard.power) for part in (heard.gain, 1 - heard.gain))
     noise = _of_bins((1 - heard.gain.square()) * heard.power)[heard.inside] / _bins_of(heard.gain)
     gain = 1 - (1 - heard.gain) * _care(stays, goes) if wish.careful else heard.gain
@@ -372,10 +456,12 @@ def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
 
 
 class _Bounds:
-    """Blocks of samples [C, n], and where in them the sound begins and ends, but for digital silence.
+    """Blocks of samples [C, n], and where in them the sound begins and ends, but for digital
+    silence.
 
     Attributes:
-        first: number of the first sample that is not 0, of those that came; all of them where there is none.
+        first: number of the first sample that is not 0, of those that came; all of them where there
+            is none.
         end: the one after the last that is not 0, infinite until the blocks end.
     """
 
@@ -395,8 +481,13 @@ class _Bounds:
         self.end = last
 
 
-def _subtract_hum(spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float]) -> Tensor | None:
-    """Take the hum out of a spectrum [C, F, T] in place and return it, [C, the lowest bins, T]; None where there is none."""
+def _subtract_hum(
+    spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float]
+) -> Tensor | None:
+    """Take the hum out of a spectrum [C, F, T] in place and return it, [C, the lowest bins, T].
+
+    None where there is none.
+    """
     tones = hum.hum_of(spectrum, grid, rate, sound)
     if tones is not None:
         spectrum[:, : tones.shape[1]] -= tones
@@ -413,7 +504,9 @@ def _bins_of(values: Tensor) -> float:
 
 
 def _care(stays: Tensor, goes: Tensor) -> Tensor:
-    """Return how much of what would go may go, 0..1 [T], by the powers of what stays and goes, [T] each."""
+    """Return how much of what would go may go, 0..1 [T], by the powers of what stays and goes, [T]
+    each.
+    """
     sums = [_around(part) for part in (stays, goes)]
     clean_db = 10 * ((sums[0] + _TINY) / (sums[1] + _TINY)).log10()
     share = ((clean_db - _UNSURE_DB) / (_SURE_DB - _UNSURE_DB)).clamp(0, 1)
@@ -423,9 +516,13 @@ def _care(stays: Tensor, goes: Tensor) -> Tensor:
 
 def _around(values: Tensor) -> Tensor:
     """Average [T] over _AROUND frames to both sides."""
-    return functional.avg_pool1d(values[None], 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False)[0]
+    return functional.avg_pool1d(
+        values[None], 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False
+    )[0]
 
 
 def noise_mean_square(view: View, grid: Grid) -> float:
-    """Return the mean square of a sample of what the network took for noise (Parseval; a Hann window squared sums to 3/8)."""
+    """Return the mean square of a sample of what the network took for noise (Parseval; a Hann
+    window squared sums to 3/8).
+    """
     return float(view.noise.double().sum()) * 2 * grid.bins / (grid.window * grid.window * 3 / 8)

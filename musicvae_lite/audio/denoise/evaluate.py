@@ -28,10 +28,11 @@ _LIMIT_DB = 120.0  # of every ratio: equal signals would have an infinite one
 
 
 def si_sdr_db(estimate: Signal, reference: Signal) -> float:
-    """Return the scale-invariant signal-to-distortion ratio (Le Roux et al. 2019, "SDR - half-baked or well done?").
+    """Return the scale-invariant signal-to-distortion ratio (Le Roux et al. 2019, "SDR - half-baked
+    or well done?").
 
-    10 log10(|a r|^2 / |a r - e|^2) with a = <e, r> / |r|^2; the mean is not removed. Channels count as one long signal with one
-    scale. Cut to -120..120.
+    10 log10(|a r|^2 / |a r - e|^2) with a = <e, r> / |r|^2; the mean is not removed. Channels count
+    as one long signal with one scale. Cut to -120..120.
 
     Args:
         estimate: [N] or [C, N].
@@ -46,17 +47,22 @@ def si_sdr_db(estimate: Signal, reference: Signal) -> float:
 
 
 def sdr_db(estimate: Signal, reference: Signal) -> float:
-    """Return the plain signal-to-distortion ratio, 10 log10(|r|^2 / |r - e|^2); arguments as for :func:`si_sdr_db`."""
+    """Return the plain signal-to-distortion ratio, 10 log10(|r|^2 / |r - e|^2).
+
+    Arguments as for :func:`si_sdr_db`.
+    """
     e, r = _flat(estimate, reference)
     return _ratio_db(float(r @ r), float(np.square(r - e).sum()))
 
 
 def log_spectral_distance_db(estimate: Signal, reference: Signal) -> float:
-    """Return how far apart two spectra are in dB, the size of the residual noise that an ear hears between notes.
+    """Return how far apart two spectra are in dB, the size of the residual noise that an ear hears
+    between notes.
 
-    d(f, t) = 20 log10((|E| + floor) / (|R| + floor)), magnitudes of a transform with a periodic Hann window of 2048 samples every
-    512, frames centred from the first sample on, silence around the signal; the floor lies 80 dB below the largest |R|. The
-    distance is the root of the mean square of d over the frequencies, its mean over frames and channels.
+    d(f, t) = 20 log10((|E| + floor) / (|R| + floor)), magnitudes of a transform with a periodic
+    Hann window of 2048 samples every 512, frames centred from the first sample on, silence around
+    the signal; the floor lies 80 dB below the largest |R|. The distance is the root of the mean
+    square of d over the frequencies, its mean over frames and channels.
 
     Args:
         estimate: [N] or [C, N].
@@ -76,12 +82,16 @@ def _magnitudes(signal: Signal) -> torch.Tensor:
     """Return [C, F, T]."""
     samples = torch.from_numpy(np.ascontiguousarray(np.atleast_2d(signal), np.float32))
     window = torch.hann_window(LSD_WINDOW)
-    return torch.stft(samples, LSD_WINDOW, LSD_HOP, window=window, pad_mode="constant", return_complex=True).abs()
+    return torch.stft(
+        samples, LSD_WINDOW, LSD_HOP, window=window, pad_mode="constant", return_complex=True
+    ).abs()
 
 
 def _flat(estimate: Signal, reference: Signal) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if estimate.shape != reference.shape:
-        raise ValueError(f"estimate and reference have different shapes: {estimate.shape}, {reference.shape}")
+        raise ValueError(
+            f"estimate and reference have different shapes: {estimate.shape}, {reference.shape}"
+        )
     e, r = (np.asarray(signal, np.float64).ravel() for signal in (estimate, reference))
     if not r.any():
         raise ValueError("the reference is silent")
@@ -127,7 +137,12 @@ class ClipMeasures:
 
 
 def measure_clip(
-    clean: Signal, noisy: Signal, denoised: Signal, name: str = "", noise: str = "", snr_db: float = 0.0
+    clean: Signal,
+    noisy: Signal,
+    denoised: Signal,
+    name: str = "",
+    noise: str = "",
+    snr_db: float = 0.0,
 ) -> ClipMeasures:
     """Measure one clip; signals [N] or [C, N].
 
@@ -162,8 +177,10 @@ class SoundMeasures:
         worse_share: share of the clips that came out worse than they went in.
         by_noise: mean improvement by kind of noise.
         by_snr: mean improvement by SNR in dB.
-        real_time_factor: seconds of sound for each second of computing; None where it was not timed.
-        clean_si_sdr_db: mean SI-SDR of clean clips that were cleaned; None where that was not tried.
+        real_time_factor: seconds of sound for each second of computing; None where it was not
+            timed.
+        clean_si_sdr_db: mean SI-SDR of clean clips that were cleaned; None where that was not
+            tried.
         clean_worst_db: the smallest of them.
     """
 
@@ -187,14 +204,18 @@ class SoundMeasures:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def summarise(clips: Sequence[ClipMeasures], real_time_factor: float | None = None) -> SoundMeasures:
+def summarise(
+    clips: Sequence[ClipMeasures], real_time_factor: float | None = None
+) -> SoundMeasures:
     """Bring the measures of clips together.
 
     Raises:
         NothingUsableError: if there is none.
     """
     if not clips:
-        raise NothingUsableError("there is no clip to measure: there is none, or the clean one is silent")
+        raise NothingUsableError(
+            "there is no clip to measure: there is none, or the clean one is silent"
+        )
     worst = min(clips, key=lambda clip: clip.improvement_db)
 
     def mean(value: Callable[[ClipMeasures], float]) -> float:
@@ -211,7 +232,9 @@ def summarise(clips: Sequence[ClipMeasures], real_time_factor: float | None = No
         worst_clip=f"{worst.name} ({worst.noise}, {worst.snr_db:g} dB)",
         worse_share=mean(lambda clip: float(clip.improvement_db < 0)),
         by_noise=group_means(clips, lambda clip: clip.noise),
-        by_snr={f"{snr:g}": value for snr, value in group_means(clips, lambda clip: clip.snr_db).items()},
+        by_snr={
+            f"{snr:g}": value for snr, value in group_means(clips, lambda clip: clip.snr_db).items()
+        },
         real_time_factor=real_time_factor,
     )
 
@@ -235,7 +258,9 @@ def real_time_factor(audio_seconds: float, computing_seconds: float) -> float:
 
 @dataclass(frozen=True)
 class Example:
-    """A clip to clean and what it should become, [C, N] each, with its name, kind of noise and rate."""
+    """A clip to clean and what it should become, [C, N] each, with its name, kind of noise and
+    rate.
+    """
 
     name: str
     noise: str
@@ -247,7 +272,9 @@ class Example:
 def evaluate_examples(
     examples: Iterable[Example], denoise: Callable[[Signal, int], Signal], clean_every: int = 4
 ) -> SoundMeasures:
-    """Measure ``denoise(samples [C, N], rate)``; every ``clean_every``-th clean clip goes through it, too.
+    """Measure ``denoise(samples [C, N], rate)``.
+
+    Every ``clean_every``-th clean clip goes through it, too.
 
     Raises:
         NothingUsableError: if there is no clip, or all are silent.
@@ -265,7 +292,9 @@ def evaluate_examples(
         if len(clips) % clean_every == 0:
             passed.append(si_sdr_db(denoise(example.clean, example.rate), example.clean))
         snr = near_snr_db(example.clean, example.noisy)
-        clips.append(measure_clip(example.clean, example.noisy, output, example.name, example.noise, snr))
+        clips.append(
+            measure_clip(example.clean, example.noisy, output, example.name, example.noise, snr)
+        )
     found = summarise(clips, real_time_factor(seconds, computing))
     return replace(found, clean_si_sdr_db=sum(passed) / len(passed), clean_worst_db=min(passed))
 
@@ -274,10 +303,12 @@ def evaluate_examples(
 def evaluate_batches(
     model: Autoencoder, batches: Iterable[tuple[Batch, Sequence[str]]], rate: int
 ) -> tuple[SoundMeasures, float, float | None]:
-    """Measure a denoiser on batches of mixtures, each with the kinds of its noises, in evaluation mode and on its device.
+    """Measure a denoiser on batches of mixtures, each with the kinds of its noises, in evaluation
+    mode and on its device.
 
     Returns:
-        The measures, the mean of the model's loss, and the KL divergence of a clip in bits (None for a plain code).
+        The measures, the mean of the model's loss, and the KL divergence of a clip in bits (None
+        for a plain code).
 
     Raises:
         NothingUsableError: if there is no clip, or all are silent.
@@ -301,7 +332,14 @@ def evaluate_batches(
         for kind, clean, noisy, output in zip(kinds, *waves, strict=True):
             if clean.any():
                 clips.append(
-                    measure_clip(clean, noisy, output, f"clip {len(clips) + 1}", family(kind), near_snr_db(clean, noisy))
+                    measure_clip(
+                        clean,
+                        noisy,
+                        output,
+                        f"clip {len(clips) + 1}",
+                        family(kind),
+                        near_snr_db(clean, noisy),
+                    )
                 )
     model.train(training)
     measures = summarise(clips, real_time_factor(seconds, computing))
@@ -317,4 +355,7 @@ def family(kind: str) -> str:
 def near_snr_db(clean: Signal, noisy: Signal) -> float:
     """Return the signal-to-noise ratio of a mixture, to the nearest 5 dB."""
     noise = np.asarray(noisy, np.float64) - clean
-    return 5 * round(_ratio_db(float(np.square(clean, dtype=np.float64).sum()), float(np.square(noise).sum())) / 5)
+    return 5 * round(
+        _ratio_db(float(np.square(clean, dtype=np.float64).sum()), float(np.square(noise).sum()))
+        / 5
+    )

@@ -1,9 +1,11 @@
-"""Mains hum, found and taken out of a spectrogram as what it is: steady tones at the multiples of one frequency near 50 or 60 Hz.
+"""Mains hum, found and taken out of a spectrogram as what it is: steady tones at the multiples of
+one frequency near 50 or 60 Hz.
 
-A mask can only turn a band down, and with it the music in it. Tones that do not change for seconds can be measured to the
-phase and subtracted; what else sounds in their bands stays.
+A mask can only turn a band down, and with it the music in it. Tones that do not change for seconds
+can be measured to the phase and subtracted; what else sounds in their bands stays.
 
-Letters in shapes: C channels, F frequency bins, T frames, H harmonics, K bins around a harmonic, Q blocks of frames.
+Letters in shapes: C channels, F frequency bins, T frames, H harmonics, K bins around a harmonic, Q
+blocks of frames.
 """
 
 from __future__ import annotations
@@ -23,10 +25,17 @@ REACH = 64  # frames to both sides that the tones of a block, in which one hum i
 _MAINS_HZ = (50.0, 60.0)
 _SPREAD = 0.006  # how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for one of ten
 _STEPS = 121  # frequencies that are tried for each,
-_FINE_HZ, _FINE_STEPS = 0.01, 41  # and how far around the best one, and how many, with all harmonics
+_FINE_HZ, _FINE_STEPS = (
+    0.01,
+    41,
+)  # and how far around the best one, and how many, with all harmonics
 
-_LOOKED_AT = 10  # the lowest harmonics tell whether there is hum: _ENOUGH of them have a phase that turns
-_ENOUGH = 3  # evenly, by _STEADY (the length of the mean of the turned back phases, 1 at best) at least
+_LOOKED_AT = (
+    10  # the lowest harmonics tell whether there is hum: _ENOUGH of them have a phase that turns
+)
+_ENOUGH = (
+    3  # evenly, by _STEADY (the length of the mean of the turned back phases, 1 at best) at least
+)
 _STEADY = 0.6
 _CHANCE = 0.25  # what the phases of a noise may reach,
 _SURE = 1.75  # and what all of them together must reach beyond that
@@ -39,16 +48,20 @@ _ROUNDS = 4  # of the weighting of frames by how well they fit, against notes th
 _TINY = 1e-20
 
 
-def hum_of(spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float] = (-math.inf, math.inf)) -> Tensor | None:
+def hum_of(
+    spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float] = (-math.inf, math.inf)
+) -> Tensor | None:
     """Return the hum in a sound, None where there is none.
 
     Args:
-        spectrum: complex [C, F, T] under Hann windows, see :func:`musicvae_lite.media.spectrum.stft`. Of a part of a sound that
-            begins at a multiple of BLOCK the result is the same as of the whole, but for REACH frames at both ends.
+        spectrum: complex [C, F, T] under Hann windows, see
+            :func:`musicvae_lite.media.spectrum.stft`. Of a part of a sound that begins at a
+            multiple of BLOCK the result is the same as of the whole, but for REACH frames at both
+            ends.
         grid: of its frames.
         rate: samples per second.
-        sound: where it begins and ends, in samples from the first one of the first frame on; in frames that reach out of it,
-            the hum is what lies inside.
+        sound: where it begins and ends, in samples from the first one of the first frame on; in
+            frames that reach out of it, the hum is what lies inside.
 
     Returns:
         Complex [C, the lowest bins, T]; there is none above.
@@ -59,9 +72,13 @@ def hum_of(spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float] =
     found, hz = _fundamentals(spectrum, grid, rate)
     if not found.any():
         return None
-    cut = [t for t in range(frames) if t * grid.hop < sound[0] or t * grid.hop + grid.window > sound[1]]
+    cut = [
+        t for t in range(frames) if t * grid.hop < sound[0] or t * grid.hop + grid.window > sound[1]
+    ]
     highest = math.ceil(_HARMONICS * float(hz[found].max()) * grid.window / rate) + _AROUND + 1
-    bins = grid.bins if cut else min(highest, grid.bins)  # what ends at once has some of all frequencies
+    bins = (
+        grid.bins if cut else min(highest, grid.bins)
+    )  # what ends at once has some of all frequencies
     hum = torch.zeros_like(spectrum[:, :bins])
     for block in found.nonzero().flatten().tolist():
         place = slice(block * BLOCK, min((block + 1) * BLOCK, frames))
@@ -76,7 +93,8 @@ def hum_of(spectrum: Tensor, grid: Grid, rate: int, sound: tuple[float, float] =
 
 def _fundamentals(spectrum: Tensor, grid: Grid, rate: int) -> tuple[Tensor, Tensor]:
     """Return whether there is hum in each block, [Q], and its fundamental in Hz, [Q]."""
-    # Each channel for itself: hum of opposite phases, as in a balanced line, would cancel in their sum.
+    # Each channel for itself: hum of opposite phases, as in a balanced line, would cancel in their
+    # sum.
     tried = [_tried(channel, grid, rate, mains) for mains in _MAINS_HZ for channel in spectrum]
     every = [torch.stack(values) for values in zip(*tried, strict=True)]
     best = every[0].argmax(0, keepdim=True)
@@ -85,17 +103,25 @@ def _fundamentals(spectrum: Tensor, grid: Grid, rate: int) -> tuple[Tensor, Tens
 
 
 def _tried(channel: Tensor, grid: Grid, rate: int, mains: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return how evenly the phases of a channel [F, T] turn at the best frequency by ``mains``, how many do, and which it is."""
+    """Return how evenly the phases of a channel [F, T] turn at the best frequency by ``mains``, how
+    many do, and which it is.
+    """
     harmonics = torch.arange(1, _LOOKED_AT + 1, device=channel.device)
     turned = _amplitudes(channel[None], grid, rate, mains * harmonics)[0]
     phases = _around_blocks(turned / (turned.abs() + _TINY))
     heard = phases.abs().sum(-1)  # frames that are not silent
-    sizes = torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]  # [H, Q, _TRANSFORM]
+    sizes = (
+        torch.fft.fft(phases, _TRANSFORM).abs() / heard.clamp_min(_SHORTEST)[..., None]
+    )  # [H, Q, _TRANSFORM]
     away = torch.linspace(-_SPREAD, _SPREAD, _STEPS, device=channel.device) * mains
-    places = (harmonics[:, None] * away * (_TRANSFORM * grid.hop / rate)).round().long() % _TRANSFORM
+    places = (
+        harmonics[:, None] * away * (_TRANSFORM * grid.hop / rate)
+    ).round().long() % _TRANSFORM
     evenness = sizes.gather(2, places[:, None].expand(-1, sizes.shape[1], -1))  # [H, Q, _STEPS]
     score, step = (evenness - _CHANCE).clamp_min(0).sum(0).max(1)
-    steady = (evenness.gather(2, step[None, :, None].expand(len(harmonics), -1, 1))[..., 0] > _STEADY).sum(0)
+    steady = (
+        evenness.gather(2, step[None, :, None].expand(len(harmonics), -1, 1))[..., 0] > _STEADY
+    ).sum(0)
     return score, steady, mains + away[step]
 
 
@@ -106,33 +132,47 @@ def _around_blocks(values: Tensor) -> Tensor:
 
 
 def _amplitudes(spectrum: Tensor, grid: Grid, rate: int, hz: Tensor, first: int = 0) -> Tensor:
-    """Fit tones of the frequencies ``hz`` [H] to each frame of a spectrum [C, F, T] by least squares over 2 _AROUND + 1 bins.
+    """Fit tones of the frequencies ``hz`` [H] to each frame of a spectrum [C, F, T] by least
+    squares over 2 _AROUND + 1 bins.
 
     Returns:
-        Amplitudes with their phases turned back to frame 0, complex [C, H, T], constant for a steady tone; the frames are those
-        from ``first`` on.
+        Amplitudes with their phases turned back to frame 0, complex [C, H, T], constant for a
+        steady tone; the frames are those from ``first`` on.
     """
     shape, near = _shapes(hz, grid, rate, spectrum.dtype)
-    fitted = torch.einsum("hk,chkt->cht", shape.conj(), spectrum[:, near]) / shape.abs().square().sum(1)[:, None]
+    fitted = (
+        torch.einsum("hk,chkt->cht", shape.conj(), spectrum[:, near])
+        / shape.abs().square().sum(1)[:, None]
+    )
     turn = _turns(hz, grid, rate, range(first, first + spectrum.shape[-1])).to(spectrum.dtype)
     return fitted * turn.conj()
 
 
 def _turns(hz: Tensor, grid: Grid, rate: int, frames: range) -> Tensor:
-    """Return by what tones have turned at the first sample of frames since that of frame 0, complex [H, T]."""
-    cycles = (hz.double() * grid.hop / rate)[:, None] * torch.arange(frames.start, frames.stop, device=hz.device) % 1
+    """Return by what tones have turned at the first sample of frames since that of frame 0, complex
+    [H, T].
+    """
+    cycles = (
+        (hz.double() * grid.hop / rate)[:, None]
+        * torch.arange(frames.start, frames.stop, device=hz.device)
+        % 1
+    )
     return torch.polar(torch.ones_like(cycles), 2 * math.pi * cycles)
 
 
 def _shapes(hz: Tensor, grid: Grid, rate: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the spectra of tones of amplitude 1, [H, K], and which bins these are, [H, K]."""
     bins = hz.double() * grid.window / rate
-    near = (bins.round().long()[:, None] + torch.arange(-_AROUND, _AROUND + 1, device=hz.device)).clamp(0, grid.bins - 1)
+    near = (
+        bins.round().long()[:, None] + torch.arange(-_AROUND, _AROUND + 1, device=hz.device)
+    ).clamp(0, grid.bins - 1)
     return _hann_spectrum(bins[:, None] - near, grid.window).to(dtype), near
 
 
 def _hann_spectrum(away: Tensor, size: int) -> Tensor:
-    """Return the transform of a periodic Hann window of ``size`` samples, ``away`` bins from its middle, complex."""
+    """Return the transform of a periodic Hann window of ``size`` samples, ``away`` bins from its
+    middle, complex.
+    """
 
     def box(x: Tensor) -> Tensor:
         sine = torch.sin(math.pi * x / size)
@@ -143,7 +183,9 @@ def _hann_spectrum(away: Tensor, size: int) -> Tensor:
 
 
 class _Tones(NamedTuple):
-    """Steady tones: their frequencies in Hz, [H], and what they are at the first sample of frame 0, complex [C, H]."""
+    """Steady tones: their frequencies in Hz, [H], and what they are at the first sample of frame 0,
+    complex [C, H].
+    """
 
     hz: Tensor
     size: Tensor
@@ -151,7 +193,10 @@ class _Tones(NamedTuple):
 
 def _tones(spectrum: Tensor, grid: Grid, rate: int, hz: float, frames: slice) -> _Tones:
     """Measure the harmonics of ``hz`` in some frames and REACH frames around."""
-    start, stop = max(frames.start - REACH, 0), min(frames.start + BLOCK + REACH, spectrum.shape[-1])
+    start, stop = (
+        max(frames.start - REACH, 0),
+        min(frames.start + BLOCK + REACH, spectrum.shape[-1]),
+    )
     top = int((rate / 2 - (2 * _AROUND + 1) * rate / grid.window) / hz)
     numbers = torch.arange(1, min(_HARMONICS, top) + 1, device=spectrum.device)
     seen = _amplitudes(spectrum[..., start:stop], grid, rate, hz * numbers, start)
@@ -164,13 +209,17 @@ def _tones(spectrum: Tensor, grid: Grid, rate: int, hz: float, frames: slice) ->
         weight = 1 / (misfit + 0.1 * misfit.median(-1, keepdim=True).values + _TINY)
         size = (weight * seen).sum(-1) / weight.sum(-1)
     misfit = (seen - size[..., None]).abs().median(-1).values
-    # The median of |x|^2 of complex noise is ln 2 of its mean; four frames overlap and say one thing.
+    # The median of |x|^2 of complex noise is ln 2 of its mean; four frames overlap and say one
+    # thing.
     variance = misfit.square() / math.log(2) * 4 / seen.shape[-1]
-    return _Tones(harmonics, size * (1 - variance / (size.abs().square() + _TINY)).clamp_min(0))  # as Wiener would
+    return _Tones(
+        harmonics, size * (1 - variance / (size.abs().square() + _TINY)).clamp_min(0)
+    )  # as Wiener would
 
 
 def _correction(seen: Tensor, grid: Grid, rate: int) -> float:
-    """Return by how many Hz a fundamental is higher than was thought, for the phases of ``seen`` [C, H, T] to stand still.
+    """Return by how many Hz a fundamental is higher than was thought, for the phases of ``seen``
+    [C, H, T] to stand still.
 
     The higher harmonics tell frequencies apart that the search among the lowest took for one.
     """
@@ -182,13 +231,17 @@ def _correction(seen: Tensor, grid: Grid, rate: int) -> float:
     best = int(score[1:-1].argmax()) + 1
     left, middle, right = (float(score[best + step]) for step in (-1, 0, 1))
     bend = 2 * middle - left - right
-    between = 0.5 * (right - left) / bend if bend > 0 else 0.0  # the top of the parabola through the three
+    between = (
+        0.5 * (right - left) / bend if bend > 0 else 0.0
+    )  # the top of the parabola through the three
     return _FINE_HZ * ((best + between) * 2 / (_FINE_STEPS - 1) - 1)
 
 
 @lru_cache(maxsize=4)
 def _fine_turns(count: int, frames: int, seconds: float, device: torch.device) -> Tensor:
-    """Return what turns ``count`` harmonics back by each step of the fine search in frames ``seconds`` apart, [H, steps, T]."""
+    """Return what turns ``count`` harmonics back by each step of the fine search in frames
+    ``seconds`` apart, [H, steps, T].
+    """
     hz = torch.linspace(-_FINE_HZ, _FINE_HZ, _FINE_STEPS, device=device).double()
     numbers, time = (torch.arange(size, device=device).double() for size in (count, frames))
     cycles = (numbers[:, None] + 1)[..., None] * hz[:, None] * (time * seconds)
@@ -196,18 +249,30 @@ def _fine_turns(count: int, frames: int, seconds: float, device: torch.device) -
 
 
 def _spectra(tones: _Tones, grid: Grid, rate: int, frames: slice) -> tuple[Tensor, Tensor]:
-    """Return the spectra of tones in frames, [C, H K, length of the frames], and the bins that these stand for, [H K]."""
+    """Return the spectra of tones in frames, [C, H K, length of the frames], and the bins that
+    these stand for, [H K].
+    """
     shape, near = _shapes(tones.hz, grid, rate, tones.size.dtype)
     turn = _turns(tones.hz, grid, rate, range(frames.start, frames.stop)).to(tones.size.dtype)
     one = (tones.size[..., None] * shape)[..., None] * turn[:, None]
     return one.flatten(1, 2), near.flatten()
 
 
-def _cut_off(tones: _Tones, grid: Grid, rate: int, frame: int, sound: tuple[float, float]) -> Tensor:
+def _cut_off(
+    tones: _Tones, grid: Grid, rate: int, frame: int, sound: tuple[float, float]
+) -> Tensor:
     """Return the spectrum [C, F] of tones in a frame that reaches out of the sound."""
     samples = frame * grid.hop + torch.arange(grid.window, device=tones.hz.device)
-    inside = torch.hann_window(grid.window, device=tones.hz.device) * ((samples >= sound[0]) & (samples < sound[1]))
+    inside = torch.hann_window(grid.window, device=tones.hz.device) * (
+        (samples >= sound[0]) & (samples < sound[1])
+    )
     cycles = (tones.hz.double() / rate)[:, None] * samples % 1
-    wave = 2 * (tones.size @ torch.polar(torch.ones_like(cycles), 2 * math.pi * cycles).to(tones.size.dtype)).real
+    wave = (
+        2
+        * (
+            tones.size
+            @ torch.polar(torch.ones_like(cycles), 2 * math.pi * cycles).to(tones.size.dtype)
+        ).real
+    )
     spectrum: Tensor = torch.fft.rfft(wave * inside)
     return spectrum

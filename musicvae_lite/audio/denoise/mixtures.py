@@ -1,4 +1,6 @@
-"""Noisy mixtures made on the fly: clean sound plus recorded or synthesised noise, a pure function of (seed, epoch, index)."""
+"""Noisy mixtures made on the fly: clean sound plus recorded or synthesised noise, a pure function
+of (seed, epoch, index).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.audio.denoise.noises import SYNTHESISED, Random, Wave, frequencies_of, shaped, synthesise, unit
+from musicvae_lite.audio.denoise.noises import (
+    SYNTHESISED,
+    Random,
+    Wave,
+    frequencies_of,
+    shaped,
+    synthesise,
+    unit,
+)
 
 _VOICE_DB = (-4.0, 10.0)  # level of a voice in relation to the music under it
 _IN_A_ROOM = 0.4  # of all babble: voices of a café or a hall, not of a studio
@@ -27,7 +37,8 @@ class Recipe:
         level_db: from and to, root mean square of the clean part in dB below full scale.
         synthesised: share of noises made by program, of the rest that are recorded.
         babble: share of noises that are several voices at once.
-        voice_over: share of clean clips over which a voice sounds, so that a voice in front is not taken for babble.
+        voice_over: share of clean clips over which a voice sounds, so that a voice in front is not
+            taken for babble.
         second: share of noises that two noises make up.
         kinds: weights of the kinds of :data:`SYNTHESISED`; 1 where not named.
     """
@@ -53,9 +64,15 @@ class Mixture(NamedTuple):
 
 
 class Segments:
-    """Recordings at one rate, int16 or float32 [N] each (memory-mapped files are fine), in groups with weights."""
+    """Recordings at one rate, int16 or float32 [N] each (memory-mapped files are fine), in groups
+    with weights.
+    """
 
-    def __init__(self, groups: Mapping[str, Sequence[NDArray[Any]]], weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        groups: Mapping[str, Sequence[NDArray[Any]]],
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
         self.groups = {name: list(waves) for name, waves in groups.items() if len(waves)}
         self.names = sorted(self.groups)
         sizes = np.array([(weights or {}).get(name, 1.0) for name in self.names])
@@ -65,7 +82,10 @@ class Segments:
         return sum(len(waves) for waves in self.groups.values())
 
     def draw(self, random: Random, samples: int, speed: float = 1.0, loop: bool = False) -> Wave:
-        """Return a random stretch that is not silent, [samples]; short recordings lie in silence, or go round with ``loop``."""
+        """Return a random stretch that is not silent, [samples].
+
+        Short recordings lie in silence, or go round with ``loop``.
+        """
         wave = np.zeros(samples, np.float32)
         for _ in range(8):
             waves = self.groups[self.names[int(random.choice(len(self.names), p=self.shares))]]
@@ -88,7 +108,9 @@ class Segments:
             part = np.roll(part, int(random.integers(0, max(need - len(source), 1))))
         if speed == 1.0:
             return np.asarray(part[:samples], np.float32)
-        faster: Wave = np.interp(np.arange(samples) * speed, np.arange(need), part).astype(np.float32)
+        faster: Wave = np.interp(np.arange(samples) * speed, np.arange(need), part).astype(
+            np.float32
+        )
         return faster
 
 
@@ -103,8 +125,16 @@ class Noisy:
         seed: of the run.
     """
 
-    def __init__(self, clean: Segments, noise: Segments, speech: Segments, recipe: Recipe, seed: int) -> None:
-        self.clean, self.noise, self.speech, self.recipe, self.seed = clean, noise, speech, recipe, seed
+    def __init__(
+        self, clean: Segments, noise: Segments, speech: Segments, recipe: Recipe, seed: int
+    ) -> None:
+        self.clean, self.noise, self.speech, self.recipe, self.seed = (
+            clean,
+            noise,
+            speech,
+            recipe,
+            seed,
+        )
         self.samples = round(recipe.seconds * recipe.rate)
         weights = np.array([recipe.kinds.get(kind, 1.0) for kind in SYNTHESISED])
         self.kinds, self.shares = list(SYNTHESISED), weights / weights.sum()
@@ -124,7 +154,10 @@ class Noisy:
         none = random.random() < recipe.clean
         snr = random.uniform(40, 70) if none else random.uniform(*recipe.snr_db)
         level = 10 ** (random.uniform(*recipe.level_db) / 20)
-        clean, noise = unit(clean) * np.float32(level), unit(noise) * np.float32(level * 10 ** (-snr / 20))
+        clean, noise = (
+            unit(clean) * np.float32(level),
+            unit(noise) * np.float32(level * 10 ** (-snr / 20)),
+        )
         return Mixture(clean, noise, "none" if none else kind)
 
     def _clean(self, random: Random) -> Wave:
@@ -139,9 +172,15 @@ class Noisy:
         """Return noise of unit level and what it is."""
         recipe, draw = self.recipe, random.random()
         if draw < recipe.babble and len(self.speech):
-            parts = [unit(self.speech.draw(random, self.samples, loop=True)) for _ in range(int(random.integers(3, 9)))]
+            parts = [
+                unit(self.speech.draw(random, self.samples, loop=True))
+                for _ in range(int(random.integers(3, 9)))
+            ]
             sizes = random.uniform(0.4, 1, len(parts)).astype(np.float32)
-            wave, kind = np.sum([size * part for size, part in zip(sizes, parts, strict=True)], axis=0), "babble"
+            wave, kind = (
+                np.sum([size * part for size, part in zip(sizes, parts, strict=True)], axis=0),
+                "babble",
+            )
             if random.random() < _IN_A_ROOM:
                 wave = _reverberant(wave, recipe.rate, random)
         elif draw > recipe.babble + recipe.synthesised and len(self.noise):
@@ -154,7 +193,10 @@ class Noisy:
 
 
 def _equalised(wave: Wave, rate: int, random: Random, depth_db: float) -> Wave:
-    """Colour a wave by a smooth random curve, as rooms and microphones do; every other one is left alone."""
+    """Colour a wave by a smooth random curve, as rooms and microphones do.
+
+    Every other one is left alone.
+    """
     if random.random() < 0.5:
         return wave
     points = np.log(np.array([20, 80, 320, 1280, 5120, 20480], np.float32))
@@ -164,7 +206,9 @@ def _equalised(wave: Wave, rate: int, random: Random, depth_db: float) -> Wave:
 
 
 def _reverberant(wave: Wave, rate: int, random: Random) -> Wave:
-    """Let a wave sound in a room: its response is a noise that falls by 60 dB in 0.3 to 1.2 s, after the direct sound."""
+    """Let a wave sound in a room: its response is a noise that falls by 60 dB in 0.3 to 1.2 s,
+    after the direct sound.
+    """
     seconds = random.uniform(0.3, 1.2)
     time = np.arange(min(round(seconds * rate), len(wave)), dtype=np.float32) / rate
     decay = np.exp(-time * np.float32(np.log(1000) / seconds))
@@ -176,7 +220,9 @@ def _reverberant(wave: Wave, rate: int, random: Random) -> Wave:
 
 
 def _muffled(clean: Wave, noise: Wave, rate: int, random: Random) -> tuple[Wave, Wave]:
-    """Cut the treble of both, as 8, 11, 16, 22 and 32 kHz recordings lack it, or of the clean part alone."""
+    """Cut the treble of both, as 8, 11, 16, 22 and 32 kHz recordings lack it, or of the clean part
+    alone.
+    """
     top = random.choice((4000.0, 5500.0, 8000.0, 8000.0, 11025.0, 16000.0)) * random.uniform(0.9, 1)
     gain = 1 / (1 + np.minimum(frequencies_of(len(clean), rate) / np.float32(top), 2) ** 80)
     return shaped(clean, gain), (shaped(noise, gain) if random.random() < 0.8 else noise)

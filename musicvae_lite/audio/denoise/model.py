@@ -1,6 +1,8 @@
-"""The denoiser of sound as an :class:`Autoencoder`: samples in, samples out, the mask network between their spectra.
+"""The denoiser of sound as an :class:`Autoencoder`: samples in, samples out, the mask network
+between their spectra.
 
-Letters in shapes: B batch, N samples, F frequency bins, K bands, T frames, Z latent size, L frames of the latent.
+Letters in shapes: B batch, N samples, F frequency bins, K bands, T frames, Z latent size, L frames
+of the latent.
 """
 
 from __future__ import annotations
@@ -12,7 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from musicvae_lite.audio.denoise.losses import Agreement, agreement, magnitude_loss, snr_loss, worse_loss
+from musicvae_lite.audio.denoise.losses import (
+    Agreement,
+    agreement,
+    magnitude_loss,
+    snr_loss,
+    worse_loss,
+)
 from musicvae_lite.audio.denoise.network import MaskNetwork, Shape, features, to_bins
 from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Teacher
 from musicvae_lite.core.latent import Latent
@@ -24,7 +32,9 @@ if TYPE_CHECKING:
 
 
 class _Heard(NamedTuple):
-    """What the encoder made of a batch: its input, its spectrum [B, F, T] and what each level passes on."""
+    """What the encoder made of a batch: its input, its spectrum [B, F, T] and what each level
+    passes on.
+    """
 
     x: Tensor
     spectrum: Tensor
@@ -33,11 +43,13 @@ class _Heard(NamedTuple):
 
 
 class SpectrogramAutoencoder(Autoencoder):
-    """A denoiser: ``batch.x`` holds noisy clips, ``batch.target`` the clean ones, ``batch.condition`` the noise if it is known.
+    """A denoiser: ``batch.x`` holds noisy clips, ``batch.target`` the clean ones,
+    ``batch.condition`` the noise if it is known.
 
-    Its decoder needs more than the code: the noisy spectrum that the gains are laid on and, with ``skips``, what the encoder
-    passed on. :meth:`encode` keeps that for the call of :meth:`nll` or :meth:`predict` with the same batch that follows, which
-    takes it away (nothing is kept from step to step); any other call computes it again from ``batch.x``.
+    Its decoder needs more than the code: the noisy spectrum that the gains are laid on and, with
+    ``skips``, what the encoder passed on. :meth:`encode` keeps that for the call of :meth:`nll` or
+    :meth:`predict` with the same batch that follows, which takes it away (nothing is kept from step
+    to step); any other call computes it again from ``batch.x``.
 
     Args:
         network: from features to gains.
@@ -46,7 +58,14 @@ class SpectrogramAutoencoder(Autoencoder):
         best_db: signal-to-noise ratio above which nothing is gained.
     """
 
-    def __init__(self, network: MaskNetwork, latent_size: int, rate: int, losses: Mapping[str, float], best_db: float) -> None:
+    def __init__(
+        self,
+        network: MaskNetwork,
+        latent_size: int,
+        rate: int,
+        losses: Mapping[str, float],
+        best_db: float,
+    ) -> None:
         super().__init__()
         self.network, self.rate, self.grid = network, rate, grid_of(rate)
         self.latent_size, self.adversary = latent_size, None
@@ -59,7 +78,9 @@ class SpectrogramAutoencoder(Autoencoder):
         return heard.latent
 
     def _hear(self, batch: Batch) -> _Heard:
-        with torch.autocast(batch.x.device.type, enabled=False):  # powers span more decades than bfloat16 tells apart
+        with torch.autocast(
+            batch.x.device.type, enabled=False
+        ):  # powers span more decades than bfloat16 tells apart
             spectrum = stft(batch.x.float(), self.grid)
             with torch.no_grad():
                 seen = features(spectrum, profile=batch.condition)
@@ -68,7 +89,9 @@ class SpectrogramAutoencoder(Autoencoder):
         return _Heard(batch.x, spectrum, Latent(latent.mean.float(), scale), passed)
 
     def gains(self, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the gains 0..1 [B, K, T] for codes z [B, Z, L] and the noisy spectrum [B, F, T] that they are for."""
+        """Return the gains 0..1 [B, K, T] for codes z [B, Z, L] and the noisy spectrum [B, F, T]
+        that they are for.
+        """
         kept, self._heard = self._heard, None
         heard = kept if kept is not None and kept.x is batch.x else self._hear(batch)
         logits = self.network.decode(z, heard.passed, heard.spectrum.shape[-1])
@@ -84,9 +107,13 @@ class SpectrogramAutoencoder(Autoencoder):
                 "magnitude": magnitude_loss,
                 "worse": worse_loss,
             }
-            return {name: known[name](gain, against) for name, weight in self.losses.items() if weight}
+            return {
+                name: known[name](gain, against) for name, weight in self.losses.items() if weight
+            }
 
-    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+    def nll(
+        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+    ) -> Tensor:
         """Return [B], the weighted sum of :meth:`terms`: decibels and distances, no nats."""
         terms = self.terms(z, batch)
         return torch.stack([self.losses[name] * value for name, value in terms.items()]).sum(0)
@@ -104,7 +131,8 @@ class SpectrogramAutoencoder(Autoencoder):
         noise: Noise | None = None,
         condition: Tensor | None = None,
     ) -> Tensor:
-        """Return gains 0..1 [B, length, K] for codes z [B, Z, L], as if the encoder had passed on nothing.
+        """Return gains 0..1 [B, length, K] for codes z [B, Z, L], as if the encoder had passed on
+        nothing.
 
         There is no sound without a noisy one for the gains to be laid on; see :meth:`predict`.
 
@@ -112,8 +140,16 @@ class SpectrogramAutoencoder(Autoencoder):
             ValueError: if the codes do not reach that far.
         """
         if length > z.shape[-1] * self.network.time_stride:
-            raise ValueError(f"codes of {z.shape[-1]} steps give {z.shape[-1] * self.network.time_stride} frames, not {length}")
-        return self.network.decode(z, self.network.nothing_passed(z), length).float().sigmoid().transpose(1, 2)
+            raise ValueError(
+                f"codes of {z.shape[-1]} steps give {z.shape[-1] * self.network.time_stride} "
+                f"frames, not {length}"
+            )
+        return (
+            self.network.decode(z, self.network.nothing_passed(z), length)
+            .float()
+            .sigmoid()
+            .transpose(1, 2)
+        )
 
 
 def build(config: SpectrogramModel, rate: int) -> SpectrogramAutoencoder:
@@ -127,4 +163,6 @@ def build(config: SpectrogramModel, rate: int) -> SpectrogramAutoencoder:
         config.variational,
         config.skips,
     )
-    return SpectrogramAutoencoder(MaskNetwork(shape), config.latent_size, rate, config.losses.model_dump(), config.best_db)
+    return SpectrogramAutoencoder(
+        MaskNetwork(shape), config.latent_size, rate, config.losses.model_dump(), config.best_db
+    )

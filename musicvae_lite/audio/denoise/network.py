@@ -1,12 +1,15 @@
-"""A denoising autoencoder on spectrograms: from the noisy spectrum and its noise floor to a gain for every band and frame.
+"""A denoising autoencoder on spectrograms: from the noisy spectrum and its noise floor to a gain
+for every band and frame.
 
-The network sees the logarithm of the power in *bands*: single bins where notes lie close together, wider groups above, so
-that a clip costs a third of its spectrogram. Beside each value it sees how far that stands above what the band hardly ever
-falls below (the noise floor), so that steady noise and hum are plain to it; how evenly the phase turns along time and along
-frequency, which tells a tone and a click from noise; and where the harmonics of the mains lie. The gain multiplies the noisy
+The network sees the logarithm of the power in *bands*: single bins where notes lie close together,
+wider groups above, so that a clip costs a third of its spectrogram. Beside each value it sees how
+far that stands above what the band hardly ever falls below (the noise floor), so that steady noise
+and hum are plain to it; how evenly the phase turns along time and along frequency, which tells a
+tone and a click from noise; and where the harmonics of the mains lie. The gain multiplies the noisy
 spectrum; its phase stays.
 
-Letters in shapes: B batch, C channels, F frequency bins, K bands, T frames, Z latent size, L frames of the latent.
+Letters in shapes: B batch, C channels, F frequency bins, K bands, T frames, Z latent size, L frames
+of the latent.
 """
 
 from __future__ import annotations
@@ -29,15 +32,16 @@ from musicvae_lite.nn.kernels import WinogradConv, fits
 if TYPE_CHECKING:
     from musicvae_lite.audio.denoise.streaming import History
 
-# (bins in a band, number of such bands): 7.2 Hz up to 3.7 kHz, 14.4 Hz up to 6.4 kHz, 244 Hz up to 22 kHz.
+# (bins in a band, number of such bands): 7.2 Hz up to 3.7 kHz, 14.4 Hz up to 6.4 kHz, 244 Hz up to
+# 22 kHz.
 LAYOUT = ((1, 512), (2, 192), (34, 64))
 BANDS = sum(count for _, count in LAYOUT)
 FEATURES = 9
 MAINS_HZ = (50.0, 60.0)
 _BIN_HZ = 1 / (OVERLAP * HOP_SECONDS)
 
-# The noise floor: powers are averaged over POOL frames; what is low among them for 5 s to both sides of a block of BLOCK
-# frames is the floor of that block.
+# The noise floor: powers are averaged over POOL frames; what is low among them for 5 s to both
+# sides of a block of BLOCK frames is the floor of that block.
 POOL = 4
 REACH = 144
 _LOW, _MIDDLE = 0.1, 0.5
@@ -53,7 +57,8 @@ class Statistics(NamedTuple):
     Attributes:
         low: [B, K, T] power that the band falls below a tenth of the time: the noise floor.
         middle: [B, K, T] median power of the band.
-        level: [B, 1, T] mean power over all bands: the reference that makes the features independent of the level.
+        level: [B, 1, T] mean power over all bands: the reference that makes the features
+            independent of the level.
     """
 
     low: Tensor
@@ -62,7 +67,9 @@ class Statistics(NamedTuple):
 
 
 def band_powers(spectrum: Tensor) -> Tensor:
-    """Return the mean power in each band, [B, K, T], of a spectrum [B, F, T]; bands above its last bin are silent.
+    """Return the mean power in each band, [B, K, T], of a spectrum [B, F, T].
+
+    Bands above its last bin are silent.
 
     A complex spectrum is squared; real numbers are powers, or products of two spectra, already.
     """
@@ -71,7 +78,10 @@ def band_powers(spectrum: Tensor) -> Tensor:
 
 
 def _to_bands(values: Tensor) -> Tensor:
-    """Average values of bins [B, T, F] over the bins of each band, [B, T, K]; bins that are missing count as 0."""
+    """Average values of bins [B, T, F] over the bins of each band, [B, T, K].
+
+    Bins that are missing count as 0.
+    """
     bins = sum(width * count for width, count in LAYOUT)
     values = values[..., :bins]
     if values.shape[-1] < bins:
@@ -96,7 +106,10 @@ def whole_bands(bins: int) -> int:
 
 
 def to_bins(gain: Tensor, bins: int) -> Tensor:
-    """Give each bin its band's gain: [B, K, T] to [B, F, T]; bins above the last band get that band's."""
+    """Give each bin its band's gain: [B, K, T] to [B, F, T].
+
+    Bins above the last band get that band's.
+    """
     parts, first = [], 0
     for width, count in LAYOUT:
         part = gain[:, first : first + count]
@@ -117,7 +130,8 @@ def widths(device: torch.device) -> Tensor:
 def statistics(power: Tensor, frames: slice = slice(0, None)) -> Statistics:
     """Measure the surroundings of the frames ``frames`` (default all) of band powers [B, K, T].
 
-    They are constant over blocks of BLOCK frames counted from the first one and depend on REACH frames to both sides.
+    They are constant over blocks of BLOCK frames counted from the first one and depend on REACH
+    frames to both sides.
     """
     start, stop, _ = frames.indices(power.shape[-1])
     pooled = functional.avg_pool1d(power, min(POOL, power.shape[-1]), POOL, ceil_mode=True)
@@ -148,24 +162,30 @@ def _measure(pooled: Tensor) -> Statistics:
 
 
 def _spread(parts: list[Tensor], frames: slice) -> Tensor:
-    """Repeat each block's value over its frames and cut ``frames`` out of them, [B, K, length of that]."""
+    """Repeat each block's value over its frames and cut ``frames`` out of them, [B, K, length of
+    that].
+    """
     if all(part is parts[0] for part in parts):
         return parts[0].expand(-1, -1, frames.stop - frames.start)
     return torch.cat(parts, -1).repeat_interleave(BLOCK, -1)[..., frames]
 
 
 def steadiness(spectrum: Tensor) -> Tensor:
-    """Return how evenly the phase of each band turns, [B, K, T] in -1 to 1, of a complex spectrum [B, F, T].
+    """Return how evenly the phase of each band turns, [B, K, T] in -1 to 1, of a complex spectrum
+    [B, F, T].
 
-    A steady tone turns by the same angle from frame to frame, so the second difference of its phase is 0 and the value 1.
+    A steady tone turns by the same angle from frame to frame, so the second difference of its phase
+    is 0 and the value 1.
     """
     return _evenness(_phases(spectrum), 1).mT
 
 
 class _Phases(NamedTuple):
-    """The phases of a spectrum as points on the unit circle, and twice these angles, [B, T, F] each.
+    """The phases of a spectrum as points on the unit circle, and twice these angles, [B, T, F]
+    each.
 
-    Frames come before bins here, as a spectrum lies in memory: the other way round takes twice the time.
+    Frames come before bins here, as a spectrum lies in memory: the other way round takes twice the
+    time.
     """
 
     real: Tensor
@@ -174,15 +194,26 @@ class _Phases(NamedTuple):
 
 
 def _phases(spectrum: Tensor) -> _Phases:
-    """Return the phases of a spectrum [B, F, T]; the points of faint bins lie within the circle, those of silence at 0."""
-    real, imaginary = (part.mT.clone(memory_format=torch.contiguous_format) for part in (spectrum.real, spectrum.imag))
+    """Return the phases of a spectrum [B, F, T].
+
+    The points of faint bins lie within the circle, those of silence at 0.
+    """
+    real, imaginary = (
+        part.mT.clone(memory_format=torch.contiguous_format)
+        for part in (spectrum.real, spectrum.imag)
+    )
     shrink = real.square().addcmul_(imaginary, imaginary).add_(_FAINT).rsqrt_()
     real, imaginary = real.mul_(shrink), imaginary.mul_(shrink)
-    return _Phases(real, imaginary, (real.square().addcmul_(imaginary, imaginary, value=-1), (2 * real).mul_(imaginary)))
+    return _Phases(
+        real,
+        imaginary,
+        (real.square().addcmul_(imaginary, imaginary, value=-1), (2 * real).mul_(imaginary)),
+    )
 
 
 def _evenness(phases: _Phases, axis: int) -> Tensor:
-    """Return the cosine of the second difference of the phase along an axis, averaged over bands, [B, T, K]; 0 at its ends.
+    """Return the cosine of the second difference of the phase along an axis, averaged over bands,
+    [B, T, K]; 0 at its ends.
 
     In real numbers, since torch's complex arithmetic costs more than all the rest.
     """
@@ -195,11 +226,15 @@ def _evenness(phases: _Phases, axis: int) -> Tensor:
     turned = (a * c).addcmul_(b, d, value=-1).mul_(at(phases.double[0], 1))
     turned.addcmul_((a * d).addcmul_(b, c), at(phases.double[1], 1))
     before, after = 1, phases.real.shape[axis] - count - 1
-    return _to_bands(functional.pad(turned, (before, after) if axis == 2 else (0, 0, before, after)))
+    return _to_bands(
+        functional.pad(turned, (before, after) if axis == 2 else (0, 0, before, after))
+    )
 
 
 def _fixed_planes(device: torch.device) -> tuple[Tensor, ...]:
-    """Return where each band lies, [1, K, 1] in -1 to 1, and for 50 and 60 Hz how near it is to a harmonic of the mains."""
+    """Return where each band lies, [1, K, 1] in -1 to 1, and for 50 and 60 Hz how near it is to a
+    harmonic of the mains.
+    """
     position = torch.linspace(-1, 1, BANDS, device=device)
     first, fine = 0, torch.zeros(BANDS, device=device)
     for width, count in LAYOUT:
@@ -211,13 +246,17 @@ def _fixed_planes(device: torch.device) -> tuple[Tensor, ...]:
     return tuple(plane.view(1, -1, 1) for plane in (position, *combs))
 
 
-def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor | None = None) -> Tensor:
+def features(
+    spectrum: Tensor, stats: Statistics | None = None, profile: Tensor | None = None
+) -> Tensor:
     """Return what the network sees of a complex spectrum, [B, FEATURES, K, T].
 
     Args:
         spectrum: [B, F, T].
-        stats: of the band powers of the spectrum in its surroundings; measured here where there are none.
-        profile: [B, K] the low statistic of noise alone, instead of the floor that is found; NaN rows where there is none.
+        stats: of the band powers of the spectrum in its surroundings; measured here where there are
+            none.
+        profile: [B, K] the low statistic of noise alone, instead of the floor that is found; NaN
+            rows where there is none.
     """
     power = band_powers(spectrum)
     phases = _phases(spectrum)
@@ -231,14 +270,25 @@ def features(spectrum: Tensor, stats: Statistics | None = None, profile: Tensor 
     value, floor, middle = (0.5 * (x + quiet).log10() for x in (power, low, stats.middle))
     reference = 0.5 * (stats.level + _TINY).log10()
     turns = _evenness(phases, 1).mT, _evenness(phases, 2).mT
-    planes = (value - reference, value - floor, value - middle, *turns, known, *_fixed_planes(power.device))
+    planes = (
+        value - reference,
+        value - floor,
+        value - middle,
+        *turns,
+        known,
+        *_fixed_planes(power.device),
+    )
     return torch.stack([plane.expand_as(power) for plane in planes], 1)
 
 
-def features_at(spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor | None = None) -> Tensor:
-    """Return what the network sees of some frames of a stretch of a sound, [B, FEATURES, K, length of ``frames``].
+def features_at(
+    spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor | None = None
+) -> Tensor:
+    """Return what the network sees of some frames of a stretch of a sound, [B, FEATURES, K, length
+    of ``frames``].
 
-    It is the same of any stretch that holds REACH + BLOCK frames to both sides of them, or less where the sound ends.
+    It is the same of any stretch that holds REACH + BLOCK frames to both sides of them, or less
+    where the sound ends.
 
     Args:
         spectrum: [B, F, T]; its first frame is a multiple of BLOCK in the whole sound.
@@ -246,7 +296,10 @@ def features_at(spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor 
         frames: which ones.
         profile: see :func:`features`.
     """
-    first, last = max(frames.start - 1, 0), min(frames.stop + 1, spectrum.shape[-1])  # whose phases are compared
+    first, last = (
+        max(frames.start - 1, 0),
+        min(frames.stop + 1, spectrum.shape[-1]),
+    )  # whose phases are compared
     seen = features(spectrum[..., first:last], statistics(power, slice(first, last)), profile)
     return seen[..., frames.start - first : frames.stop - first]
 
@@ -254,9 +307,13 @@ def features_at(spectrum: Tensor, power: Tensor, frames: slice, profile: Tensor 
 class _Conv(nn.Module):
     """A 3 x 3 convolution, batch normalisation and a rectifier."""
 
-    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1), dilation: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1), dilation: int = 1
+    ) -> None:
         super().__init__()
-        self.conv: nn.Conv2d | WinogradConv = nn.Conv2d(inputs, outputs, 3, stride, (1, dilation), (1, dilation), bias=False)
+        self.conv: nn.Conv2d | WinogradConv = nn.Conv2d(
+            inputs, outputs, 3, stride, (1, dilation), (1, dilation), bias=False
+        )
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -279,7 +336,9 @@ class _Residual(nn.Module):
 
 
 def _sum(fresh: Tensor, other: Tensor) -> Tensor:
-    """Return the sum of two tensors, in place of ``fresh`` where no gradient needs that: new memory takes longer than the sum."""
+    """Return the sum of two tensors, in place of ``fresh`` where no gradient needs that: new memory
+    takes longer than the sum.
+    """
     return fresh + other if torch.is_grad_enabled() else fresh.add_(other)
 
 
@@ -325,26 +384,45 @@ class MaskNetwork(nn.Module):
         self.reach = _reach(shape)
         self.stem = _Conv(2 * FEATURES, channels[0])
         self.enter = nn.ModuleList([nn.Identity()])
-        self.enter.extend(_Conv(a, b, s) for a, b, s in zip(channels, channels[1:], strides, strict=False))
-        self.down = nn.ModuleList([_stack(width, count) for width, count in zip(channels, shape.blocks, strict=True)])
-        self.context = nn.Sequential(*(_Residual(channels[-1], dilation) for dilation in shape.dilations))
+        self.enter.extend(
+            _Conv(a, b, s) for a, b, s in zip(channels, channels[1:], strides, strict=False)
+        )
+        self.down = nn.ModuleList(
+            [_stack(width, count) for width, count in zip(channels, shape.blocks, strict=True)]
+        )
+        self.context = nn.Sequential(
+            *(_Residual(channels[-1], dilation) for dilation in shape.dilations)
+        )
         code = shape.latent_size
         self.to_mean = nn.Conv1d(self.rows * self.width, code, 1)
         self.to_scale = nn.Conv1d(self.rows * self.width, code, 1) if shape.variational else None
         self.from_code = nn.Conv1d(code, self.rows * self.width, 1)
-        self.up = nn.ModuleList([_stack(width, count) for width, count in zip(channels, shape.blocks, strict=True)])
+        self.up = nn.ModuleList(
+            [_stack(width, count) for width, count in zip(channels, shape.blocks, strict=True)]
+        )
         self.leave = nn.ModuleList([nn.Identity()])
-        self.leave.extend(nn.ConvTranspose2d(b, a, s, s) for a, b, s in zip(channels, channels[1:], strides, strict=False))
+        self.leave.extend(
+            nn.ConvTranspose2d(b, a, s, s)
+            for a, b, s in zip(channels, channels[1:], strides, strict=False)
+        )
         self.head = nn.Conv2d(channels[0], 2, 3, padding=1)
 
     def encode(self, seen: Tensor, history: History | None = None) -> tuple[Latent, list[Tensor]]:
-        """Return the code, mean [B, Z, L], and what each level of the encoder saw; of a piece of a sound with its ``history``."""
+        """Return the code, mean [B, Z, L], and what each level of the encoder saw.
+
+        Of a piece of a sound with its ``history``.
+        """
         seen = functional.pad(seen, (0, -seen.shape[-1] % self.time_stride))
-        # Two neighbouring bands become channels of one row: the same numbers in a shape that convolves four times faster.
+        # Two neighbouring bands become channels of one row: the same numbers in a shape that
+        # convolves four times faster.
         batch, planes, bands, frames = seen.shape
-        pairs = seen.reshape(batch, planes, bands // 2, 2, frames).permute(0, 2, 4, 1, 3).flatten(3)  # channels last in memory
+        pairs = (
+            seen.reshape(batch, planes, bands // 2, 2, frames).permute(0, 2, 4, 1, 3).flatten(3)
+        )  # channels last in memory
         x, passed = pairs.permute(0, 3, 1, 2), []
-        for level, (enter, blocks) in enumerate(zip([self.stem, *self.enter[1:]], self.down, strict=True)):
+        for level, (enter, blocks) in enumerate(
+            zip([self.stem, *self.enter[1:]], self.down, strict=True)
+        ):
             x = enter(x if history is None else history.joined(enter.conv, x))
             x = _through(blocks, x.contiguous(memory_format=self._layout(level)), history)
             passed.append(x)
@@ -354,7 +432,10 @@ class MaskNetwork(nn.Module):
         return Latent(self.to_mean(flat), scale), passed
 
     def _layout(self, level: int) -> torch.memory_format:
-        """Return how a level lies in memory; channels last is the faster one, but for Winograd's transforms."""
+        """Return how a level lies in memory.
+
+        Channels last is the faster one, but for Winograd's transforms.
+        """
         wide = self.winograd and self.channels[level] >= _WINOGRAD_CHANNELS
         return torch.contiguous_format if wide else torch.channels_last
 
@@ -365,16 +446,29 @@ class MaskNetwork(nn.Module):
         for level in reversed(range(len(self.up))):
             found.append(z.new_zeros(len(z), self.channels[level], bands, frames))
             if level:
-                bands, frames = bands * self.strides[level - 1][0], frames * self.strides[level - 1][1]
+                bands, frames = (
+                    bands * self.strides[level - 1][0],
+                    frames * self.strides[level - 1][1],
+                )
         return found[::-1]
 
-    def decode(self, z: Tensor, passed: Sequence[Tensor], frames: int, history: History | None = None) -> Tensor:
-        """Return logits of the gains, [B, K, frames], for a code [B, Z, L]; fewer frames where ``history`` waits for more."""
+    def decode(
+        self, z: Tensor, passed: Sequence[Tensor], frames: int, history: History | None = None
+    ) -> Tensor:
+        """Return logits of the gains, [B, K, frames], for a code [B, Z, L].
+
+        Fewer frames where ``history`` waits for more.
+        """
         x = self.from_code(z).reshape(len(z), self.width, self.rows, -1)
         for level in reversed(range(len(self.up))):
             x = x.contiguous(memory_format=self._layout(level))  # as what the encoder passes on
             if self.skips:
-                x = _sum(x, passed[level] if history is None else history.passed(level, passed[level], x.shape[-1]))
+                x = _sum(
+                    x,
+                    passed[level]
+                    if history is None
+                    else history.passed(level, passed[level], x.shape[-1]),
+                )
             x = _through(self.up[level], x, history)
             if level:
                 x = self.leave[level](x.contiguous(memory_format=self._layout(level - 1)))
@@ -396,7 +490,8 @@ def _reach(shape: Shape) -> int:
         if level < len(shape.strides):
             reach += stride
             stride *= shape.strides[level][1]
-    # A gain is decoded from the step of the last level that it lies in, so that up to a step less one comes on top.
+    # A gain is decoded from the step of the last level that it lies in, so that up to a step less
+    # one comes on top.
     return reach + stride * sum(shape.dilations) + stride - 1
 
 
@@ -411,19 +506,26 @@ def _through(blocks: nn.Module, x: Tensor, history: History | None) -> Tensor:
 
 
 def folded(network: MaskNetwork, winograd: bool = False) -> MaskNetwork:
-    """Return a copy for a :class:`musicvae_lite.audio.denoise.streaming.MaskStream`, in evaluation mode.
+    """Return a copy for a :class:`musicvae_lite.audio.denoise.streaming.MaskStream`, in evaluation
+    mode.
 
-    Its normalisations are part of the weights, for a twentieth less time, and its convolutions pad no frames: the stream does.
+    Its normalisations are part of the weights, for a twentieth less time, and its convolutions pad
+    no frames: the stream does.
 
     Args:
         network: of any mode.
-        winograd: convolve levels of enough channels by :class:`musicvae_lite.nn.kernels.WinogradConv`.
+        winograd: convolve levels of enough channels by
+            :class:`musicvae_lite.nn.kernels.WinogradConv`.
     """
     copy = deepcopy(network).eval()
     copy.winograd = winograd
     copy.head.padding = (1, 0)
     for part in copy.modules():
-        if isinstance(part, _Conv) and isinstance(part.conv, nn.Conv2d) and isinstance(part.norm, nn.BatchNorm2d):
+        if (
+            isinstance(part, _Conv)
+            and isinstance(part.conv, nn.Conv2d)
+            and isinstance(part.norm, nn.BatchNorm2d)
+        ):
             conv = fuse_conv_bn_eval(part.conv, part.norm)
             conv.padding = (1, 0)
             fast = winograd and fits(conv) and conv.in_channels >= _WINOGRAD_CHANNELS

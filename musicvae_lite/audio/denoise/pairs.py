@@ -19,7 +19,8 @@ class Pair(NamedTuple):
 
 
 def find_pairs(folder: Path) -> list[Pair]:
-    """Return the pairs of a folder: NAME.noisy.wav beside NAME.clean.wav, or noisy/NAME.wav and clean/NAME.wav.
+    """Return the pairs of a folder: NAME.noisy.wav beside NAME.clean.wav, or noisy/NAME.wav and
+    clean/NAME.wav.
 
     Returns:
         In order of name; none where the folder holds nothing of the kind.
@@ -30,19 +31,30 @@ def find_pairs(folder: Path) -> list[Pair]:
     if not folder.is_dir():
         return []
     if (folder / "noisy").is_dir() and (folder / "clean").is_dir():
-        found = [Pair(file.stem, file, folder / "clean" / file.name) for file in _sounds(folder / "noisy")]
+        found = [
+            Pair(file.stem, file, folder / "clean" / file.name)
+            for file in _sounds(folder / "noisy")
+        ]
     else:
         marked = [file for file in _sounds(folder) if file.stem.endswith(".noisy")]
         stems = [(file, file.stem.removesuffix(".noisy")) for file in marked]
-        found = [Pair(stem, file, file.with_name(f"{stem}.clean{file.suffix}")) for file, stem in stems]
+        found = [
+            Pair(stem, file, file.with_name(f"{stem}.clean{file.suffix}")) for file, stem in stems
+        ]
     for pair in found:
         if not pair.clean.is_file():
-            raise MusaeError(f"{pair.noisy}: has no clean recording beside it ({pair.clean.name} is missing)")
+            raise MusaeError(
+                f"{pair.noisy}: has no clean recording beside it ({pair.clean.name} is missing)"
+            )
     return found
 
 
 def _sounds(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    )
 
 
 def read_pair(pair: Pair) -> tuple[Audio, Audio]:
@@ -54,5 +66,7 @@ def read_pair(pair: Pair) -> tuple[Audio, Audio]:
     """
     noisy, clean = read_audio(pair.noisy), read_audio(pair.clean)
     if noisy.rate != clean.rate or noisy.samples.shape != clean.samples.shape:
-        raise UsageError(f"{pair.noisy}: differs from {pair.clean.name} in rate, channels or length")
+        raise UsageError(
+            f"{pair.noisy}: differs from {pair.clean.name} in rate, channels or length"
+        )
     return noisy, clean

@@ -25,8 +25,25 @@ from musicvae_lite.core.devices import keep_freed_memory
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.latent import Latent
 from musicvae_lite.core.validation import seed_of
-from musicvae_lite.media.audio import Audio, Header, Samples, check_finite, create_audio, open_audio, read_audio, resample
-from musicvae_lite.media.levels import ClipCounter, LevelMeter, Stretch, clock, dbfs, level_change_db, parse_stretch
+from musicvae_lite.media.audio import (
+    Audio,
+    Header,
+    Samples,
+    check_finite,
+    create_audio,
+    open_audio,
+    read_audio,
+    resample,
+)
+from musicvae_lite.media.levels import (
+    ClipCounter,
+    LevelMeter,
+    Stretch,
+    clock,
+    dbfs,
+    level_change_db,
+    parse_stretch,
+)
 from musicvae_lite.media.spectrum import grid_of
 
 if TYPE_CHECKING:
@@ -45,7 +62,8 @@ class Cleaned:
         seconds: its length.
         rate: samples per second.
         channels: C.
-        noise_dbfs: level of what the model took for noise, in dB below full scale, before strength and limits.
+        noise_dbfs: level of what the model took for noise, in dB below full scale, before strength
+            and limits.
         level_change_db: how much louder the result is (negative: quieter).
         real_time_factor: seconds of sound for each second of computing.
         warning: what the user should know of the input, or "".
@@ -66,7 +84,11 @@ class _Tally:
 
     def __init__(self, header: Header, source: str, watch: Callable[[View], None] | None) -> None:
         self.header, self.source, self._watch = header, source, watch
-        self.before, self.after, self.clipped = LevelMeter(), LevelMeter(), ClipCounter(header.channels)
+        self.before, self.after, self.clipped = (
+            LevelMeter(),
+            LevelMeter(),
+            ClipCounter(header.channels),
+        )
         self.samples, self._noise, self._frames = 0, 0.0, 0
         self._grid = grid_of(header.rate)
         self._begun = time.perf_counter()
@@ -87,9 +109,21 @@ class _Tally:
     def result(self) -> Cleaned:
         seconds, channels = self.samples / self.header.rate, self.header.channels
         spent = max(time.perf_counter() - self._begun, 1e-9)
-        noise, change = dbfs(self._noise / max(self._frames, 1)), level_change_db(self.before, self.after)
+        noise, change = (
+            dbfs(self._noise / max(self._frames, 1)),
+            level_change_db(self.before, self.after),
+        )
         warning = self.clipped.warning(self.source)
-        return Cleaned(self.source, seconds, self.header.rate, channels, noise, change, seconds / spent, warning)
+        return Cleaned(
+            self.source,
+            seconds,
+            self.header.rate,
+            channels,
+            noise,
+            change,
+            seconds / spent,
+            warning,
+        )
 
 
 class SoundSession:
@@ -104,7 +138,9 @@ class SoundSession:
     unit = "sound"
 
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
-        if not isinstance(bundle.codec, SoundCodec) or not isinstance(bundle.model, SpectrogramAutoencoder):
+        if not isinstance(bundle.codec, SoundCodec) or not isinstance(
+            bundle.model, SpectrogramAutoencoder
+        ):
             raise UsageError(f"{name} is no model of sound")
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model
@@ -124,7 +160,11 @@ class SoundSession:
     # Sounds in, sounds out
 
     def denoise(
-        self, sound: Sound, strength: float = 1.0, max_reduction_db: float | None = None, profile: Profile = None
+        self,
+        sound: Sound,
+        strength: float = 1.0,
+        max_reduction_db: float | None = None,
+        profile: Profile = None,
     ) -> Audio:
         """Return a sound without its noise, with the same rate, channels and length.
 
@@ -134,7 +174,8 @@ class SoundSession:
             sound: a file, or samples with their rate; any rate and number of channels.
             strength: 0 leaves it as it is, 1 takes away all that is found to be noise.
             max_reduction_db: nothing becomes quieter by more than that.
-            profile: where in the sound there is noise alone (``"0:01-0:02"``), or a sound of the same rate that is noise alone.
+            profile: where in the sound there is noise alone (``"0:01-0:02"``), or a sound of the
+                same rate that is noise alone.
 
         Raises:
             AudioError: if a file cannot be read or holds samples that are no numbers.
@@ -145,7 +186,9 @@ class SoundSession:
         audio = sound if isinstance(sound, Audio) else read_audio(sound)
         check_finite(audio.samples, audio.rate, audio.source)
         if profile is not None:
-            wish = replace(wish, profile=self._profile([audio.samples], audio.header, audio.source, profile))
+            wish = replace(
+                wish, profile=self._profile([audio.samples], audio.header, audio.source, profile)
+            )
         parts = list(self.cleaner.stream([audio.samples], audio.rate, wish))
         return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
 
@@ -161,7 +204,9 @@ class SoundSession:
         watch: Callable[[View], None] | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Cleaned:
-        """Clean a file of any length in constant memory; rate, channels and, where the format allows, encoding are kept.
+        """Clean a file of any length in constant memory.
+
+        Rate, channels and, where the format allows, encoding are kept.
 
         Args:
             source: the file.
@@ -175,7 +220,8 @@ class SoundSession:
             progress: called with the seconds that are done.
 
         Raises:
-            AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if an output exists.
+            AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if an output
+                exists.
             MusaeError: if the file system refuses.
         """
         wish = Wish(strength, max_reduction_db)
@@ -186,10 +232,18 @@ class SoundSession:
         with ExitStack() as stack:
             reader = stack.enter_context(open_audio(source))
             writer = stack.enter_context(create_audio(output, reader.header, overwrite))
-            rest = None if residual is None else stack.enter_context(create_audio(residual, reader.header, overwrite))
+            rest = (
+                None
+                if residual is None
+                else stack.enter_context(create_audio(residual, reader.header, overwrite))
+            )
             tally = _Tally(reader.header, reader.source, watch)
             waiting = _Waiting()
-            blocks = waiting.copy(tally.take(reader.blocks())) if rest is not None else tally.take(reader.blocks())
+            blocks = (
+                waiting.copy(tally.take(reader.blocks()))
+                if rest is not None
+                else tally.take(reader.blocks())
+            )
             done = 0
             for block in self.cleaner.stream(blocks, reader.header.rate, wish, tally.view):
                 tally.after.add(block)
@@ -202,15 +256,23 @@ class SoundSession:
             loudest = tally.after.peak if writer.clips else 0.0
         result = tally.result()
         if loudest > 1.001:  # what rounding and a mask add to sound at full scale is not heard
-            clipped = f"{output}: goes up to {loudest:.2f} times full scale and is clipped there; a .wav of floats would hold it"
+            clipped = (
+                f"{output}: goes up to {loudest:.2f} times full scale and is clipped there; "
+                "a .wav of floats would hold it"
+            )
             result = replace(result, warning="; ".join(filter(None, (result.warning, clipped))))
         return result
 
-    def _profile(self, blocks: Any, header: Header, source: str, profile: str | Stretch | Audio) -> Tensor:
+    def _profile(
+        self, blocks: Any, header: Header, source: str, profile: str | Stretch | Audio
+    ) -> Tensor:
         """Measure the noise that a profile marks."""
         if isinstance(profile, Audio):
             if profile.rate != header.rate:
-                raise UsageError(f"{source}: the profile has {profile.rate} samples per second, the sound {header.rate}")
+                raise UsageError(
+                    f"{source}: the profile has {profile.rate} samples per second, the sound "
+                    f"{header.rate}"
+                )
             return self.cleaner.profile(profile.samples, header.rate)
         stretch = parse_stretch(profile) if isinstance(profile, str) else profile
         place = stretch.samples(header.rate)
@@ -225,15 +287,19 @@ class SoundSession:
                 break
         else:
             asked = f"{clock(stretch.start)}-{clock(stretch.end)}"
-            raise UsageError(f"{source}: lasts {clock(first / header.rate)}, so that it has no stretch {asked}")
+            raise UsageError(
+                f"{source}: lasts {clock(first / header.rate)}, so that it has no stretch {asked}"
+            )
         return self.cleaner.profile(np.concatenate(parts, 1), header.rate)
 
     # Codes
 
     def encode(self, sound: Sound) -> Latent:
-        """Return the code of each clip of a sound (mixed to mono, at the model's rate), mean [W, Z, L].
+        """Return the code of each clip of a sound (mixed to mono, at the model's rate), mean [W, Z,
+        L].
 
-        Clips follow one another and are as long as those of the training; silence fills the last one.
+        Clips follow one another and are as long as those of the training; silence fills the last
+        one.
         """
         clips = torch.from_numpy(self._clips(sound))
         means: list[Tensor] = []
@@ -248,7 +314,9 @@ class SoundSession:
         return Latent(torch.cat(means), torch.cat(scales) if scales else None)
 
     def reconstruct(self, sound: Sound) -> Audio:
-        """Return what the model makes of a sound by itself: the whole of its mask, without care for clean places."""
+        """Return what the model makes of a sound by itself: the whole of its mask, without care for
+        clean places.
+        """
         audio = sound if isinstance(sound, Audio) else read_audio(sound)
         check_finite(audio.samples, audio.rate, audio.source)
         parts = list(self.cleaner.stream([audio.samples], audio.rate, Wish(careful=False)))

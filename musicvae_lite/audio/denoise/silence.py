@@ -1,7 +1,8 @@
 """Where a sound breaks off into silence, so that what comes before and after is to be heard apart.
 
-Recordings have stretches of digital silence: before a track begins, where something was cut out, where a gate was shut. A
-denoiser that learned from sound that goes on hears them as part of it, and errs for seconds around. A natural pause, into which
+Recordings have stretches of digital silence: before a track begins, where something was cut out,
+where a gate was shut. A denoiser that learned from sound that goes on hears them as part of it, and
+errs for seconds around. A natural pause, into which
 a sound dies away, is not such a break: what it is like tells how clean the sound is.
 
 Letters in shapes: C channels, N samples.
@@ -20,7 +21,8 @@ from torch.nn import functional
 
 from musicvae_lite.media.audio import Samples
 
-# In cells of the length that is asked for; of 35 ms these are 3.9 s to both sides, 0.35 s, 1.5 s and 0.1 s.
+# In cells of the length that is asked for; of 35 ms these are 3.9 s to both sides, 0.35 s, 1.5 s
+# and 0.1 s.
 AROUND = 112  # how far the loudest sound near a cell may be
 SHORTEST = 10  # a silence that breaks a sound
 LONG = 43  # one that does so however the sound came to its end
@@ -35,15 +37,16 @@ _BATCH = 64
 def stretches(blocks: Iterable[Samples], cell: int) -> Iterator[Iterator[Samples]]:
     """Cut a sound at the borders of the silences that break it.
 
-    A silence breaks a sound at its beginning, after a sound that does not die away into it, or if it is long.
+    A silence breaks a sound at its beginning, after a sound that does not die away into it, or if
+    it is long.
 
     Args:
         blocks: [C, any number of samples] one after another.
         cell: samples; all stretches but the last one are so many, or a multiple.
 
     Yields:
-        The blocks of each stretch, [C, n]; they are to be used up before the next is asked for. They follow the input by up to
-        ``AROUND + LONG`` cells and do not depend on how it is cut.
+        The blocks of each stretch, [C, n]; they are to be used up before the next is asked for.
+        They follow the input by up to ``AROUND + LONG`` cells and do not depend on how it is cut.
     """
     for _, blocks_of_one in groupby(_numbered(blocks, cell), key=itemgetter(0)):
         yield (samples for _, samples in blocks_of_one)
@@ -56,7 +59,9 @@ def breaks(peaks: NDArray[np.float32], from_start: bool = True) -> list[int]:
         peaks: largest sample of each cell.
         from_start: whether the first one is the first of the sound.
     """
-    around = functional.max_pool1d(torch.from_numpy(peaks)[None], 2 * AROUND + 1, 1, AROUND)[0].numpy()
+    around = functional.max_pool1d(torch.from_numpy(peaks)[None], 2 * AROUND + 1, 1, AROUND)[
+        0
+    ].numpy()
     quiet = np.concatenate([[False], peaks <= _QUIET * around, [False]])
     found: list[int] = []
     for begin, end in np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2).tolist():
@@ -81,7 +86,9 @@ def _numbered(blocks: Iterable[Samples], cell: int) -> Iterator[tuple[int, Sampl
         sure = len(peaks) if last else len(peaks) - AROUND - LONG
         if sure <= given:
             continue
-        first = max(given - 2 * AROUND - LONG, 0)  # enough of the past for the same result as of the whole
+        first = max(
+            given - 2 * AROUND - LONG, 0
+        )  # enough of the past for the same result as of the whole
         places = [first + place for place in breaks(peaks[first:], first == 0)]
         for begin, end in _spans(given, sure, places):
             number += begin in places

@@ -21,13 +21,17 @@ from musicvae_lite.core.random import Noise
 
 @dataclass(frozen=True)
 class TimbreMeasures:
-    """What is measured of a model of timbre; figures of a clip are means over the clips, distances over those with sound.
+    """What is measured of a model of timbre.
+
+    Figures of a clip are means over the clips, distances over those with sound.
 
     Attributes:
         n: clips measured.
-        lsd_db: log-spectral distance of the reconstruction, which has the levels at the posterior mean and the clip's phases.
+        lsd_db: log-spectral distance of the reconstruction, which has the levels at the posterior
+            mean and the clip's phases.
         silent_lsd_db: the same distance of silence, for comparison.
-        nll_nats: negative log-likelihood of a clip's levels at one draw from the posterior (a density: below 0 is usual).
+        nll_nats: negative log-likelihood of a clip's levels at one draw from the posterior (a
+            density: below 0 is usual).
         kl_bits: KL(q(z|x) || N(0, I)) of a clip.
         elbo_nats: lower bound on the log-likelihood.
         active_units: latent dimensions whose mean varies (variance above 0.01); None for one clip.
@@ -62,7 +66,9 @@ def evaluate_timbre(model: Autoencoder, batches: Iterable[Batch], seed: int) -> 
     for number, batch in enumerate(batches):
         latent = model.encode(batch)
         z = latent.sample(Noise(seed, number, device=batch.x.device))
-        sums += torch.stack([part.cpu().double().sum() for part in (model.nll(z, batch), latent.kl())])
+        sums += torch.stack(
+            [part.cpu().double().sum() for part in (model.nll(z, batch), latent.kl())]
+        )
         means.append(latent.mean)
         made, wanted = model.predict(latent.mean, batch).cpu().numpy(), batch.target.cpu().numpy()
         for one, other in zip(made, wanted, strict=True):
@@ -77,4 +83,6 @@ def evaluate_timbre(model: Autoencoder, batches: Iterable[Batch], seed: int) -> 
     count = len(codes)
     nll, kl = (sums / count).tolist()
     active = active_units(codes) if count > 1 else None
-    return TimbreMeasures(count, distance / sounding, silent / sounding, nll, kl / NATS_PER_BIT, -(nll + kl), active)
+    return TimbreMeasures(
+        count, distance / sounding, silent / sounding, nll, kl / NATS_PER_BIT, -(nll + kl), active
+    )

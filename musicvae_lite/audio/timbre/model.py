@@ -1,10 +1,13 @@
-"""A variational autoencoder of the timbre of sound: about a second of a spectrogram as a picture of levels, one code for it.
+"""A variational autoencoder of the timbre of sound: about a second of a spectrogram as a picture of
+levels, one code for it.
 
-The picture has a row for each of some triangular filters, evenly spaced in mel from 0 to half the rate, and a column for each
-frame; a value of 1 stands for a tone of full scale, 0 for what lies ``range_db`` below it. Phases are no part of it: they come
-from a sound where there is one, else from :func:`musicvae_lite.audio.timbre.phase.griffin_lim`.
+The picture has a row for each of some triangular filters, evenly spaced in mel from 0 to half the
+rate, and a column for each frame; a value of 1 stands for a tone of full scale, 0 for what lies
+``range_db`` below it. Phases are no part of it: they come from a sound where there is one, else
+from :func:`musicvae_lite.audio.timbre.phase.griffin_lim`.
 
-Letters in shapes: B batch, N samples, F frequency bins, R rows, T frames of a picture, Z latent size.
+Letters in shapes: B batch, N samples, F frequency bins, R rows, T frames of a picture, Z latent
+size.
 """
 
 from __future__ import annotations
@@ -34,8 +37,9 @@ _TINY = 1e-20
 class Rows(nn.Module):
     """From the bins of a spectrum to the rows of a picture, and back.
 
-    A row holds the mean power under its filter. The filters overlap so that at every frequency they add up to 1: on the way
-    back the level of a bin lies on a line between those of the two rows around it.
+    A row holds the mean power under its filter. The filters overlap so that at every frequency they
+    add up to 1: on the way back the level of a bin lies on a line between those of the two rows
+    around it.
 
     Args:
         grid: of the frames.
@@ -50,9 +54,13 @@ class Rows(nn.Module):
     def __init__(self, grid: Grid, rate: int, rows: int, range_db: float) -> None:
         super().__init__()
         self.count, self.range_db = rows, range_db
-        self.full = (grid.window / 4) ** 2  # power of the bin of a tone of full scale under a Hann window
+        self.full = (
+            grid.window / 4
+        ) ** 2  # power of the bin of a tone of full scale under a Hann window
         filters = load_torchaudio().functional.melscale_fbanks(grid.bins, 0.0, rate / 2, rows, rate)
-        filters[0, 0] = filters[-1, -1] = 1.0  # the outermost filters begin and end at 0, where there is no other
+        filters[0, 0] = filters[-1, -1] = (
+            1.0  # the outermost filters begin and end at 0, where there is no other
+        )
         self.register_buffer("down", (filters / filters.sum(0)).T.contiguous(), persistent=False)
         self.register_buffer("up", filters / filters.sum(1, keepdim=True), persistent=False)
 
@@ -71,7 +79,8 @@ class Rows(nn.Module):
 
 
 class TimbreAutoencoder(Autoencoder):
-    """Convolutions on pictures of levels, a normal posterior, and levels that are normally distributed about the decoded ones.
+    """Convolutions on pictures of levels, a normal posterior, and levels that are normally
+    distributed about the decoded ones.
 
     Args:
         rows: the picture's.
@@ -94,7 +103,13 @@ class TimbreAutoencoder(Autoencoder):
         grid: Grid,
     ) -> None:
         super().__init__()
-        self.rows, self.encoder, self.head, self.decoder, self.likelihood = rows, encoder, head, decoder, likelihood
+        self.rows, self.encoder, self.head, self.decoder, self.likelihood = (
+            rows,
+            encoder,
+            head,
+            decoder,
+            likelihood,
+        )
         self.latent_size, self.grid, self.adversary = latent_size, grid, None
         self.frames = decoder.shape[2]
         for part in (encoder, decoder):
@@ -102,13 +117,17 @@ class TimbreAutoencoder(Autoencoder):
 
     @property
     def outside(self) -> int:
-        """Frames of the spectrogram of a clip that lie half before its first sample, and are not part of its picture."""
+        """Frames of the spectrogram of a clip that lie half before its first sample, and are not
+        part of its picture.
+        """
         return self.grid.window // self.grid.hop // 2
 
     def levels(self, samples: Tensor) -> Tensor:
         """Return the levels of those frames of clips [B, N] that lie inside them, [B, R, T]."""
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
-            return self.rows.levels(stft(samples.float(), self.grid)[..., self.outside : self.outside + self.frames])
+            return self.rows.levels(
+                stft(samples.float(), self.grid)[..., self.outside : self.outside + self.frames]
+            )
 
     def encode(self, batch: Batch) -> Latent:
         """Return the posterior of each clip, mean [B, Z]."""
@@ -119,17 +138,30 @@ class TimbreAutoencoder(Autoencoder):
         latent: Latent = self.head(self.encoder(levels.unsqueeze(1), None))
         return latent
 
-    def nll(self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None) -> Tensor:
+    def nll(
+        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+    ) -> Tensor:
         """Return [B] nats, summed over the picture."""
-        nats: Tensor = self.likelihood.nll(self.decoder(z, None), self.levels(batch.target).unsqueeze(1))
+        nats: Tensor = self.likelihood.nll(
+            self.decoder(z, None), self.levels(batch.target).unsqueeze(1)
+        )
         return nats
 
     def predict(self, z: Tensor, batch: Batch) -> Tensor:
-        """Return clips [B, N] with the decoded levels and the phases of the input; the outermost levels go on to its ends."""
+        """Return clips [B, N] with the decoded levels and the phases of the input.
+
+        The outermost levels go on to its ends.
+        """
         spectrum = stft(batch.x.float(), self.grid)
         after = spectrum.shape[-1] - self.outside - self.frames
-        levels = functional.pad(self.decode(z, self.frames).mT, (self.outside, after), mode="replicate")
-        return istft(torch.polar(self.rows.magnitudes(levels), spectrum.angle()), self.grid, batch.x.shape[-1])
+        levels = functional.pad(
+            self.decode(z, self.frames).mT, (self.outside, after), mode="replicate"
+        )
+        return istft(
+            torch.polar(self.rows.magnitudes(levels), spectrum.angle()),
+            self.grid,
+            batch.x.shape[-1],
+        )
 
     def decode(
         self,
@@ -139,7 +171,9 @@ class TimbreAutoencoder(Autoencoder):
         noise: Noise | None = None,
         condition: Tensor | None = None,
     ) -> Tensor:
-        """Return the levels 0..1 that are expected for the first ``length`` frames, [B, length, R]; none is drawn.
+        """Return the levels 0..1 that are expected for the first ``length`` frames, [B, length, R].
+
+        None is drawn.
 
         Raises:
             ValueError: if a picture does not reach that far.
@@ -161,15 +195,24 @@ def build(config: TimbreModel, rate: int, samples: int) -> TimbreAutoencoder:
     grid = grid_of(rate, HOP_SECONDS)
     frames = (samples - grid.window) // grid.hop + 1
     if frames < 2:
-        raise UsageError(f"codec.seconds: a clip of {samples / rate:g} s is shorter than two frames of the spectrogram")
+        raise UsageError(
+            f"codec.seconds: a clip of {samples / rate:g} s is shorter than two frames of the "
+            "spectrogram"
+        )
     shape = (1, config.rows, frames)
     encoder = ConvEncoder(shape, config.encoder.channels, dense=config.encoder.dense)
     head = PosteriorHead(encoder.output_size, config.latent_size, start=encoder.output_size**-0.5)
     try:
         decoder = ConvDecoder(
-            shape, encoder.output_shape, config.decoder.channels, config.latent_size, dense=config.decoder.dense
+            shape,
+            encoder.output_shape,
+            config.decoder.channels,
+            config.latent_size,
+            dense=config.decoder.dense,
         )
     except ValueError as error:
         raise UsageError(f"model.decoder: {error}") from error
     rows = Rows(grid, rate, config.rows, config.range_db)
-    return TimbreAutoencoder(rows, encoder, head, decoder, Gaussian(config.scale), config.latent_size, grid)
+    return TimbreAutoencoder(
+        rows, encoder, head, decoder, Gaussian(config.scale), config.latent_size, grid
+    )

@@ -17,10 +17,14 @@ _MOMENTUM = 0.99
 _TINY = 1e-12
 
 
-def griffin_lim(magnitudes: Tensor, start: Tensor, grid: Grid, samples: int, rounds: int = ROUNDS) -> Tensor:
-    """Return sound [N] whose spectrogram comes near to ``magnitudes`` (Griffin & Lim 1984; faster as in Perraudin et al. 2013).
+def griffin_lim(
+    magnitudes: Tensor, start: Tensor, grid: Grid, samples: int, rounds: int = ROUNDS
+) -> Tensor:
+    """Return sound [N] whose spectrogram comes near to ``magnitudes`` (Griffin & Lim 1984; faster
+    as in Perraudin et al. 2013).
 
-    torchaudio's knows no phases to start from; those of a sound that is alike save most of the artefacts.
+    torchaudio's knows no phases to start from; those of a sound that is alike save most of the
+    artefacts.
 
     Args:
         magnitudes: [F, T].

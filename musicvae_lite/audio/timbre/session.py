@@ -1,4 +1,6 @@
-"""Using a trained model of timbre: sounds in, codes, morphs and new sounds out; all mono, at the model's rate.
+"""Using a trained model of timbre: sounds in, codes, morphs and new sounds out.
+
+All mono, at the model's rate.
 
 Letters in shapes: N samples, F frequency bins, R rows, T frames, W windows, Z latent size.
 """
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 Sound = str | os.PathLike[str] | Audio
 
-MOST_SECONDS = 600  # of a sound or result: phases are found for the whole of it at once, in 2 GB of memory
+MOST_SECONDS = (
+    600  # of a sound or result: phases are found for the whole of it at once, in 2 GB of memory
+)
 _SILENCE = 1e-6
 _LOUDEST = 0.99
 _MOST_DETAIL = 100.0  # 40 dB above what the code says
@@ -40,7 +44,9 @@ _PRIOR, _PHASES = 1, 2  # what a draw is for, mixed into its seed
 
 
 class _Ends(NamedTuple):
-    """Two sounds of one length: their spectra [F, T], the means of their windows [W, Z], and their samples N."""
+    """Two sounds of one length: their spectra [F, T], the means of their windows [W, Z], and their
+    samples N.
+    """
 
     spectra: list[Tensor]
     codes: list[Tensor]
@@ -50,8 +56,8 @@ class _Ends(NamedTuple):
 class TimbreSession:
     """A model of timbre on one device.
 
-    A sound becomes windows of the spectrogram as long as a clip of the training, each half a window after the last; what is
-    decoded is faded from window to window.
+    A sound becomes windows of the spectrogram as long as a clip of the training, each half a window
+    after the last; what is decoded is faded from window to window.
 
     Args:
         bundle: the model; it stays on the device where it is.
@@ -62,7 +68,9 @@ class TimbreSession:
     unit = "timbre"
 
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
-        if not isinstance(bundle.codec, SoundCodec) or not isinstance(bundle.model, TimbreAutoencoder):
+        if not isinstance(bundle.codec, SoundCodec) or not isinstance(
+            bundle.model, TimbreAutoencoder
+        ):
             raise UsageError(f"{name} is no model of timbre")
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model.eval()
@@ -83,7 +91,9 @@ class TimbreSession:
     # Sounds in
 
     def encode(self, sound: Sound) -> Latent:
-        """Return the posterior of each window of a sound, mean [W, Z]; silence fills a sound that is shorter.
+        """Return the posterior of each window of a sound, mean [W, Z].
+
+        Silence fills a sound that is shorter.
 
         Raises:
             AudioError: if a file cannot be read or holds samples that are no numbers.
@@ -101,12 +111,17 @@ class TimbreSession:
         samples = self._samples(sound)
         spectrum = self._spectrum(samples)
         magnitudes = self._magnitudes(self._encode(spectrum).mean, spectrum.shape[1])
-        return self._audio(griffin_lim(magnitudes, spectrum, self.grid, len(samples), 0), _named(sound))
+        return self._audio(
+            griffin_lim(magnitudes, spectrum, self.grid, len(samples), 0), _named(sound)
+        )
 
     def morph(self, a: Sound, b: Sound, path: Path = "slerp") -> Audio:
-        """Return a sound that begins as ``a`` and ends as ``b``, as long as the longer one; the shorter goes round.
+        """Return a sound that begins as ``a`` and ends as ``b``, as long as the longer one.
 
-        The code moves along a path in latent space; what a code has no room for (single harmonics, the phases) is faded over.
+        The shorter goes round.
+
+        The code moves along a path in latent space; what a code has no room for (single harmonics,
+        the phases) is faded over.
 
         Raises:
             AudioError, NothingUsableError, UsageError: see :meth:`encode`.
@@ -114,26 +129,39 @@ class TimbreSession:
         ends = self._ends(a, b)
         windows = len(ends.codes[0])
         pairs = enumerate(zip(*ends.codes, strict=True))
-        codes = torch.stack([interpolate(x, y, max(windows, 2), path)[place] for place, (x, y) in pairs])
+        codes = torch.stack(
+            [interpolate(x, y, max(windows, 2), path)[place] for place, (x, y) in pairs]
+        )
         frames = ends.spectra[0].shape[1]
-        return self._between(ends, codes, torch.linspace(0, 1, frames), f"{_named(a)} to {_named(b)}")
+        return self._between(
+            ends, codes, torch.linspace(0, 1, frames), f"{_named(a)} to {_named(b)}"
+        )
 
     def steps(self, a: Sound, b: Sound, count: int, path: Path = "slerp") -> list[Audio]:
-        """Return ``count`` sounds from ``a`` to ``b``, each as long as the longer one; see :meth:`morph`.
+        """Return ``count`` sounds from ``a`` to ``b``, each as long as the longer one.
+
+        See :meth:`morph`.
 
         Raises:
             AudioError, NothingUsableError: see :meth:`encode`.
             UsageError: see there, too; all of them together are not longer than ten minutes.
         """
         ends = self._ends(a, b, count)
-        codes = torch.stack([interpolate(x, y, count, path) for x, y in zip(*ends.codes, strict=True)], 1)
+        codes = torch.stack(
+            [interpolate(x, y, count, path) for x, y in zip(*ends.codes, strict=True)], 1
+        )
         name = f"{_named(a)} to {_named(b)}"
-        return [self._between(ends, z, share, name) for z, share in zip(codes, torch.linspace(0, 1, count), strict=True)]
+        return [
+            self._between(ends, z, share, name)
+            for z, share in zip(codes, torch.linspace(0, 1, count), strict=True)
+        ]
 
     # Codes in
 
     def decode(self, z: Points, name: str = "codes") -> Audio:
-        """Return the sound of windows [W, Z] one after another; its phases are found by Griffin and Lim's method.
+        """Return the sound of windows [W, Z] one after another.
+
+        Its phases are found by Griffin and Lim's method.
 
         Raises:
             UsageError: if the codes are of another size, or too many.
@@ -144,14 +172,18 @@ class TimbreSession:
         _check_length(samples / self.rate, name)
         magnitudes = self._magnitudes(codes, frames)
         noise = Noise(self.seed, _PHASES)
-        start = torch.complex(*(noise.normal(magnitudes.shape, magnitudes.device) for _ in range(2)))
+        start = torch.complex(
+            *(noise.normal(magnitudes.shape, magnitudes.device) for _ in range(2))
+        )
         return self._audio(griffin_lim(magnitudes, start, self.grid, samples), name)
 
     def sample(self, count: int) -> list[Audio]:
         """Return new sounds, a window each: codes drawn from the prior, decoded."""
         count = whole(count, 1, f"count is {count}; at least 1 sound can be drawn")
         z = Noise(self.seed, _PRIOR).normal((count, self.latent_size), self.device)
-        return [self.decode(z[number : number + 1], f"sample {number + 1}") for number in range(count)]
+        return [
+            self.decode(z[number : number + 1], f"sample {number + 1}") for number in range(count)
+        ]
 
     # Parts
 
@@ -178,7 +210,9 @@ class TimbreSession:
         size, count = self.model.frames, self._windows(spectrum.shape[1])
         padded = functional.pad(levels, (0, self._hop * (count - 1) + size - levels.shape[1]))
         latent = self.model.encode_levels(padded.unfold(1, size, self._hop).transpose(0, 1))
-        return Latent(latent.mean.cpu(), None if latent.log_scale is None else latent.log_scale.cpu())
+        return Latent(
+            latent.mean.cpu(), None if latent.log_scale is None else latent.log_scale.cpu()
+        )
 
     def _windows(self, frames: int) -> int:
         """Return how many windows cover so many frames."""
@@ -186,7 +220,9 @@ class TimbreSession:
 
     @torch.inference_mode()
     def _magnitudes(self, codes: Tensor, frames: int) -> Tensor:
-        """Return magnitudes [F, frames] for the codes of windows [W, Z], faded from window to window."""
+        """Return magnitudes [F, frames] for the codes of windows [W, Z], faded from window to
+        window.
+        """
         size = self.model.frames
         pictures = self.model.decode(codes.to(self.device), size).mT
         place = torch.arange(size, device=self.device) + 0.5
@@ -203,23 +239,39 @@ class TimbreSession:
         both = [self._samples(sound) for sound in (a, b)]
         length = max(map(len, both))
         _check_length(count * length / self.rate, f"{_named(a)} to {_named(b)}")
-        spectra = [self._spectrum(torch.from_numpy(np.resize(samples.numpy(), length))) for samples in both]
+        spectra = [
+            self._spectrum(torch.from_numpy(np.resize(samples.numpy(), length))) for samples in both
+        ]
         return _Ends(spectra, [self._encode(spectrum).mean for spectrum in spectra], length)
 
     @torch.inference_mode()
     def _between(self, ends: _Ends, codes: Tensor, share: Tensor, name: str) -> Audio:
-        """Decode the codes of windows [W, Z]; ``share`` (of all, or of each frame) says how far the phases are those of b."""
+        """Decode the codes of windows [W, Z].
+
+        ``share`` (of all, or of each frame) says how far the phases are those of b.
+        """
         share = share.to(self.device)
-        spectra = [spectrum / (spectrum.abs().square().mean().sqrt() + _TINY) for spectrum in ends.spectra]
+        spectra = [
+            spectrum / (spectrum.abs().square().mean().sqrt() + _TINY) for spectrum in ends.spectra
+        ]
         start = (1 - share) * spectra[0] + share * spectra[1]
-        details = [self._detail(spectrum, own) for spectrum, own in zip(ends.spectra, ends.codes, strict=True)]
-        magnitudes = self._magnitudes(codes, start.shape[1]) * ((1 - share) * details[0] + share * details[1])
+        details = [
+            self._detail(spectrum, own)
+            for spectrum, own in zip(ends.spectra, ends.codes, strict=True)
+        ]
+        magnitudes = self._magnitudes(codes, start.shape[1]) * (
+            (1 - share) * details[0] + share * details[1]
+        )
         return self._audio(griffin_lim(magnitudes, start, self.grid, ends.samples, ROUNDS), name)
 
     def _detail(self, spectrum: Tensor, codes: Tensor) -> Tensor:
-        """Return how a spectrum [F, T] stands to what its own codes say: the single harmonics that they have no room for."""
+        """Return how a spectrum [F, T] stands to what its own codes say: the single harmonics that
+        they have no room for.
+        """
         told = self._magnitudes(codes, spectrum.shape[1])
-        return torch.where(told > 0, spectrum.abs() / told.clamp_min(_TINY), 0.0).clamp_max(_MOST_DETAIL)
+        return torch.where(told > 0, spectrum.abs() / told.clamp_min(_TINY), 0.0).clamp_max(
+            _MOST_DETAIL
+        )
 
     def _audio(self, samples: Tensor, name: str) -> Audio:
         """Return samples [N] as a sound that is nowhere louder than full scale."""
@@ -235,5 +287,6 @@ def _named(sound: Sound) -> str:
 def _check_length(seconds: float, source: str) -> None:
     if seconds > MOST_SECONDS:
         raise UsageError(
-            f"{source}: lasts {clock(round(seconds))}; a model of timbre takes up to {MOST_SECONDS // 60} minutes at once"
+            f"{source}: lasts {clock(round(seconds))}; a model of timbre takes up to "
+            f"{MOST_SECONDS // 60} minutes at once"
         )

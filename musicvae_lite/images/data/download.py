@@ -76,5 +76,6 @@ def _fetch(name: str, folder: Path, mirrors: Sequence[str]) -> None:
             part.write_bytes(data)
         return
     raise MusaeError(
-        f"MNIST cannot be fetched ({why}); put its four .gz files into a folder and name it with --data, or into {folder}"
+        f"MNIST cannot be fetched ({why}); put its four .gz files into a folder and name it with "
+        f"--data, or into {folder}"
     )

@@ -15,9 +15,11 @@ _FONTS = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Bold",
 
 
 def other_kinds(split: Split, codec: ImageCodec) -> dict[str, Split]:
-    """Return pictures of other kinds: the given ones ``inverted`` and ``rotated`` by a quarter, and ``letters`` drawn anew.
+    """Return pictures of other kinds: the given ones ``inverted`` and ``rotated`` by a quarter, and
+    ``letters`` drawn anew.
 
-    Letters are drawn for grey pictures alone; of a picture that is no square no rotated one is made.
+    Letters are drawn for grey pictures alone; of a picture that is no square no rotated one is
+    made.
     """
     images = split.images
     kinds = {"inverted": Split(255 - images, split.labels)}
@@ -29,7 +31,9 @@ def other_kinds(split: Split, codec: ImageCodec) -> dict[str, Split]:
 
 
 def draw_letters(codec: ImageCodec) -> NDArray[np.uint8]:
-    """Draw A to Z, white on black, in five typefaces as large as digits are in MNIST (20 of 28 pixels): uint8 [130, H, W]."""
+    """Draw A to Z, white on black, in five typefaces as large as digits are in MNIST (20 of 28
+    pixels): uint8 [130, H, W].
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     pictures = []
@@ -41,10 +45,14 @@ def draw_letters(codec: ImageCodec) -> NDArray[np.uint8]:
             left, upper, right, lower = image.getbbox() or (0, 0, 112, 112)
             scale = 80 / max(right - left, lower - upper)
             size = (max(1, round((right - left) * scale)), max(1, round((lower - upper) * scale)))
-            letter_image = image.crop((left, upper, right, lower)).resize(size, Image.Resampling.BICUBIC)
+            letter_image = image.crop((left, upper, right, lower)).resize(
+                size, Image.Resampling.BICUBIC
+            )
             canvas = Image.new("L", (112, 112))
             canvas.paste(letter_image, ((112 - size[0]) // 2, (112 - size[1]) // 2))
-            pictures.append(np.asarray(canvas.resize((codec.width, codec.height), Image.Resampling.BICUBIC)))
+            pictures.append(
+                np.asarray(canvas.resize((codec.width, codec.height), Image.Resampling.BICUBIC))
+            )
     return np.stack(pictures)
 
 

@@ -16,8 +16,11 @@ _MOST = 20_000  # pictures that components are found on and neighbours looked fo
 Floats = NDArray[np.float32]
 
 
-def neighbour_accuracy(codes: Floats, labels: NDArray[np.int64], test_codes: Floats, test_labels: NDArray[np.int64]) -> float:
-    """Return the share of test codes whose class most of their five nearest training codes have (of all, where there are fewer).
+def neighbour_accuracy(
+    codes: Floats, labels: NDArray[np.int64], test_codes: Floats, test_labels: NDArray[np.int64]
+) -> float:
+    """Return the share of test codes whose class most of their five nearest training codes have (of
+    all, where there are fewer).
 
     Args:
         codes: [N, Z] with classes ``labels`` [N].
@@ -56,9 +59,13 @@ def against_components(
     train, test = (_flat(array) for array in (pictures[:_MOST], test_pictures))
     model = PCA(min(size, train.shape[1], len(train)), random_state=0).fit(train)
     codes = model.transform(test)
-    found: dict[str, Any] = {"pca_mse_mean": float(np.square(model.inverse_transform(codes) - test).mean())}
+    found: dict[str, Any] = {
+        "pca_mse_mean": float(np.square(model.inverse_transform(codes) - test).mean())
+    }
     if labels is not None and test_labels is not None:
-        found["pca_neighbour_accuracy"] = neighbour_accuracy(model.transform(train), labels[:_MOST], codes, test_labels)
+        found["pca_neighbour_accuracy"] = neighbour_accuracy(
+            model.transform(train), labels[:_MOST], codes, test_labels
+        )
     return found
 
 

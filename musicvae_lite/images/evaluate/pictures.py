@@ -23,7 +23,8 @@ from musicvae_lite.core.random import Noise
 from musicvae_lite.images.data.pictures import PictureBatches
 
 BATCH = 500
-# Cross-entropy of a pixel that is surely wrong is infinite; Keras (the lesson) cuts probabilities off here.
+# Cross-entropy of a pixel that is surely wrong is infinite; Keras (the lesson) cuts probabilities
+# off here.
 _LEAST = 1e-7
 _SSIM_WINDOW, _SSIM_SIGMA = 11, 1.5  # Wang et al. 2004
 
@@ -32,26 +33,34 @@ _SSIM_WINDOW, _SSIM_SIGMA = 11, 1.5  # Wang et al. 2004
 class PictureMeasures:
     """What is measured of a model of pictures; figures of a picture are means over the N pictures.
 
-    The reconstruction is the picture that is expected, at the posterior mean (the code, where there is no posterior).
+    The reconstruction is the picture that is expected, at the posterior mean (the code, where there
+    is no posterior).
 
     Attributes:
         n: pictures measured.
-        bce_mean: binary cross-entropy of the reconstruction against the target, nats, mean over pixels and pictures.
+        bce_mean: binary cross-entropy of the reconstruction against the target, nats, mean over
+            pixels and pictures.
         mse_mean: squared error, mean over pixels and pictures; brightness is 0..1.
         psnr_db: 10 log10(1 / mse_mean).
-        ssim: structural similarity (Wang et al. 2004), mean over pictures; None for pictures under 11 pixels.
+        ssim: structural similarity (Wang et al. 2004), mean over pictures; None for pictures under
+            11 pixels.
         nll_nats: negative log-likelihood of a picture at one draw from the posterior.
         kl_bits: KL(q(z|x) || N(0, I)) of a picture; None where there is no posterior.
-        elbo_nats: lower bound on a picture's log-likelihood, -(nll + KL); None where there is no posterior.
-        lesson_loss: the lesson's own figure: bce_mean for a deterministic model; for a variational one the mean of
-            H W C x MSE - 1/2 sum(1 + s - mean^2 - exp(s)) at one draw, where s is the log of the standard deviation
-            that is drawn with (the lesson draws with exp(s) and charges as if s were the log of the variance).
-        active_units: latent dimensions whose mean varies (variance above 0.01); None for a single picture.
-        baselines: the same measures (bce_mean, mse_mean, psnr_db, ssim) of doing without the model: of the noisy ``input``, or of
-            a small one enlarged by ``bilinear`` and ``bicubic`` interpolation; none where input and target are one.
-        discriminator_accuracy: of telling codes from draws from the prior; 0.5 is chance; None without an adversary.
-        prior_mmd: maximum mean discrepancy between codes and draws from the prior (:func:`mmd`); None for a plain code and for a
-            single picture.
+        elbo_nats: lower bound on a picture's log-likelihood, -(nll + KL); None where there is no
+            posterior.
+        lesson_loss: the lesson's own figure: bce_mean for a deterministic model; for a variational
+            one the mean of H W C x MSE - 1/2 sum(1 + s - mean^2 - exp(s)) at one draw, where s is
+            the log of the standard deviation that is drawn with (the lesson draws with exp(s) and
+            charges as if s were the log of the variance).
+        active_units: latent dimensions whose mean varies (variance above 0.01); None for a single
+            picture.
+        baselines: the same measures (bce_mean, mse_mean, psnr_db, ssim) of doing without the model:
+            of the noisy ``input``, or of a small one enlarged by ``bilinear`` and ``bicubic``
+            interpolation; none where input and target are one.
+        discriminator_accuracy: of telling codes from draws from the prior; 0.5 is chance; None
+            without an adversary.
+        prior_mmd: maximum mean discrepancy between codes and draws from the prior (:func:`mmd`);
+            None for a plain code and for a single picture.
     """
 
     n: int
@@ -69,7 +78,10 @@ class PictureMeasures:
     prior_mmd: float | None = None
 
     def as_dict(self) -> dict[str, float]:
-        """Return the measures that apply, by name; those of a baseline are called ``bicubic_psnr_db`` and so on."""
+        """Return the measures that apply, by name.
+
+        Those of a baseline are called ``bicubic_psnr_db`` and so on.
+        """
         found = {key: value for key, value in asdict(self).items() if value is not None}
         for name, values in found.pop("baselines").items():
             found |= {f"{name}_{key}": value for key, value in values.items()}
@@ -77,8 +89,12 @@ class PictureMeasures:
 
 
 @torch.inference_mode()
-def evaluate_pictures(model: Autoencoder, batches: Iterable[Batch], seed: int = 0) -> PictureMeasures:
-    """Measure ``model`` on batches of pictures, one after another; what is drawn depends on ``seed`` and their order.
+def evaluate_pictures(
+    model: Autoencoder, batches: Iterable[Batch], seed: int = 0
+) -> PictureMeasures:
+    """Measure ``model`` on batches of pictures, one after another.
+
+    What is drawn depends on ``seed`` and their order.
 
     Raises:
         ValueError: if there is no picture.
@@ -106,8 +122,12 @@ def evaluate_pictures(model: Autoencoder, batches: Iterable[Batch], seed: int = 
         nll_nats=means["nll"],
         kl_bits=means["kl"] / NATS_PER_BIT if variational else None,
         elbo_nats=-(means["nll"] + means["kl"]) if variational else None,
-        lesson_loss=means["sampled_squares"] + means["lesson_kl"] if variational else means["bce"] / pixels,
-        active_units=active_units(torch.cat([latent.mean for latent in latents])) if n > 1 else None,
+        lesson_loss=means["sampled_squares"] + means["lesson_kl"]
+        if variational
+        else means["bce"] / pixels,
+        active_units=active_units(torch.cat([latent.mean for latent in latents]))
+        if n > 1
+        else None,
         baselines={name: _errors(means, f"{name}.", pixels) for name in sorted(baselines)},
         **_shaping(model, latents, seed),
     )
@@ -120,7 +140,9 @@ def _errors(means: dict[str, float], prefix: str, pixels: int) -> dict[str, Any]
     return found | ({"ssim": means[f"{prefix}ssim"]} if f"{prefix}ssim" in means else {})
 
 
-def _measure_batch(model: Autoencoder, batch: Batch, latent: Latent, noise: Noise) -> dict[str, Tensor]:
+def _measure_batch(
+    model: Autoencoder, batch: Batch, latent: Latent, noise: Noise
+) -> dict[str, Tensor]:
     """Return each measure of each picture, [B]."""
     target = batch.target
     z = latent.sample(noise)
@@ -140,8 +162,13 @@ def _measure_batch(model: Autoencoder, batch: Batch, latent: Latent, noise: Nois
 
 def _compare(picture: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Return errors of each picture, summed over its pixels, and its structural similarity, [B]."""
-    terms = {"bce": cross_entropy(picture, target), "squares": (picture - target).square().flatten(1).sum(1)}
-    return terms | ({"ssim": ssim(picture, target)} if min(target.shape[2:]) >= _SSIM_WINDOW else {})
+    terms = {
+        "bce": cross_entropy(picture, target),
+        "squares": (picture - target).square().flatten(1).sum(1),
+    }
+    return terms | (
+        {"ssim": ssim(picture, target)} if min(target.shape[2:]) >= _SSIM_WINDOW else {}
+    )
 
 
 def _without_model(batch: Batch) -> dict[str, Tensor]:
@@ -152,7 +179,8 @@ def _without_model(batch: Batch) -> dict[str, Tensor]:
         return {"input": batch.x}
     size = batch.target.shape[2:]
     return {
-        mode: F.interpolate(batch.x, size=size, mode=mode, align_corners=False).clamp(0, 1) for mode in ("bilinear", "bicubic")
+        mode: F.interpolate(batch.x, size=size, mode=mode, align_corners=False).clamp(0, 1)
+        for mode in ("bilinear", "bicubic")
     }
 
 
@@ -162,7 +190,9 @@ def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, 
     if model.adversary is None and not variational:
         return {}
     noise = Noise(seed, 1)
-    z = torch.cat([latent.sample(noise) if variational else latent.mean for latent in latents]).flatten(1)
+    z = torch.cat(
+        [latent.sample(noise) if variational else latent.mean for latent in latents]
+    ).flatten(1)
     drawn = noise.normal(z.shape, z.device)
     found = {"prior_mmd": float(mmd(z[:2000], drawn[:2000]))} if len(z) > 1 else {}
     if model.adversary is not None:
@@ -173,13 +203,17 @@ def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, 
 @torch.inference_mode()
 def codes_of(model: Autoencoder, pictures: PictureBatches) -> NDArray[np.float32]:
     """Return the code (or posterior mean) of every picture, [N, Z]."""
-    codes: NDArray[np.float32] = torch.cat([model.encode(batch).mean for batch in pictures.in_order(BATCH, 0)]).cpu().numpy()
+    codes: NDArray[np.float32] = (
+        torch.cat([model.encode(batch).mean for batch in pictures.in_order(BATCH, 0)]).cpu().numpy()
+    )
     return codes
 
 
 def cross_entropy(brightness: Tensor, target: Tensor) -> Tensor:
     """Return [B] binary cross-entropy of brightness 0..1 [B, C, H, W], nats summed over the pixels."""
-    brightness, target = (pixels.cpu().double() for pixels in (brightness, target))  # Apple's GPUs have no float64
+    brightness, target = (
+        pixels.cpu().double() for pixels in (brightness, target)
+    )  # Apple's GPUs have no float64
     cut = brightness.clamp(_LEAST, 1 - _LEAST)
     return F.binary_cross_entropy(cut, target, reduction="none").flatten(1).sum(1)
 
@@ -192,8 +226,8 @@ def decibels(mse: float) -> float:
 def ssim(a: Tensor, b: Tensor) -> Tensor:
     """Return [B] structural similarity of pictures [B, C, H, W] in 0..1 (Wang et al. 2004).
 
-    A Gaussian window of 11 pixels and standard deviation 1.5, K1 0.01, K2 0.03; mean over the places where the window fits
-    and over channels.
+    A Gaussian window of 11 pixels and standard deviation 1.5, K1 0.01, K2 0.03; mean over the
+    places where the window fits and over channels.
     """
     offsets = torch.arange(_SSIM_WINDOW, device=a.device, dtype=a.dtype) - _SSIM_WINDOW // 2
     weights = torch.exp(-0.5 * (offsets / _SSIM_SIGMA).square())
@@ -201,7 +235,9 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
     def local(x: Tensor) -> Tensor:
         planes = x.flatten(0, 1).unsqueeze(1)
-        blurred = F.conv2d(F.conv2d(planes, weights[None, None, None, :]), weights[None, None, :, None])
+        blurred = F.conv2d(
+            F.conv2d(planes, weights[None, None, None, :]), weights[None, None, :, None]
+        )
         return blurred.view(*x.shape[:2], *blurred.shape[2:])
 
     mean_a, mean_b = local(a), local(b)
@@ -209,14 +245,20 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     covariance = local(a * b) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
     likeness = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return (likeness / ((mean_a.square() + mean_b.square() + c1) * (variance_a + variance_b + c2))).flatten(1).mean(1)
+    return (
+        (likeness / ((mean_a.square() + mean_b.square() + c1) * (variance_a + variance_b + c2)))
+        .flatten(1)
+        .mean(1)
+    )
 
 
 def mmd(a: Tensor, b: Tensor) -> Tensor:
-    """Return the maximum mean discrepancy of two samples [N, Z], unbiased, squared (Gretton et al. 2012).
+    """Return the maximum mean discrepancy of two samples [N, Z], unbiased, squared (Gretton et al.
+    2012).
 
-    The kernel is a sum of inverse multiquadratics of scales 2 Z C, C in 0.1 .. 10 (Tolstikhin et al. 2018, Wasserstein
-    autoencoders), made for a standard normal prior; 0 for samples of one distribution.
+    The kernel is a sum of inverse multiquadratics of scales 2 Z C, C in 0.1 .. 10 (Tolstikhin et
+    al. 2018, Wasserstein autoencoders), made for a standard normal prior; 0 for samples of one
+    distribution.
     """
     n, m = len(a), len(b)
     scales = [2 * a.shape[1] * factor for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)]

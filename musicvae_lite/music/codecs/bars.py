@@ -13,10 +13,13 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.music.codec import ORIGIN
 from musicvae_lite.music.codecs.grid import Grid, Ints, Refused
 
-#: A note in its bar: row among the notes of the score, metre segment and bar in it, number of the bar among those with notes,
-#: track, pitch, and the steps of the bar at which it starts and ends.
+#: A note in its bar: row among the notes of the score, metre segment and bar in it, number of the
+#: bar among those with notes, track, pitch, and the steps of the bar at which it starts and ends.
 PLACED = np.dtype(
-    [(name, "<i8") for name in ("row", "segment", "bar", "window", "track", "pitch", "start", "end")],
+    [
+        (name, "<i8")
+        for name in ("row", "segment", "bar", "window", "track", "pitch", "start", "end")
+    ],
 )
 DRUMS = 128  # stands for the program of drums: they come last
 
@@ -47,14 +50,20 @@ class Bars:
         return len(self.origin)
 
 
-def by_bar(score: Score, grid: Grid, refused: Refused, steps_per_bar: int, tracks: Sequence[int] | None) -> Bars:
-    """Put every note that is not refused (and of ``tracks``, if given) into its bar, and mark those that have no place there.
+def by_bar(
+    score: Score, grid: Grid, refused: Refused, steps_per_bar: int, tracks: Sequence[int] | None
+) -> Bars:
+    """Put every note that is not refused (and of ``tracks``, if given) into its bar, and mark those
+    that have no place there.
 
-    A note ends at the bar line, or where its pitch is struck again; of equal notes at one step the longest stays.
+    A note ends at the bar line, or where its pitch is struck again; of equal notes at one step the
+    longest stays.
     """
     notes = _placed(score, grid, refused, steps_per_bar, tracks)
     same = np.zeros(len(notes), bool)
-    same[1:] = np.logical_and.reduce([np.diff(notes[name]) == 0 for name in ("window", "track", "pitch")])
+    same[1:] = np.logical_and.reduce(
+        [np.diff(notes[name]) == 0 for name in ("window", "track", "pitch")]
+    )
     again = same.copy()
     again[1:] &= np.diff(notes["start"]) == 0
     refused.mark(notes["row"][again], "the same note at the same step")
@@ -63,14 +72,22 @@ def by_bar(score: Score, grid: Grid, refused: Refused, steps_per_bar: int, track
     notes["end"][follows - 1] = np.minimum(notes["end"][follows - 1], notes["start"][follows])
     groups, group = np.unique(notes["window"] << 16 | notes["track"], return_inverse=True)
     window, track = groups >> 16, groups & 0xFFFF
-    program = np.array([DRUMS if track.is_drum else track.program for track in score.tracks] or [0], np.int64)[track]
+    program = np.array(
+        [DRUMS if track.is_drum else track.program for track in score.tracks] or [0], np.int64
+    )[track]
     slot = np.zeros(len(groups), np.int64)
-    slot[np.lexsort((track, program, window))] = np.arange(len(groups)) - np.searchsorted(window, window)
+    slot[np.lexsort((track, program, window))] = np.arange(len(groups)) - np.searchsorted(
+        window, window
+    )
     return Bars(notes, group, window, track, program, slot, _origin(notes, grid))
 
 
-def _placed(score: Score, grid: Grid, refused: Refused, steps_per_bar: int, tracks: Sequence[int] | None) -> NDArray[np.void]:
-    """Return the usable notes, array of PLACED in order of bar, track, pitch, start and length (long ones first)."""
+def _placed(
+    score: Score, grid: Grid, refused: Refused, steps_per_bar: int, tracks: Sequence[int] | None
+) -> NDArray[np.void]:
+    """Return the usable notes, array of PLACED in order of bar, track, pitch, start and length
+    (long ones first).
+    """
     usable = refused.code == 0
     if tracks is not None:
         usable &= np.isin(score.notes["track"], tracks)
@@ -80,7 +97,9 @@ def _placed(score: Score, grid: Grid, refused: Refused, steps_per_bar: int, trac
     bar_ticks = np.maximum(grid.bar_ticks[segment] // grid.denominator[segment], 1)
     length = grid.end[segment] - grid.start[segment]
     last = np.maximum(-(-length // bar_ticks), 1) - 1
-    onset = np.minimum(onset, (last + 1) * steps_per_bar - 1)  # what rounds to the end of its metre stays in its last bar
+    onset = np.minimum(
+        onset, (last + 1) * steps_per_bar - 1
+    )  # what rounds to the end of its metre stays in its last bar
     bar = onset // steps_per_bar
     cut = (segment < len(grid.segments) - 1) & ((bar + 1) * bar_ticks > length)
     refused.mark(row[cut], "in a bar that a change of metre cuts short")
@@ -102,7 +121,9 @@ def _origin(notes: NDArray[np.void], grid: Grid) -> NDArray[np.void]:
     segment, bar = notes["segment"][first], notes["bar"][first]
     origin = np.zeros(len(first), ORIGIN)
     origin["bar"] = grid.first_bar[segment] + bar
-    origin["tick"] = grid.start[segment] + grid.bar_ticks[segment] * bar // grid.denominator[segment]
+    origin["tick"] = (
+        grid.start[segment] + grid.bar_ticks[segment] * bar // grid.denominator[segment]
+    )
     return origin
 
 

@@ -1,4 +1,7 @@
-"""The grid of steps over a score, and the book-keeping of what is left out; codecs of notes share both."""
+"""The grid of steps over a score, and the book-keeping of what is left out.
+
+Codecs of notes share both.
+"""
 
 from __future__ import annotations
 
@@ -21,38 +24,60 @@ class Grid:
         steps_per_quarter: steps of a quarter note.
         steps_per_bar: steps of a bar; segments of another length do not fit.
         compound: whether the metre is compound (:func:`is_compound`); the other kind does not fit.
-        nearest: a note's segment is that of the step it is nearest to, which may begin after the note.
+        nearest: a note's segment is that of the step it is nearest to, which may begin after the
+            note.
     """
 
     def __init__(
-        self, score: Score, steps_per_quarter: int, steps_per_bar: int, compound: bool = False, nearest: bool = False
+        self,
+        score: Score,
+        steps_per_quarter: int,
+        steps_per_bar: int,
+        compound: bool = False,
+        nearest: bool = False,
     ) -> None:
         self.ticks_per_quarter, self.steps_per_quarter = score.ticks_per_quarter, steps_per_quarter
         self.segments = score.metre_segments()
         # A bar is 4 * numerator / denominator quarters; all of this stays in whole numbers.
-        length = [s.numerator * 4 * steps_per_quarter == steps_per_bar * s.denominator for s in self.segments]
+        length = [
+            s.numerator * 4 * steps_per_quarter == steps_per_bar * s.denominator
+            for s in self.segments
+        ]
         same = [is_compound(s.numerator) == compound for s in self.segments]
         self.fits = [long and beats for long, beats in zip(length, same, strict=True)]
         self.start = np.array([s.start for s in self.segments], np.int64)
         self.end = np.array([s.end for s in self.segments], np.int64)
-        self.bar_ticks = np.array([4 * score.ticks_per_quarter * s.numerator for s in self.segments], np.int64)
+        self.bar_ticks = np.array(
+            [4 * score.ticks_per_quarter * s.numerator for s in self.segments], np.int64
+        )
         self.denominator = np.array([s.denominator for s in self.segments], np.int64)
         bars = -(-(self.end - self.start) * self.denominator // np.maximum(self.bar_ticks, 1))
         self.first_bar = np.cumsum(bars) - bars
         starts, late = score.notes["start"], score.ticks_per_quarter if nearest else 0
         double = 2 * steps_per_quarter  # half a step is a whole number of parts of a tick
         if len(self.segments) > 1:
-            self.segment = np.searchsorted(self.start * double, starts * double + late, side="right") - 1
+            self.segment = (
+                np.searchsorted(self.start * double, starts * double + late, side="right") - 1
+            )
         else:
             self.segment = np.zeros(len(starts), np.int64)
 
     @classmethod
     def of(cls, score: Score, codec: ScoreCodec) -> Grid:
         """Return the grid of a score for a codec."""
-        return cls(score, codec.steps_per_quarter, codec.steps_per_bar, is_compound(codec.numerator), codec.nearest)
+        return cls(
+            score,
+            codec.steps_per_quarter,
+            codec.steps_per_bar,
+            is_compound(codec.numerator),
+            codec.nearest,
+        )
 
     def steps(self, start: NDArray[Any], end: NDArray[Any], segment: Ints) -> tuple[Ints, Ints]:
-        """Round ticks to the nearest step of their segment, halves up; notes end with it, and last at least a step."""
+        """Round ticks to the nearest step of their segment, halves up.
+
+        Notes end with it, and last at least a step.
+        """
         begin, double = self.start[segment], 2 * self.steps_per_quarter
         tpq = self.ticks_per_quarter
         onset = ((start - begin) * double + tpq) // (2 * tpq)
@@ -61,12 +86,16 @@ class Grid:
 
     def bars_of(self, ticks: NDArray[Any], segment: Ints) -> Ints:
         """Return the bar of the piece in which each tick lies."""
-        inside = (ticks - self.start[segment]) * self.denominator[segment] // self.bar_ticks[segment]
+        inside = (
+            (ticks - self.start[segment]) * self.denominator[segment] // self.bar_ticks[segment]
+        )
         return np.asarray(self.first_bar[segment] + inside, np.int64)
 
 
 def is_compound(numerator: int) -> bool:
-    """Say whether beats fall into thirds: a bar of 6/8 is as long as one of 3/4, but it is another metre."""
+    """Say whether beats fall into thirds: a bar of 6/8 is as long as one of 3/4, but it is another
+    metre.
+    """
     return numerator > 3 and numerator % 3 == 0
 
 
@@ -79,7 +108,9 @@ class Refused:
         self.reasons: list[str] = [""]
 
     def mark(self, where: NDArray[Any], reason: str) -> None:
-        """Give the notes at ``where`` (a mask over all notes, or indices) a reason, if they have none."""
+        """Give the notes at ``where`` (a mask over all notes, or indices) a reason, if they have
+        none.
+        """
         where = np.flatnonzero(where) if where.dtype == bool else where
         where = where[self.code[where] == 0]
         if len(where):
@@ -97,7 +128,10 @@ class Refused:
         for index, segment in enumerate(self.grid.segments):
             if not self.grid.fits[index]:
                 metre = f"{segment.numerator}/{segment.denominator}"
-                self.mark(self.grid.segment == index, f"metre {metre} (the model needs {numerator}/{denominator})")
+                self.mark(
+                    self.grid.segment == index,
+                    f"metre {metre} (the model needs {numerator}/{denominator})",
+                )
 
     def drops(self) -> list[Drop]:
         """Count by track and reason."""
@@ -111,6 +145,9 @@ class Refused:
         key = key[order]
         first = np.flatnonzero(np.diff(key, prepend=-1))
         count = np.diff(np.append(first, len(key))).tolist()
-        low, high = np.minimum.reduceat(bars, first).tolist(), np.maximum.reduceat(bars, first).tolist()
+        low, high = (
+            np.minimum.reduceat(bars, first).tolist(),
+            np.maximum.reduceat(bars, first).tolist(),
+        )
         rows = zip(key[first].tolist(), count, low, high, strict=True)
         return [Drop(k // kinds, self.reasons[k % kinds], n, a, b) for k, n, a, b in rows]

@@ -1,11 +1,14 @@
-"""Grooves: which of 9 drums are hit at each step, how hard, and how far off the grid, by the rules of Magenta's GrooVAE.
+"""Grooves: which of 9 drums are hit at each step, how hard, and how far off the grid, by the rules
+of Magenta's GrooVAE.
 
-Source of the rules: magenta, ``music_vae/data.py``, ``GrooveConverter`` (Gillick et al. 2019, arXiv 1905.06118). A step is 27
-numbers: 9 hits (0 or 1), 9 velocities (0 to 1, of 127) and 9 offsets (-1 to 1, in half steps; positive: early). Velocity and
-offset of a drum that is not hit are 0.
+Source of the rules: magenta, ``music_vae/data.py``, ``GrooveConverter`` (Gillick et al. 2019, arXiv
+1905.06118). A step is 27
+numbers: 9 hits (0 or 1), 9 velocities (0 to 1, of 127) and 9 offsets (-1 to 1, in half steps;
+positive: early). Velocity and offset of a drum that is not hit are 0.
 
-Where this codec differs on purpose: the grid is in ticks, so that a change of tempo does not matter; a piece is cut where its
-metre changes; only drum tracks are read, unless a track is named; what cannot be used is left out with a reason.
+Where this codec differs on purpose: the grid is in ticks, so that a change of tempo does not
+matter; a piece is cut where its metre changes; only drum tracks are read, unless a track is named;
+what cannot be used is left out with a reason.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from musicvae_lite.music.codecs.drums import GROUPS, drum_advice, drum_reports, 
 from musicvae_lite.music.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.music.codecs.melody import MAX_MELODY_BARS
 
-#: MIDI pitches of each kind of drum on the electronic kit that the Groove MIDI Dataset was played on (Roland TD-11).
+#: MIDI pitches of each kind of drum on the electronic kit that the Groove MIDI Dataset was played
+#: on (Roland TD-11).
 ROLAND: dict[str, tuple[int, ...]] = {
     "kick": (36,),
     "snare": (38, 37, 40),
@@ -44,15 +48,15 @@ CLASSES = len(DRUMS)
 HITS, VELOCITIES, OFFSETS = (slice(part * CLASSES, (part + 1) * CLASSES) for part in range(3))
 NAME = "drums"
 
-_HALF = (
-    240  # ticks of half a step in what is written: offsets of files with 480 ticks a quarter, and most others, come back exactly
-)
+_HALF = 240  # ticks of half a step in what is written: offsets of files with 480 ticks a quarter, and most others, come back exactly
 
 Floats = NDArray[np.float32]
 
 
 class _Hits(NamedTuple):
-    """The notes that are used, one row each, by metre segment and step: index of the note, drum, velocity and offset."""
+    """The notes that are used, one row each, by metre segment and step: index of the note, drum,
+    velocity and offset.
+    """
 
     note: Ints
     segment: Ints
@@ -65,20 +69,24 @@ class _Hits(NamedTuple):
 class GrooveCodec(ScoreCodec):
     """All drum tracks together: hits, velocities and offsets of 9 drums at each step.
 
-    Of several hits of a drum that are nearest to one step the loudest counts. The bars of a window are counted from the start
-    of the piece (or of its metre). A hit that comes early on the first step of a file is written on it: there is no time
-    before. Else ``encode(decode(w))`` gives back hits and velocities exactly and offsets to 1/480 (an eighth of a millisecond
-    for sixteenths at 120 quarters a minute); exactly, too, for files of 480 ticks a quarter and their divisors.
+    Of several hits of a drum that are nearest to one step the loudest counts. The bars of a window
+    are counted from the start of the piece (or of its metre). A hit that comes early on the first
+    step of a file is written on it: there is no time before. Else ``encode(decode(w))`` gives back
+    hits and velocities exactly and offsets to 1/480 (an eighth of a millisecond for sixteenths at
+    120 quarters a minute); exactly, too, for files of 480 ticks a quarter and their divisors.
 
     Args:
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre. Segments with as many steps a bar are used, others are left out.
         denominator: of the metre.
-        kit: which MIDI pitches are which drum: ``gm`` (General MIDI) or ``roland`` (the kit of the Groove MIDI Dataset).
+        kit: which MIDI pitches are which drum: ``gm`` (General MIDI) or ``roland`` (the kit of the
+            Groove MIDI Dataset).
         hop_bars: bars from one window to the next, up to ``bars`` (Magenta: ``bars``).
-        pad_short: add empty bars at the end so that the last window is whole; otherwise what is left over is not used.
-        require_onset: leave out windows without a hit, and those that begin before the bar of the first hit.
+        pad_short: add empty bars at the end so that the last window is whole; otherwise what is
+            left over is not used.
+        require_onset: leave out windows without a hit, and those that begin before the bar of the
+            first hit.
     """
 
     kind = "groove"
@@ -103,7 +111,9 @@ class GrooveCodec(ScoreCodec):
         if kit not in KITS:
             raise UsageError(f"codec 'groove': kit {kit!r} is not known; valid: {', '.join(KITS)}")
         if not 1 <= hop_bars <= bars:
-            raise UsageError(f"codec 'groove': hop_bars is {hop_bars}; it goes from 1 to bars ({bars})")
+            raise UsageError(
+                f"codec 'groove': hop_bars is {hop_bars}; it goes from 1 to bars ({bars})"
+            )
         self.kit, self.hop_bars = kit, hop_bars
         self.pad_short, self.require_onset = pad_short, require_onset
 
@@ -128,11 +138,27 @@ class GrooveCodec(ScoreCodec):
         return (1,) * self.vocabulary
 
     def config(self) -> dict[str, Any]:
-        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an equal codec."""
-        names = ("bars", "steps_per_quarter", "numerator", "denominator", "kit", "hop_bars", "pad_short", "require_onset")
+        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an
+        equal codec.
+        """
+        names = (
+            "bars",
+            "steps_per_quarter",
+            "numerator",
+            "denominator",
+            "kit",
+            "hop_bars",
+            "pad_short",
+            "require_onset",
+        )
         return {"kind": self.kind, **{name: getattr(self, name) for name in names}}
 
-    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
+    def encode(
+        self,
+        score: Score,
+        tracks: Sequence[int] | None = None,
+        roles: Mapping[str, int] | None = None,
+    ) -> Encoded:
         """Cut the drums of a score into windows float32 [N, T, 27]; see :meth:`ScoreCodec.encode`.
 
         A track that is named is taken for drums, whatever its channel.
@@ -158,7 +184,9 @@ class GrooveCodec(ScoreCodec):
         )
         return known
 
-    def _hits(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> _Hits:
+    def _hits(
+        self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None
+    ) -> _Hits:
         """Return the notes that grooves are made of, marking the others."""
         notes = score.notes
         if tracks is None:
@@ -174,7 +202,11 @@ class GrooveCodec(ScoreCodec):
         if tracks is not None:
             usable &= np.isin(notes["track"], tracks)
         index: Ints = np.flatnonzero(usable)
-        segment, start, velocity = grid.segment[index], notes["start"][index], notes["velocity"][index]
+        segment, start, velocity = (
+            grid.segment[index],
+            notes["start"][index],
+            notes["velocity"][index],
+        )
         step, _ = grid.steps(start, notes["end"][index], segment)
         order = np.lexsort((start, -velocity.astype(np.int64), drum[index], step, segment))
         place = np.stack([segment, step, drum[index]])[:, order]
@@ -183,9 +215,13 @@ class GrooveCodec(ScoreCodec):
         refused.mark(index[order[again]], "the same drum at the same step")
         order = order[~again]
         index, segment, step, start = index[order], segment[order], step[order], start[order]
-        early = step * score.ticks_per_quarter - (start - grid.start[segment]) * self.steps_per_quarter
+        early = (
+            step * score.ticks_per_quarter - (start - grid.start[segment]) * self.steps_per_quarter
+        )
         offset = (2 * early / score.ticks_per_quarter).astype(np.float32)
-        return _Hits(index, segment, step, drum[index], (velocity[order] / 127).astype(np.float32), offset)
+        return _Hits(
+            index, segment, step, drum[index], (velocity[order] / 127).astype(np.float32), offset
+        )
 
     def _windows(self, hits: _Hits, refused: Refused, segments: int) -> Ints:
         """Return the number of windows of every metre segment, marking the notes that are in none."""
@@ -196,7 +232,10 @@ class GrooveCodec(ScoreCodec):
             more = np.maximum(bars - self.bars, 0)
             bars = np.where(bars > 0, self.bars + -(-more // self.hop_bars) * self.hop_bars, 0)
         too_long = np.cumsum(bars) > MAX_MELODY_BARS
-        refused.mark(hits.note[too_long[hits.segment]], f"too long for a groove (over {MAX_MELODY_BARS} bars)")
+        refused.mark(
+            hits.note[too_long[hits.segment]],
+            f"too long for a groove (over {MAX_MELODY_BARS} bars)",
+        )
         count: Ints = np.where(too_long, 0, np.maximum(0, (bars - self.bars) // self.hop_bars + 1))
         refused.mark(hits.note[(count == 0)[hits.segment]], f"shorter than {self.bars} bars")
         beyond = bar >= ((count - 1) * self.hop_bars + self.bars)[hits.segment]
@@ -204,7 +243,10 @@ class GrooveCodec(ScoreCodec):
         return count
 
     def _render(self, hits: _Hits, grid: Grid, count: Ints) -> tuple[Floats, NDArray[np.void]]:
-        """Return the windows [N, T, 27] and their origins [N]; ``count`` windows of every metre segment."""
+        """Return the windows [N, T, 27] and their origins [N].
+
+        ``count`` windows of every metre segment.
+        """
         first = np.cumsum(count) - count  # number of the first window of a segment
         total = int(count.sum())
         bar, parts = hits.step // self.steps_per_bar, []
@@ -240,7 +282,9 @@ class GrooveCodec(ScoreCodec):
         program: int | None = None,
         name: str = NAME,
     ) -> Score:
-        """Put windows (each [T, 27]) one after another in one score; every hit lasts a step at most.
+        """Put windows (each [T, 27]) one after another in one score.
+
+        Every hit lasts a step at most.
 
         ``velocity`` and ``program`` play no part.
         """
@@ -250,9 +294,13 @@ class GrooveCodec(ScoreCodec):
             window = self._checked(window)
             step, drum = np.nonzero(window[:, HITS] > 0.5)
             notes = np.zeros(len(step), NOTE)
-            early = np.rint(window[step, OFFSETS.start + drum].astype(np.float64) * _HALF).astype(np.int64)
+            early = np.rint(window[step, OFFSETS.start + drum].astype(np.float64) * _HALF).astype(
+                np.int64
+            )
             # Not a half step late: that would be the next step's. Nothing comes before the start.
-            notes["start"] = np.maximum(0, 2 * _HALF * (begin + step) - np.clip(early, 1 - _HALF, _HALF))
+            notes["start"] = np.maximum(
+                0, 2 * _HALF * (begin + step) - np.clip(early, 1 - _HALF, _HALF)
+            )
             loudness = np.rint(window[step, VELOCITIES.start + drum] * 127)
             notes["velocity"], notes["pitch"] = np.clip(loudness, 1, 127), pitches[drum]
             rows.append(notes)
@@ -271,14 +319,22 @@ class GrooveCodec(ScoreCodec):
             MusaeError: if it is none of this codec.
         """
         window = np.asarray(window)
-        if not np.issubdtype(window.dtype, np.floating) or window.ndim != 2 or window.shape[1] != self.vocabulary:
-            raise MusaeError(f"a groove is numbers ['T', {self.vocabulary}]; this is {window.dtype} {list(window.shape)}")
+        if (
+            not np.issubdtype(window.dtype, np.floating)
+            or window.ndim != 2
+            or window.shape[1] != self.vocabulary
+        ):
+            raise MusaeError(
+                f"a groove is numbers ['T', {self.vocabulary}]; this is {window.dtype} "
+                f"{list(window.shape)}"
+            )
         if not np.isfinite(window).all():
             raise MusaeError("a groove has a number that is not finite")
         return window
 
     def with_pitches_of(self, made: Score, piece: Score, tracks: Sequence[int]) -> Score:
-        """Return drums that were made of a piece with the pitches that the piece has at the same steps, a rim shot for one.
+        """Return drums that were made of a piece with the pitches that the piece has at the same
+        steps, a rim shot for one.
 
         Args:
             made: one track of drums, with the metres of the piece.
@@ -292,27 +348,40 @@ class GrooveCodec(ScoreCodec):
         return replace(made, notes=notes)
 
     def _places(self, score: Score, tracks: Sequence[int] | None) -> tuple[Ints, Ints]:
-        """Return a number for metre segment, step and drum of every note that is used, and its index."""
+        """Return a number for metre segment, step and drum of every note that is used, and its
+        index.
+        """
         grid = Grid.of(score, self)
         hits = self._hits(score, grid, Refused(score, grid), tracks)
         return (hits.segment << 48) + hits.step * CLASSES + hits.drum, hits.note
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say at which steps of windows a drum is hit, [N, T, 1]."""
-        hit: NDArray[np.bool_] = np.logical_or.reduce(windows[..., HITS] > 0.5, axis=-1, keepdims=True)
+        hit: NDArray[np.bool_] = np.logical_or.reduce(
+            windows[..., HITS] > 0.5, axis=-1, keepdims=True
+        )
         return hit
 
     def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Measure windows: see :func:`musicvae_lite.music.attributes.percussive`; and the mean ``velocity`` and ``timing``."""
+        """Measure windows: see :func:`musicvae_lite.music.attributes.percussive`.
+
+        And the mean ``velocity`` and ``timing``.
+        """
         hit = windows[..., HITS] > 0.5
         played = {
             "velocity": mean_where(windows[..., VELOCITIES], hit),
             "timing": mean_where(windows[..., OFFSETS] / 2, hit),  # offsets count half steps
         }
-        return {**percussive(hit, measured_kinds(CLASSES), self.steps_per_quarter, self.steps_per_bar), **played}
+        return {
+            **percussive(hit, measured_kinds(CLASSES), self.steps_per_quarter, self.steps_per_bar),
+            **played,
+        }
 
     def right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say at which steps the hits of all drums agree, [N, T, 1]; velocities and offsets do not count."""
+        """Say at which steps the hits of all drums agree, [N, T, 1].
+
+        Velocities and offsets do not count.
+        """
         agree = (heard[..., HITS] > 0.5) == (given[..., HITS] > 0.5)
         same: NDArray[np.bool_] = np.logical_and.reduce(agree, axis=-1, keepdims=True)
         return same
@@ -322,7 +391,10 @@ class GrooveCodec(ScoreCodec):
         return drum_advice(score, roles, "--track 1")
 
     def explain(self, score: Score) -> list[TrackReport]:
-        """Say for every track what it gives and what was left out, and why; all drum tracks share their windows."""
+        """Say for every track what it gives and what was left out, and why.
+
+        All drum tracks share their windows.
+        """
         return drum_reports(score, self.encode(score), self.bars)
 
 

@@ -1,15 +1,18 @@
 """Monophonic melodies as one token a step, by the rules of Magenta's MusicVAE.
 
-Source of the rules: note-seq, ``melodies_lib.Melody.from_quantized_sequence`` and ``extract_melodies`` with
-``ignore_polyphonic_notes``, ``pad_end``, ``min_bars=1``, ``min_unique_pitches=1``; windows: magenta, ``music_vae/data.py``.
+Source of the rules: note-seq, ``melodies_lib.Melody.from_quantized_sequence`` and
+``extract_melodies`` with ``ignore_polyphonic_notes``, ``pad_end``, ``min_bars=1``,
+``min_unique_pitches=1``; windows: magenta, ``music_vae/data.py``.
 
 Where this codec differs on purpose:
 
 * time is counted in ticks, so that a tempo change does not cut a piece;
-* windows come in order of time, with their bar; there is no cap of five and nothing is deduplicated here;
-* a melody shorter than the window gives a window when the score would otherwise give none (``pad_short``);
-* a window in which no note starts (one note held all through) is left out (``require_onset``): it says nothing and could not be
-  read back, for it decodes to silence.
+* windows come in order of time, with their bar; there is no cap of five and nothing is deduplicated
+  here;
+* a melody shorter than the window gives a window when the score would otherwise give none
+  (``pad_short``);
+* a window in which no note starts (one note held all through) is left out (``require_onset``): it
+  says nothing and could not be read back, for it decodes to silence.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from musicvae_lite.music.codecs.grid import Grid, Ints, Refused
 
 NO_EVENT, NOTE_OFF, FIRST_NOTE = 0, 1, 2
 
-#: Longer melodies are damage (one note held for 2^31 ticks), not music; the bounds keep memory and time small.
+#: Longer melodies are damage (one note held for 2^31 ticks), not music; the bounds keep memory and
+#: time small.
 MAX_MELODY_BARS = 20_000
 MAX_SCORE_BARS = 200_000
 
@@ -37,8 +41,8 @@ MAX_SCORE_BARS = 200_000
 class _Lines(NamedTuple):
     """The notes that make melodies, one row a note, ordered by track, metre segment and onset.
 
-    ``note`` is the index into the score's notes, ``melody`` the number of the melody (0, 1, ...); onset and off are steps from
-    the start of the metre segment.
+    ``note`` is the index into the score's notes, ``melody`` the number of the melody (0, 1, ...);
+    onset and off are steps from the start of the metre segment.
     """
 
     note: Ints
@@ -51,7 +55,10 @@ class _Lines(NamedTuple):
 
 
 class _Spans(NamedTuple):
-    """The melodies: row of the first note, first bar in the metre segment, bars. Number 0 of bars: not used."""
+    """The melodies: row of the first note, first bar in the metre segment, bars.
+
+    Number 0 of bars: not used.
+    """
 
     row: Ints
     bar: Ints
@@ -66,7 +73,8 @@ class MelodyCodec(ScoreCodec):
     Args:
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note: 4 is a 16th grid, 3 or 6 a triplet grid.
-        numerator: of the metre. Segments of its length are used (2/2 counts as 4/4, 6/8 not as 3/4), others are left out.
+        numerator: of the metre. Segments of its length are used (2/2 counts as 4/4, 6/8 not as
+            3/4), others are left out.
         denominator: of the metre.
         min_pitch: lowest MIDI pitch used; notes outside are left out.
         max_pitch: highest MIDI pitch used.
@@ -74,7 +82,8 @@ class MelodyCodec(ScoreCodec):
         gap_bars: a silence of this many bars ends a melody.
         hop_bars: bars from one window to the next.
         max_bars: bars of a melody that are used, or None for all (Magenta: 100).
-        pad_short: when a score gives no window at all, lengthen its melodies by the empty bars before and after them.
+        pad_short: when a score gives no window at all, lengthen its melodies by the empty bars
+            before and after them.
         require_onset: leave out windows in which no note starts (Magenta keeps them).
     """
 
@@ -103,9 +112,16 @@ class MelodyCodec(ScoreCodec):
         if hop_bars < 1 or (max_bars is not None and max_bars < bars):
             raise UsageError("codec 'melody': hop_bars starts at 1, max_bars at bars")
         if not 0 <= min_pitch <= max_pitch <= 127:
-            raise UsageError(f"codec 'melody': pitches {min_pitch} to {max_pitch} are no range inside 0 to 127")
-        if programs is not None and not (len(programs) == 2 and 0 <= programs[0] <= programs[1] <= 127):
-            raise UsageError(f"codec 'melody': programs {list(programs)} is no range (first, last) inside 0 to 127")
+            raise UsageError(
+                f"codec 'melody': pitches {min_pitch} to {max_pitch} are no range inside 0 to 127"
+            )
+        if programs is not None and not (
+            len(programs) == 2 and 0 <= programs[0] <= programs[1] <= 127
+        ):
+            raise UsageError(
+                f"codec 'melody': programs {list(programs)} is no range (first, last) inside 0 to "
+                "127"
+            )
         if gap_bars <= 0:
             raise UsageError(f"codec 'melody': gap_bars is {gap_bars}, it must be above 0")
         self.min_pitch, self.max_pitch = min_pitch, max_pitch
@@ -134,7 +150,9 @@ class MelodyCodec(ScoreCodec):
         return ((FIRST_NOTE, self.vocabulary - FIRST_NOTE),)
 
     def config(self) -> dict[str, Any]:
-        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an equal codec."""
+        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an
+        equal codec.
+        """
         return {
             "kind": self.kind,
             "bars": self.bars,
@@ -151,7 +169,12 @@ class MelodyCodec(ScoreCodec):
             "require_onset": self.require_onset,
         }
 
-    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
+    def encode(
+        self,
+        score: Score,
+        tracks: Sequence[int] | None = None,
+        roles: Mapping[str, int] | None = None,
+    ) -> Encoded:
         """Cut the melodies of a score into windows, uint8 [N, T]; see :meth:`ScoreCodec.encode`."""
         tracks = chosen_tracks(tracks, roles, self.roles, score)
         grid = Grid.of(score, self)
@@ -173,7 +196,9 @@ class MelodyCodec(ScoreCodec):
         return Encoded(windows, origin, dropped, tuple(drops))
 
     def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
-        """Say which notes (indices [M]) of one track are the highest of those that start together [M]."""
+        """Say which notes (indices [M]) of one track are the highest of those that start together
+        [M].
+        """
         grid = Grid.of(score, self)
         segment = grid.segment[notes]
         onset, _ = grid.steps(score.notes["start"][notes], score.notes["end"][notes], segment)
@@ -185,7 +210,9 @@ class MelodyCodec(ScoreCodec):
         read: NDArray[np.bool_] = (pitch >= 0) & (pitch == highest[place.ravel()])
         return read
 
-    def _lines(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> _Lines:
+    def _lines(
+        self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None
+    ) -> _Lines:
         """Choose the notes: usable ones, of those that start together the highest."""
         candidates = self._usable(score, grid, refused, tracks)
         notes = score.notes[candidates]
@@ -205,17 +232,24 @@ class MelodyCodec(ScoreCodec):
             lower = np.ones(count, bool)
             lower[row] = False
             refused.mark(candidates[lower], "lower note of a chord")
-        lines = _Lines(candidates[row], track[row], segment[row], onset[row], off[row], pitch[row], row)
+        lines = _Lines(
+            candidates[row], track[row], segment[row], onset[row], off[row], pitch[row], row
+        )
         lines = lines._replace(melody=self._melody_numbers(lines))
         return lines if self.gap_bars >= 1 else self._without_overrun(lines, refused)
 
-    def _usable(self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None) -> Ints:
+    def _usable(
+        self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None
+    ) -> Ints:
         """Return the indices of the notes that melodies are made of, marking the others."""
         notes = score.notes
         refused.mark_tracks([track.is_drum for track in score.tracks], "drum track")
         if self.programs is not None:
             low, high = self.programs
-            refused.mark_tracks([not low <= track.program <= high for track in score.tracks], f"program outside {low}-{high}")
+            refused.mark_tracks(
+                [not low <= track.program <= high for track in score.tracks],
+                f"program outside {low}-{high}",
+            )
         refused.mark_metres(self.numerator, self.denominator)
         if not notes["velocity"].all():
             refused.mark(notes["velocity"] == 0, "velocity 0")
@@ -229,17 +263,28 @@ class MelodyCodec(ScoreCodec):
         return np.flatnonzero(usable)
 
     def _melody_numbers(self, lines: _Lines) -> Ints:
-        """Give every note the number of its melody: one ends at a long silence, with its metre segment or its track."""
+        """Give every note the number of its melody: one ends at a long silence, with its metre
+        segment or its track.
+        """
         new = np.zeros(len(lines.note), bool)
         new[1:] = (np.diff(lines.track) != 0) | (np.diff(lines.segment) != 0)
         new[1:] |= lines.onset[1:] - lines.off[:-1] >= self.gap_bars * self.steps_per_bar
         return np.cumsum(new)
 
     def _without_overrun(self, lines: _Lines, refused: Refused) -> _Lines:
-        """Lose the notes before the bar line at which the next melody may begin; only gaps under a bar need this."""
+        """Lose the notes before the bar line at which the next melody may begin.
+
+        Only gaps under a bar need this.
+        """
         keep = np.ones(len(lines.note), bool)
         per_bar, place, end, last = self.steps_per_bar, None, 0, -1
-        table = zip(lines.track.tolist(), lines.segment.tolist(), lines.melody.tolist(), lines.onset.tolist(), strict=True)
+        table = zip(
+            lines.track.tolist(),
+            lines.segment.tolist(),
+            lines.melody.tolist(),
+            lines.onset.tolist(),
+            strict=True,
+        )
         for row, (track, segment, melody, onset) in enumerate(table):
             if (track, segment) != place:
                 place, end = (track, segment), 0
@@ -249,7 +294,9 @@ class MelodyCodec(ScoreCodec):
             last = melody
         refused.mark(lines.note[~keep], "in the bar in which a melody ended")
         kept = _Lines(*(column[keep] for column in lines))
-        return kept._replace(melody=np.cumsum(np.diff(kept.melody, prepend=0) != 0))  # melodies may have vanished
+        return kept._replace(
+            melody=np.cumsum(np.diff(kept.melody, prepend=0) != 0)
+        )  # melodies may have vanished
 
     def _spans(self, lines: _Lines) -> _Spans:
         """Return the bars of every melody; ``max_bars`` and the limits of size cut or refuse them."""
@@ -267,7 +314,12 @@ class MelodyCodec(ScoreCodec):
     def _lengthened(self, lines: _Lines, spans: _Spans) -> _Spans:
         """Lengthen melodies to one window: over the empty bars before them, then after them."""
         before = np.zeros(len(spans.row), np.int64)  # first bar that is free for a melody to begin
-        follows = np.flatnonzero((np.diff(lines.track[spans.row]) == 0) & (np.diff(lines.segment[spans.row]) == 0)) + 1
+        follows = (
+            np.flatnonzero(
+                (np.diff(lines.track[spans.row]) == 0) & (np.diff(lines.segment[spans.row]) == 0)
+            )
+            + 1
+        )
         before[follows] = (spans.bar + spans.bars)[follows - 1]
         used = spans.bars > 0
         bar = np.where(used, np.maximum(spans.bar - (self.bars - spans.bars), before), spans.bar)
@@ -279,19 +331,25 @@ class MelodyCodec(ScoreCodec):
             return
         bars = spans.bars[lines.melody]
         refused.mark(lines.note[bars == 0], f"too long for a melody (over {MAX_MELODY_BARS} bars)")
-        refused.mark(lines.note[(bars > 0) & (bars < self.bars)], f"melody shorter than {self.bars} bars")
+        refused.mark(
+            lines.note[(bars > 0) & (bars < self.bars)], f"melody shorter than {self.bars} bars"
+        )
         if self.max_bars is not None:
             beyond = lines.onset >= (spans.bar[lines.melody] + bars) * self.steps_per_bar
             refused.mark(lines.note[beyond & (bars > 0)], f"after {self.max_bars} bars of a melody")
 
-    def _render(self, lines: _Lines, spans: _Spans, grid: Grid) -> tuple[NDArray[np.uint8], NDArray[np.void], NDArray[np.bool_]]:
+    def _render(
+        self, lines: _Lines, spans: _Spans, grid: Grid
+    ) -> tuple[NDArray[np.uint8], NDArray[np.void], NDArray[np.bool_]]:
         """Write the melodies one after another on one line of steps and cut it.
 
         Returns:
             Windows uint8 [N, T], their origin [N], and which of them have no onset [N].
         """
         per_bar = self.steps_per_bar
-        windows = np.where(spans.bars >= self.bars, (spans.bars - self.bars) // self.hop_bars + 1, 0)
+        windows = np.where(
+            spans.bars >= self.bars, (spans.bars - self.bars) // self.hop_bars + 1, 0
+        )
         count = int(windows.sum()) if len(windows) else 0
         if not count:
             return np.zeros((0, self.steps), np.uint8), np.zeros(0, ORIGIN), np.zeros(0, bool)
@@ -303,13 +361,17 @@ class MelodyCodec(ScoreCodec):
         start = place[melody] + nth * (self.hop_bars * per_bar)
         cut = np.lib.stride_tricks.sliding_window_view(line, self.steps)[start]
         reached = np.maximum.accumulate(cut, axis=1)
-        cut = np.where(reached < FIRST_NOTE, np.uint8(NO_EVENT), cut)  # a note off before any note means nothing
+        cut = np.where(
+            reached < FIRST_NOTE, np.uint8(NO_EVENT), cut
+        )  # a note off before any note means nothing
         origin = np.empty(count, ORIGIN)
         origin["track"] = lines.track[spans.row][melody]
         segment = lines.segment[spans.row][melody]
         bar = spans.bar[melody] + nth * self.hop_bars
         origin["bar"] = grid.first_bar[segment] + bar
-        origin["tick"] = grid.start[segment] + bar * per_bar * grid.ticks_per_quarter // self.steps_per_quarter
+        origin["tick"] = (
+            grid.start[segment] + bar * per_bar * grid.ticks_per_quarter // self.steps_per_quarter
+        )
         return cut, origin, reached[:, -1] < FIRST_NOTE
 
     def _line(self, lines: _Lines, spans: _Spans, place: Ints, length: Ints) -> NDArray[np.uint8]:
@@ -319,9 +381,12 @@ class MelodyCodec(ScoreCodec):
         shift = spans.bar[lines.melody] * self.steps_per_bar
         onset, off = lines.onset - shift, lines.off - shift
         base = place[lines.melody]
-        # A note off is heard only if it comes before the next note and before the end of the melody.
+        # A note off is heard only if it comes before the next note and before the end of the
+        # melody.
         until = room.copy()
-        until[:-1] = np.where(np.diff(lines.melody) == 0, np.minimum(onset[1:], room[:-1]), room[:-1])
+        until[:-1] = np.where(
+            np.diff(lines.melody) == 0, np.minimum(onset[1:], room[:-1]), room[:-1]
+        )
         ends = off < until
         line[(base + off)[ends]] = NOTE_OFF
         inside = onset < room
@@ -336,46 +401,76 @@ class MelodyCodec(ScoreCodec):
         program: int | None = None,
         name: str = "melody",
     ) -> Score:
-        """Put windows (each [T]) one after another in one score; a note that sounds at the end of its window stops there."""
+        """Put windows (each [T]) one after another in one score.
+
+        A note that sounds at the end of its window stops there.
+        """
         parts = [self._notes(np.asarray(tokens)) for tokens in windows]
         lengths = [-(-len(tokens) // self.steps_per_bar) * self.steps_per_bar for tokens in windows]
         # The grid must fall on whole ticks.
         ticks = max(1, 480 // self.steps_per_quarter)
-        begin = np.repeat(np.cumsum([0, *lengths[:-1]])[: len(parts)], [len(part[0]) for part in parts])
+        begin = np.repeat(
+            np.cumsum([0, *lengths[:-1]])[: len(parts)], [len(part[0]) for part in parts]
+        )
         notes = np.zeros(len(begin), NOTE)
         if len(begin):
-            onset, off, pitch = (np.concatenate([part[column] for part in parts]) for column in range(3))
-            notes["start"], notes["end"], notes["pitch"] = (begin + onset) * ticks, (begin + off) * ticks, pitch
+            onset, off, pitch = (
+                np.concatenate([part[column] for part in parts]) for column in range(3)
+            )
+            notes["start"], notes["end"], notes["pitch"] = (
+                (begin + onset) * ticks,
+                (begin + off) * ticks,
+                pitch,
+            )
         notes["velocity"] = velocity
         if program is None:
             program = self.programs[0] if self.programs else 0
         tempos = np.array([(0, qpm)], TEMPO)
         metres = np.array([(0, self.numerator, self.denominator)], METRE)
-        return Score(ticks * self.steps_per_quarter, notes, (Track(name, program),), tempos, metres, name)
+        return Score(
+            ticks * self.steps_per_quarter, notes, (Track(name, program),), tempos, metres, name
+        )
 
     def _notes(self, tokens: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
         """Return onset, off (steps) and pitch of the notes of one window [T]."""
         if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
-            raise MusaeError(f"a melody window is a row of integers [T]; this is {tokens.dtype} {list(tokens.shape)}")
+            raise MusaeError(
+                f"a melody window is a row of integers [T]; this is {tokens.dtype} "
+                f"{list(tokens.shape)}"
+            )
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.vocabulary:
-            raise MusaeError(f"melody tokens run from 0 to {self.vocabulary - 1}; these go to {tokens.min()} .. {tokens.max()}")
+            raise MusaeError(
+                f"melody tokens run from 0 to {self.vocabulary - 1}; these go to {tokens.min()} "
+                f".. {tokens.max()}"
+            )
         events = np.flatnonzero(tokens)
         ends = np.append(events[1:], len(tokens))[: len(events)]
         on = tokens[events] >= FIRST_NOTE
-        return events[on], ends[on], tokens[events][on].astype(np.int64) + (self.min_pitch - FIRST_NOTE)
+        return (
+            events[on],
+            ends[on],
+            tokens[events][on].astype(np.int64) + (self.min_pitch - FIRST_NOTE),
+        )
 
     def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
         """Return a window [T] that goes on from an earlier one; see :meth:`ScoreCodec.resume`."""
         starts = np.flatnonzero(window >= FIRST_NOTE)
         head = earlier[: starts[0] if len(starts) else len(window)]
-        resumed: NDArray[Any] = np.concatenate([np.where(head < FIRST_NOTE, head, NO_EVENT), window[len(head) :]])
+        resumed: NDArray[Any] = np.concatenate(
+            [np.where(head < FIRST_NOTE, head, NO_EVENT), window[len(head) :]]
+        )
         return resumed.astype(window.dtype)
 
     def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
-        """Return a window [T] that is silent from a step on; a note that sounds there is told to end."""
+        """Return a window [T] that is silent from a step on.
+
+        A note that sounds there is told to end.
+        """
         result: NDArray[Any] = window.copy()
         events = np.flatnonzero(window[: steps[0]])
-        sounds = not len(events) or window[events[-1]] != NOTE_OFF  # without an event one may, from the window before
+        sounds = (
+            not len(events) or window[events[-1]] != NOTE_OFF
+        )  # without an event one may, from the window before
         result[steps[0] :] = NO_EVENT
         result[steps[0] : steps[0] + 1] = NOTE_OFF if sounds else NO_EVENT
         return result
@@ -392,10 +487,18 @@ class MelodyCodec(ScoreCodec):
         rhythm = syncopations(starts, self.steps_per_quarter, self.steps_per_bar)
         return {"density": density(starts, self.steps_per_bar), **rhythm, **melodic(pitches)}
 
-    def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """Return how many semitones each window [N, T] can move down (<= 0) and up (>= 0), int8 [N] each; 0, 0 for no notes."""
+    def transposition_limits(
+        self, windows: NDArray[Any]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return how many semitones each window [N, T] can move down (<= 0) and up (>= 0), int8 [N]
+        each; 0, 0 for no notes.
+        """
         highest = windows.max(axis=1, initial=0).astype(np.int16)
-        lowest = np.where(windows >= FIRST_NOTE, windows, np.uint8(255)).min(axis=1, initial=255).astype(np.int16)
+        lowest = (
+            np.where(windows >= FIRST_NOTE, windows, np.uint8(255))
+            .min(axis=1, initial=255)
+            .astype(np.int16)
+        )
         some = highest >= FIRST_NOTE
         low = np.where(some, FIRST_NOTE - lowest, 0).astype(np.int8)
         return low, np.where(some, self.vocabulary - 1 - highest, 0).astype(np.int8)
@@ -409,13 +512,17 @@ class MelodyCodec(ScoreCodec):
         notes = windows >= FIRST_NOTE
         moved = np.where(notes, windows + np.asarray(semitones, np.int16)[:, None], windows)
         if ((moved < FIRST_NOTE) & notes).any() or moved.max(initial=0) >= self.vocabulary:
-            raise MusaeError("transposition moves notes out of range; stay within transposition_limits")
+            raise MusaeError(
+                "transposition moves notes out of range; stay within transposition_limits"
+            )
         return moved.astype(np.uint8)
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track what it gives and what was left out, and why."""
         encoded = self.encode(score)
-        return [track_report(index, score, encoded, self.bars) for index in range(len(score.tracks))]
+        return [
+            track_report(index, score, encoded, self.bars) for index in range(len(score.tracks))
+        ]
 
 
 def silent_drops(origin: NDArray[np.void]) -> list[Drop]:
@@ -423,23 +530,41 @@ def silent_drops(origin: NDArray[np.void]) -> list[Drop]:
     drops = []
     for track in np.unique(origin["track"]).tolist():
         bars = origin["bar"][origin["track"] == track]
-        drops.append(Drop(track, "window in which no note starts", len(bars), int(bars.min()), int(bars.max())))
+        drops.append(
+            Drop(
+                track, "window in which no note starts", len(bars), int(bars.min()), int(bars.max())
+            )
+        )
     return drops
 
 
 def track_report(index: int, score: Score, encoded: Encoded, bars: int) -> TrackReport:
-    """Say what a track (by index) gives: the windows of ``bars`` bars that come from it, and what was left out."""
+    """Say what a track (by index) gives: the windows of ``bars`` bars that come from it, and what
+    was left out.
+    """
     track = score.tracks[index]
     notes = score.notes[score.notes["track"] == index]
     at = encoded.origin["bar"][encoded.origin["track"] == index]
     covered = (int(at.min()) + 1, int(at.max()) + bars) if len(at) else None
     refused = Counter({drop.reason: drop.count for drop in encoded.drops if drop.track == index})
     role = guess_role(track, notes)
-    return TrackReport(index + 1, track.name, track.program, track.is_drum, len(notes), role, len(at), covered, refused)
+    return TrackReport(
+        index + 1,
+        track.name,
+        track.program,
+        track.is_drum,
+        len(notes),
+        role,
+        len(at),
+        covered,
+        refused,
+    )
 
 
 def guess_role(track: Track, notes: NDArray[np.void]) -> str:
-    """Guess what a track does: by channel and program as Magenta's trio does, by polyphony between melody and chords."""
+    """Guess what a track does: by channel and program as Magenta's trio does, by polyphony between
+    melody and chords.
+    """
     if track.is_drum:
         return "drums"
     if 32 <= track.program <= 39:

@@ -1,17 +1,21 @@
-"""Bars of up to eight instruments with velocities, a list of events a track, by the rules of Magenta's multitrack MusicVAE.
+"""Bars of up to eight instruments with velocities, a list of events a track, by the rules of
+Magenta's multitrack MusicVAE.
 
-Source of the rules: magenta, ``music_vae/data_hierarchical.py``, ``MultiInstrumentPerformanceConverter`` (Simon et al. 2018),
-and note-seq, ``performance_lib``. A track of a bar is: its program (or the token of a drum set), events, and an end. An event
-starts or ends a note, moves on in time, or sets the velocity of the notes that follow. The sustain pedal is put into the ends
-of the notes first. A note that a bar line cuts ends there, and does not go on in the next bar.
+Source of the rules: magenta, ``music_vae/data_hierarchical.py``,
+``MultiInstrumentPerformanceConverter`` (Simon et al. 2018), and note-seq, ``performance_lib``. A
+track of a bar is: its program (or the token of a drum set), events, and an end. An event starts or
+ends a note, moves on in time, or sets the velocity of the notes that follow. The sustain pedal is
+put into the ends of the notes first. A note that a bar line cuts ends there, and does not go on in
+the next bar.
 
 Where this codec differs on purpose:
 
-* bars are those of the piece, by its metres, not a length in seconds; a note that rounds to a bar line belongs to the bar that
-  begins there;
-* a pitch that is struck again ends the note that sounds, and of notes of one pitch that start together the longest stays, so
-  that a window can be read back, also from a MIDI file;
-* at one step notes end in order of their starts on the grid, then of pitch, where note-seq compares seconds.
+* bars are those of the piece, by its metres, not a length in seconds; a note that rounds to a bar
+  line belongs to the bar that begins there;
+* a pitch that is struck again ends the note that sounds, and of notes of one pitch that start
+  together the longest stays, so that a window can be read back, also from a MIDI file;
+* at one step notes end in order of their starts on the grid, then of pitch, where note-seq compares
+  seconds.
 """
 
 from __future__ import annotations
@@ -36,16 +40,32 @@ from musicvae_lite.music.codecs.performance import PITCHES, Events, Note, Tokens
 _SHOWN = 3  # bars that a message names
 #: General MIDI's groups of eight programs.
 FAMILIES = (
-    "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass",
-    "reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
-)  # fmt: skip
+    "piano",
+    "chromatic percussion",
+    "organ",
+    "guitar",
+    "bass",
+    "strings",
+    "ensemble",
+    "brass",
+    "reed",
+    "pipe",
+    "synth lead",
+    "synth pad",
+    "synth effects",
+    "ethnic",
+    "percussive",
+    "sound effects",
+)
 
 
 class MultitrackCodec(ScoreCodec):
-    """A bar of several instruments; a window is the events of each track one after another, filled up with the class ``padding``.
+    """A bar of several instruments.
 
-    Tokens: note-ons, note-offs, shifts by 1 step to a bar, velocities, programs, drum set, end (490 in 4/4 at 24 steps a
-    quarter).
+    A window is the events of each track one after another, filled up with the class ``padding``.
+
+    Tokens: note-ons, note-offs, shifts by 1 step to a bar, velocities, programs, drum set, end (490
+    in 4/4 at 24 steps a quarter).
 
     Args:
         steps_per_quarter: steps of a quarter note.
@@ -76,11 +96,22 @@ class MultitrackCodec(ScoreCodec):
         velocity_bins: int = 8,
     ) -> None:
         self._set_grid(1, steps_per_quarter, numerator, denominator)
-        if not 1 <= min_tracks <= tracks or events < 4 or min_events < 0 or not 1 <= velocity_bins <= 127:
+        if (
+            not 1 <= min_tracks <= tracks
+            or events < 4
+            or min_events < 0
+            or not 1 <= velocity_bins <= 127
+        ):
             raise UsageError(
-                "codec 'multitrack': min_tracks is 1 to tracks, events at least 4, min_events at least 0, velocity_bins 1 to 127"
+                "codec 'multitrack': min_tracks is 1 to tracks, events at least 4, min_events at "
+                "least 0, velocity_bins 1 to 127"
             )
-        self.tracks, self.events, self.min_tracks, self.min_events = tracks, events, min_tracks, min_events
+        self.tracks, self.events, self.min_tracks, self.min_events = (
+            tracks,
+            events,
+            min_tracks,
+            min_events,
+        )
         self.velocity_bins = velocity_bins
         self.tokens = Tokens(self.steps_per_bar, velocity_bins)
 
@@ -93,7 +124,9 @@ class MultitrackCodec(ScoreCodec):
     def shifts(self) -> list[int]:
         """Steps of the grid by which each class moves on in time [V]."""
         return [
-            token - self.tokens.shift + 1 if self.tokens.shift <= token < self.tokens.velocity else 0
+            token - self.tokens.shift + 1
+            if self.tokens.shift <= token < self.tokens.velocity
+            else 0
             for token in range(self.vocabulary)
         ]
 
@@ -123,23 +156,47 @@ class MultitrackCodec(ScoreCodec):
         return np.dtype(np.uint16)
 
     def config(self) -> dict[str, Any]:
-        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an equal codec."""
-        names = ("steps_per_quarter", "numerator", "denominator", "tracks", "events", "min_tracks", "min_events", "velocity_bins")
+        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an
+        equal codec.
+        """
+        names = (
+            "steps_per_quarter",
+            "numerator",
+            "denominator",
+            "tracks",
+            "events",
+            "min_tracks",
+            "min_events",
+            "velocity_bins",
+        )
         return {"kind": self.kind, **{name: getattr(self, name) for name in names}}
 
     # Scores to windows
 
-    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
-        """Cut a score into bars [N, T]; see :meth:`ScoreCodec.encode`. With ``tracks`` only these are heard.
+    def encode(
+        self,
+        score: Score,
+        tracks: Sequence[int] | None = None,
+        roles: Mapping[str, int] | None = None,
+    ) -> Encoded:
+        """Cut a score into bars [N, T]; see :meth:`ScoreCodec.encode`.
+
+        With ``tracks`` only these are heard.
 
         Raises:
             UsageError: no such track, or a role is named; there are none.
         """
         if roles:
-            raise UsageError(f"codec 'multitrack' has no roles to give ({', '.join(roles)}); it takes all tracks as they are")
+            raise UsageError(
+                f"codec 'multitrack' has no roles to give ({', '.join(roles)}); it takes all "
+                "tracks as they are"
+            )
         for track in tracks or []:
             if not 0 <= track < len(score.tracks):
-                raise UsageError(f"{score.source}: there is no track {track + 1}; the tracks are 1 to {len(score.tracks)}")
+                raise UsageError(
+                    f"{score.source}: there is no track {track + 1}; the tracks are 1 to "
+                    f"{len(score.tracks)}"
+                )
         bars, events, refused = self._cut(sustained(score), tracks)
         problem = self._problems(bars, events)
         drops = refused.drops() + self._refused_bars(bars, problem)
@@ -151,8 +208,13 @@ class MultitrackCodec(ScoreCodec):
         good = problem[:, 0] == 0
         return Encoded(self._written(bars, events)[good], bars.origin[good], dropped, tuple(drops))
 
-    def _cut(self, score: Score, tracks: Sequence[int] | None = None) -> tuple[Bars, Events, Refused]:
-        """Put the notes of a score into bars and write them as events; tell of those that are left out."""
+    def _cut(
+        self, score: Score, tracks: Sequence[int] | None = None
+    ) -> tuple[Bars, Events, Refused]:
+        """Put the notes of a score into bars and write them as events.
+
+        Tell of those that are left out.
+        """
         grid = Grid.of(score, self)
         refused = Refused(score, grid)
         refused.mark_metres(self.numerator, self.denominator)
@@ -161,7 +223,9 @@ class MultitrackCodec(ScoreCodec):
         return bars, self.tokens.write(score, bars), refused
 
     def _problems(self, bars: Bars, events: Events) -> Ints:
-        """Return what is wrong with each bar, [W, 3]: a key of :meth:`_reason` (0: nothing), the track, how many there are."""
+        """Return what is wrong with each bar, [W, 3]: a key of :meth:`_reason` (0: nothing), the
+        track, how many there are.
+        """
         many = np.bincount(bars.window, minlength=len(bars))
         total = np.bincount(bars.window, weights=events.count, minlength=len(bars)).astype(np.int64)
         most = self.events - 2
@@ -169,7 +233,9 @@ class MultitrackCodec(ScoreCodec):
         first = np.searchsorted(bars.window, np.arange(len(bars)))
         if len(first):
             found[:, 1] = bars.track[first]
-        full = np.flatnonzero(events.count > most)[::-1]  # backwards: the first such track of a bar is written last
+        full = np.flatnonzero(events.count > most)[
+            ::-1
+        ]  # backwards: the first such track of a bar is written last
         checks = [
             (4, total < self.min_events, total),
             (3, np.isin(np.arange(len(total)), bars.window[full]), total),
@@ -179,7 +245,10 @@ class MultitrackCodec(ScoreCodec):
         for key, where, number in checks:  # of several reasons the last one stays
             found[where, 0], found[where, 2] = key, number[where]
             if key == 3:
-                found[bars.window[full], 1], found[bars.window[full], 2] = bars.track[full], events.count[full]
+                found[bars.window[full], 1], found[bars.window[full], 2] = (
+                    bars.track[full],
+                    events.count[full],
+                )
             elif len(first):
                 found[where, 1] = bars.track[first][where]
         over = found[:, 0] == 1
@@ -203,7 +272,9 @@ class MultitrackCodec(ScoreCodec):
         for one in np.unique(key).tolist():
             at = bars.origin["bar"][refused[key == one]].astype(np.int64)
             for run in runs(at):
-                drops.append(Drop(one // 8, self._reason(one % 8), len(run), int(run[0]), int(run[-1])))
+                drops.append(
+                    Drop(one // 8, self._reason(one % 8), len(run), int(run[0]), int(run[-1]))
+                )
         return drops
 
     def _written(self, bars: Bars, events: Events) -> NDArray[np.uint16]:
@@ -229,10 +300,12 @@ class MultitrackCodec(ScoreCodec):
         program: int | None = None,
         name: str = "multitrack",
     ) -> Score:
-        """Put bars (each [T]) one after another in one score, with one track for each program, drums last.
+        """Put bars (each [T]) one after another in one score, with one track for each program,
+        drums last.
 
-        Where a bar has a program several times, so has the score. ``velocity`` is for notes before any velocity event;
-        ``program`` plays no part. An empty array takes no time (see :meth:`after`).
+        Where a bar has a program several times, so has the score. ``velocity`` is for notes before
+        any velocity event; ``program`` plays no part. An empty array takes no time (see
+        :meth:`after`).
         """
         ticks = max(1, 480 // self.steps_per_quarter)
         parts: dict[tuple[int, int], list[Note]] = {}
@@ -244,7 +317,10 @@ class MultitrackCodec(ScoreCodec):
             for player, played in self._tracks_of(np.asarray(window), velocity):
                 part = parts.setdefault((player, again[player]), [])
                 again[player] += 1
-                part += [Note(begin + note.start, begin + note.end, note.pitch, note.velocity) for note in played]
+                part += [
+                    Note(begin + note.start, begin + note.end, note.pitch, note.velocity)
+                    for note in played
+                ]
             begin += self.steps_per_bar
         order = sorted(parts)
         rows = [(*note, index) for index, key in enumerate(order) for note in parts[key]]
@@ -253,7 +329,9 @@ class MultitrackCodec(ScoreCodec):
         notes["end"] *= ticks
         tracks = tuple(_track(player, name) for player, _ in order)
         metres = np.array([(0, self.numerator, self.denominator)], METRE)
-        return Score(ticks * self.steps_per_quarter, notes, tracks, np.array([(0, qpm)], TEMPO), metres, name)
+        return Score(
+            ticks * self.steps_per_quarter, notes, tracks, np.array([(0, qpm)], TEMPO), metres, name
+        )
 
     def after(self, window: NDArray[Any], bars: int) -> NDArray[Any]:
         """Return a window without its first bars: the window, or nothing of it."""
@@ -266,9 +344,15 @@ class MultitrackCodec(ScoreCodec):
             MusaeError: if it is no window of this codec.
         """
         if window.shape != self.shape or not np.issubdtype(window.dtype, np.integer):
-            raise MusaeError(f"a multitrack window is integers [{self.steps}]; this is {window.dtype} {list(window.shape)}")
+            raise MusaeError(
+                f"a multitrack window is integers [{self.steps}]; this is {window.dtype} "
+                f"{list(window.shape)}"
+            )
         if not 0 <= int(window.min()) <= int(window.max()) <= self.padding:
-            raise MusaeError(f"multitrack windows hold 0 to {self.padding}; this one goes to {window.min()} .. {window.max()}")
+            raise MusaeError(
+                f"multitrack windows hold 0 to {self.padding}; this one goes to {window.min()} .. "
+                f"{window.max()}"
+            )
         for tokens in window.reshape(self.tracks, self.events).tolist():
             player, notes = self.tokens.play(tokens, velocity)
             if notes:
@@ -294,7 +378,9 @@ class MultitrackCodec(ScoreCodec):
         return starts
 
     def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Measure ``density`` over all instruments, ``register`` of those with pitch, and the number of ``instruments``."""
+        """Measure ``density`` over all instruments, ``register`` of those with pitch, and the
+        number of ``instruments``.
+        """
         tracks = self._by_track(windows)
         starts = tracks < self.tokens.off
         return {
@@ -304,9 +390,13 @@ class MultitrackCodec(ScoreCodec):
         }
 
     def onsets_right(self, heard: NDArray[Any], given: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say which note-ons of ``given`` are in ``heard`` anywhere in the bar: same program, pitch and step, [N, T, 1]."""
+        """Say which note-ons of ``given`` are in ``heard`` anywhere in the bar: same program, pitch
+        and step, [N, T, 1].
+        """
         ons = self.onsets(given)[..., 0]
-        found = ons & np.isin(self._what_starts(given), self._what_starts(heard)[self.onsets(heard)[..., 0]])
+        found = ons & np.isin(
+            self._what_starts(given), self._what_starts(heard)[self.onsets(heard)[..., 0]]
+        )
         return found[..., None]
 
     def _what_starts(self, windows: NDArray[Any]) -> Ints:
@@ -314,7 +404,9 @@ class MultitrackCodec(ScoreCodec):
         tracks = self._by_track(windows)
         is_program = self.tokens.is_program(tracks)
         first = np.take_along_axis(tracks, is_program.argmax(2)[..., None], 2)
-        player = np.where(np.logical_or.reduce(is_program, axis=2, keepdims=True), first - self.tokens.program, 0)
+        player = np.where(
+            np.logical_or.reduce(is_program, axis=2, keepdims=True), first - self.tokens.program, 0
+        )
         window = np.arange(len(tracks))[:, None, None]
         place = (window * (DRUMS + 1) + player) * (self.steps_per_bar + 1) + self.tokens.now(tracks)
         return (place * PITCHES + tracks % PITCHES).reshape(len(tracks), -1)
@@ -322,7 +414,9 @@ class MultitrackCodec(ScoreCodec):
     def _by_track(self, windows: NDArray[Any]) -> Ints:
         return np.asarray(windows).astype(np.int64).reshape(-1, self.tracks, self.events)
 
-    def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    def transposition_limits(
+        self, windows: NDArray[Any]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far the tracks that are no drums can move together, int8 [N] each."""
         tracks = self._by_track(windows)
         pitch = tracks % PITCHES
@@ -330,7 +424,9 @@ class MultitrackCodec(ScoreCodec):
         low = np.where(moves, pitch, PITCHES).min((1, 2), initial=PITCHES)
         high = np.where(moves, pitch, -1).max((1, 2), initial=-1)
         still = high < 0
-        return np.where(still, 0, -low).astype(np.int8), np.where(still, 0, PITCHES - 1 - high).astype(np.int8)
+        return np.where(still, 0, -low).astype(np.int8), np.where(
+            still, 0, PITCHES - 1 - high
+        ).astype(np.int8)
 
     def transpose(self, windows: NDArray[Any], semitones: NDArray[Any]) -> NDArray[np.uint16]:
         """Move each window [N, T] by its number of semitones [N]; drums stay."""
@@ -340,25 +436,41 @@ class MultitrackCodec(ScoreCodec):
 
     def _moves(self, tracks: Ints) -> NDArray[np.bool_]:
         """Say which events are notes of an instrument that has pitch."""
-        moves: NDArray[np.bool_] = (tracks < self.tokens.shift) & (tracks[..., :1] != self.tokens.drums)
+        moves: NDArray[np.bool_] = (tracks < self.tokens.shift) & (
+            tracks[..., :1] != self.tokens.drums
+        )
         return moves
 
     # What is said of a score
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
-        """Name the first bars that cannot be used and why, or that the piece has too few tracks; "" where all can."""
+        """Name the first bars that cannot be used and why, or that the piece has too few tracks.
+
+        "" where all can.
+        """
         bars, events, _ = self._cut(sustained(score))
         players = np.unique(bars.track)
         if 0 < len(players) < self.min_tracks:
-            only = f"only track {players[0] + 1} has notes" if len(players) == 1 else f"only {len(players)} tracks have notes"
-            return f"{only}; a bar holds {self.min_tracks} to {self.tracks} tracks that play together"
+            only = (
+                f"only track {players[0] + 1} has notes"
+                if len(players) == 1
+                else f"only {len(players)} tracks have notes"
+            )
+            return (
+                f"{only}; a bar holds {self.min_tracks} to {self.tracks} tracks that play together"
+            )
         problem = self._problems(bars, events)
         refused = np.flatnonzero(problem[:, 0])
         # What can be helped is said first: too much before too little.
         refused = refused[np.argsort(np.isin(problem[refused, 0], (2, 4)), kind="stable")]
-        told = [self._told(int(bars.origin["bar"][row]) + 1, *problem[row].tolist()) for row in refused[:_SHOWN]]
+        told = [
+            self._told(int(bars.origin["bar"][row]) + 1, *problem[row].tolist())
+            for row in refused[:_SHOWN]
+        ]
         more = len(refused) - len(told)
-        return "; ".join(told) + (f"; and {more:,} more bar{'s' if more > 1 else ''} cannot be used" if more > 0 else "")
+        return "; ".join(told) + (
+            f"; and {more:,} more bar{'s' if more > 1 else ''} cannot be used" if more > 0 else ""
+        )
 
     def _told(self, bar: int, key: int, track: int, number: int) -> str:
         return {
@@ -384,7 +496,17 @@ class MultitrackCodec(ScoreCodec):
                     refused[drop.reason] += drop.count
             role = guess_role(track, notes)
             reports.append(
-                TrackReport(index + 1, track.name, track.program, track.is_drum, len(notes), role, len(at), covered, refused)
+                TrackReport(
+                    index + 1,
+                    track.name,
+                    track.program,
+                    track.is_drum,
+                    len(notes),
+                    role,
+                    len(at),
+                    covered,
+                    refused,
+                )
             )
         return reports
 

@@ -1,7 +1,9 @@
-"""What one instrument plays in a bar, as a list of events: note-ons and note-offs, shifts in time, velocities.
+"""What one instrument plays in a bar, as a list of events: note-ons and note-offs, shifts in time,
+velocities.
 
-Source: note-seq, ``performance_lib`` (``MetricPerformance``) and magenta, ``data_hierarchical.py`` for programs and ends. Where
-note-seq orders what ends at one step by seconds, here it is by start on the grid, then pitch.
+Source: note-seq, ``performance_lib`` (``MetricPerformance``) and magenta, ``data_hierarchical.py``
+for programs and ends. Where note-seq orders what ends at one step by seconds, here it is by start
+on the grid, then pitch.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """The events of all groups of some bars, group after group: of which group [M], tokens [M]; how many each has [G]."""
+    """The events of all groups of some bars, group after group: of which group [M], tokens [M].
+
+    How many each has [G].
+    """
 
     group: Ints
     token: Ints
@@ -39,7 +44,8 @@ class Events:
 
 
 class Tokens:
-    """The classes of events: note-on, note-off (a pitch each), shift (1 step to a bar), velocity, program or drum set, end.
+    """The classes of events: note-on, note-off (a pitch each), shift (1 step to a bar), velocity,
+    program or drum set, end.
 
     Args:
         steps_per_bar: longest shift.
@@ -64,12 +70,18 @@ class Tokens:
         self.end = self.drums + 1
 
     def write(self, score: Score, bars: Bars) -> Events:
-        """Write the notes of every group: a shift where time goes on, a velocity where it changes, and the note-on or -off."""
+        """Write the notes of every group: a shift where time goes on, a velocity where it changes,
+        and the note-on or -off.
+        """
         notes, count = bars.notes, len(bars.notes)
         loud = np.maximum(score.notes["velocity"][notes["row"]].astype(np.int64), 1)
         when = np.concatenate([notes["end"], notes["start"]])
         is_on = np.arange(2 * count) >= count
-        pitch, start, group = np.tile(notes["pitch"], 2), np.tile(notes["start"], 2), np.tile(bars.group, 2)
+        pitch, start, group = (
+            np.tile(notes["pitch"], 2),
+            np.tile(notes["start"], 2),
+            np.tile(bars.group, 2),
+        )
         order = np.lexsort((pitch, start, is_on, when, group))
         when, is_on, pitch, group = when[order], is_on[order], pitch[order], group[order]
         bins = np.tile((loud - 1) // self.bin, 2)[order]
@@ -91,10 +103,12 @@ class Tokens:
         return Events(owner, tokens[written], np.bincount(owner, minlength=len(bars.window)))
 
     def play(self, tokens: list[int], velocity: int) -> tuple[int, list[Note]]:
-        """Return program (:data:`~musicvae_lite.music.codecs.bars.DRUMS` for drums) and notes of a track.
+        """Return program (:data:`~musicvae_lite.music.codecs.bars.DRUMS` for drums) and notes of a
+        track.
 
-        What makes no sense (a model may say anything) is passed over. The first program counts, and it is a piano where there
-        is none; notes that are not ended sound to the bar line. ``velocity`` is that of notes before any velocity event.
+        What makes no sense (a model may say anything) is passed over. The first program counts, and
+        it is a piano where there is none; notes that are not ended sound to the bar line.
+        ``velocity`` is that of notes before any velocity event.
         """
         player, now, bar = -1, 0, self.steps_per_bar
         sounding: dict[int, tuple[int, int]] = {}
@@ -130,7 +144,9 @@ class Tokens:
 
     def now(self, tracks: Ints) -> Ints:
         """Return the step at which each event stands, same shape as tracks [..., events]."""
-        shifts = np.where((tracks >= self.shift) & (tracks < self.velocity), tracks - self.shift + 1, 0)
+        shifts = np.where(
+            (tracks >= self.shift) & (tracks < self.velocity), tracks - self.shift + 1, 0
+        )
         now: Ints = np.minimum(np.cumsum(shifts, -1) - shifts, self.steps_per_bar)
         return now
 

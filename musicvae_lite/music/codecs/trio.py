@@ -1,13 +1,14 @@
 """Trios: melody, bass and drums together, by the rules of Magenta's MusicVAE.
 
-Source of the rules: magenta, ``music_vae/data.py``, ``TrioConverter``. Tracks get their role by channel and program; every
-combination of a melody, a bass and a drum track is tried. A voice may rest for a while: a bar counts as played where one of the
-``gap_bars`` bars on either side is, and at both ends of a window it is enough that one of the three plays.
+Source of the rules: magenta, ``music_vae/data.py``, ``TrioConverter``. Tracks get their role by
+channel and program; every combination of a melody, a bass and a drum track is tried. A voice may
+rest for a while: a bar counts as played where one of the ``gap_bars`` bars on either side is, and
+at both ends of a window it is enough that one of the three plays.
 
 Where this codec differs on purpose (``magenta: true`` undoes it):
 
-* what is played is judged by the notes that start inside the window, and each voice must play in it, so that it can be read
-  back;
+* what is played is judged by the notes that start inside the window, and each voice must play in
+  it, so that it can be read back;
 * a note off before the first note of a window becomes no event;
 * a piece shorter than the window is taken as if it went on in silence.
 """
@@ -28,7 +29,13 @@ from musicvae_lite.media.midi import NOTE, Score
 from musicvae_lite.music.codec import ORIGIN, Drop, Encoded, ScoreCodec, TrackReport, check_roles
 from musicvae_lite.music.codecs.drums import DrumsCodec, class_of_pitch
 from musicvae_lite.music.codecs.grid import Grid, Ints, Refused
-from musicvae_lite.music.codecs.melody import FIRST_NOTE, NO_EVENT, NOTE_OFF, MelodyCodec, guess_role
+from musicvae_lite.music.codecs.melody import (
+    FIRST_NOTE,
+    NO_EVENT,
+    NOTE_OFF,
+    MelodyCodec,
+    guess_role,
+)
 
 ROLES = ("melody", "bass", "drums")
 MAX_COMBINATIONS = 64  # of tracks in one file; a piece with more is taken by its first ones
@@ -49,8 +56,8 @@ class _Voice:
 class TrioCodec(ScoreCodec):
     """Three voices at once; a step is [melody token, bass token, drum token].
 
-    Melody and bass tokens are those of :class:`~musicvae_lite.music.codecs.melody.MelodyCodec`, drum tokens those of
-    :class:`~musicvae_lite.music.codecs.drums.DrumsCodec`.
+    Melody and bass tokens are those of :class:`~musicvae_lite.music.codecs.melody.MelodyCodec`,
+    drum tokens those of :class:`~musicvae_lite.music.codecs.drums.DrumsCodec`.
 
     Args:
         bars: bars of a window.
@@ -60,7 +67,8 @@ class TrioCodec(ScoreCodec):
         min_pitch: lowest MIDI pitch of melody and bass.
         max_pitch: highest.
         melody_programs: first and last General MIDI program (0-based) of a melody.
-        bass_programs: first and last of a bass. Tracks of other programs have no role unless one is given to them.
+        bass_programs: first and last of a bass. Tracks of other programs have no role unless one is
+            given to them.
         gap_bars: how far a voice may rest, see above.
         hop_bars: bars from one window to the next.
         max_bars: bars of a metre segment that are used.
@@ -94,13 +102,21 @@ class TrioCodec(ScoreCodec):
         self.lines = MelodyCodec(*grid, min_pitch, max_pitch, melody_programs)
         self.drums = DrumsCodec(*grid)
         if not (len(bass_programs) == 2 and 0 <= bass_programs[0] <= bass_programs[1] <= 127):
-            raise UsageError(f"codec 'trio': programs {list(bass_programs)} is no range (first, last) inside 0 to 127")
+            raise UsageError(
+                f"codec 'trio': programs {list(bass_programs)} is no range (first, last) inside 0 "
+                "to 127"
+            )
         if min(hop_bars, gap_bars) < 1 or max_bars < bars:
             raise UsageError("codec 'trio': hop_bars and gap_bars start at 1, max_bars at bars")
         self.min_pitch, self.max_pitch = min_pitch, max_pitch
         self.melody_programs = int(melody_programs[0]), int(melody_programs[1])
         self.bass_programs = int(bass_programs[0]), int(bass_programs[1])
-        self.gap_bars, self.hop_bars, self.max_bars, self.magenta = gap_bars, hop_bars, max_bars, magenta
+        self.gap_bars, self.hop_bars, self.max_bars, self.magenta = (
+            gap_bars,
+            hop_bars,
+            max_bars,
+            magenta,
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -128,16 +144,31 @@ class TrioCodec(ScoreCodec):
         return (*self.lines.pitches, *self.lines.pitches, None)
 
     def config(self) -> dict[str, Any]:
-        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an equal codec."""
+        """Return plain data from which :func:`~musicvae_lite.core.codec.build_codec` builds an
+        equal codec.
+        """
         names = ("bars", "steps_per_quarter", "numerator", "denominator", "min_pitch", "max_pitch")
         more = ("gap_bars", "hop_bars", "max_bars", "magenta")
-        programs = {"melody_programs": list(self.melody_programs), "bass_programs": list(self.bass_programs)}
-        return {"kind": self.kind, **{name: getattr(self, name) for name in (*names, *more)}, **programs}
+        programs = {
+            "melody_programs": list(self.melody_programs),
+            "bass_programs": list(self.bass_programs),
+        }
+        return {
+            "kind": self.kind,
+            **{name: getattr(self, name) for name in (*names, *more)},
+            **programs,
+        }
 
-    def encode(self, score: Score, tracks: Sequence[int] | None = None, roles: Mapping[str, int] | None = None) -> Encoded:
+    def encode(
+        self,
+        score: Score,
+        tracks: Sequence[int] | None = None,
+        roles: Mapping[str, int] | None = None,
+    ) -> Encoded:
         """Cut a score into windows [N, T, 3]; see :meth:`ScoreCodec.encode`.
 
-        With ``tracks`` only these are looked at. ``roles`` names the track of a voice, whatever its program and channel.
+        With ``tracks`` only these are looked at. ``roles`` names the track of a voice, whatever its
+        program and channel.
         """
         check_roles(roles, ROLES, score)
         players = self._players(score, tracks, roles)
@@ -146,7 +177,9 @@ class TrioCodec(ScoreCodec):
         self._refuse(score, grid, refused, players)
         found = list(self._combinations(score, grid, refused, players))
         windows, origin, parts, resting = (
-            [np.concatenate(column) for column in zip(*found, strict=True)] if found else self._nothing()
+            [np.concatenate(column) for column in zip(*found, strict=True)]
+            if found
+            else self._nothing()
         )
         self._refuse_unused(score, grid, refused, origin, parts, players)
         keep = [drop for drop in refused.drops() if tracks is None or drop.track in tracks]
@@ -164,7 +197,9 @@ class TrioCodec(ScoreCodec):
     def _players(
         self, score: Score, tracks: Sequence[int] | None, roles: Mapping[str, int] | None
     ) -> tuple[list[int], list[int], list[int]]:
-        """Return the tracks that can be melody, bass and drums: those that are named, else those that fit."""
+        """Return the tracks that can be melody, bass and drums: those that are named, else those
+        that fit.
+        """
         named = dict(roles or {})
         taken = set(named.values())
         found: tuple[list[int], list[int], list[int]] = ([], [], [])
@@ -177,10 +212,18 @@ class TrioCodec(ScoreCodec):
                 found[0].append(index)
             elif self.bass_programs[0] <= track.program <= self.bass_programs[1]:
                 found[1].append(index)
-        melody, bass, drums = ([named[role]] if role in named else own for role, own in zip(ROLES, found, strict=True))
+        melody, bass, drums = (
+            [named[role]] if role in named else own for role, own in zip(ROLES, found, strict=True)
+        )
         return melody, bass, drums
 
-    def _refuse(self, score: Score, grid: Grid, refused: Refused, players: tuple[list[int], list[int], list[int]]) -> None:
+    def _refuse(
+        self,
+        score: Score,
+        grid: Grid,
+        refused: Refused,
+        players: tuple[list[int], list[int], list[int]],
+    ) -> None:
         """Mark the notes that no voice can play."""
         notes = score.notes
         pitched = np.isin(notes["track"], [*players[0], *players[1]])
@@ -190,15 +233,24 @@ class TrioCodec(ScoreCodec):
         refused.mark(notes["velocity"] == 0, "velocity 0")
         outside = (notes["pitch"] < self.min_pitch) | (notes["pitch"] > self.max_pitch)
         refused.mark(pitched & outside, f"pitch outside {self.min_pitch}-{self.max_pitch}")
-        refused.mark(drums & (class_of_pitch(_DRUM_CLASSES)[np.minimum(notes["pitch"], 127)] < 0), "pitch of no drum")
+        refused.mark(
+            drums & (class_of_pitch(_DRUM_CLASSES)[np.minimum(notes["pitch"], 127)] < 0),
+            "pitch of no drum",
+        )
         for role, own in zip(ROLES, players, strict=True):
             if not own:
                 refused.mark(np.ones(len(notes), bool), _MISSING.format(role))
 
     def _combinations(
-        self, score: Score, grid: Grid, refused: Refused, players: tuple[list[int], list[int], list[int]]
+        self,
+        score: Score,
+        grid: Grid,
+        refused: Refused,
+        players: tuple[list[int], list[int], list[int]],
     ) -> Iterator[tuple[NDArray[Any], NDArray[np.void], NDArray[np.uint16], NDArray[np.void]]]:
-        """Yield windows, origins, tracks of the voices and origins of the windows refused, for every three tracks."""
+        """Yield windows, origins, tracks of the voices and origins of the windows refused, for
+        every three tracks.
+        """
         for index in range(len(grid.segments)):
             bars = self._bars(score, grid, index) if grid.fits[index] else 0
             if bars < self.bars:
@@ -207,9 +259,12 @@ class TrioCodec(ScoreCodec):
                 track: voice
                 for role, own in zip(ROLES, players, strict=True)
                 for track in own
-                if (voice := self._voice(score, grid, refused, index, track, role, bars)) is not None
+                if (voice := self._voice(score, grid, refused, index, track, role, bars))
+                is not None
             }
-            three = itertools.product(*([track for track in own if track in voices] for own in players))
+            three = itertools.product(
+                *([track for track in own if track in voices] for own in players)
+            )
             for group in itertools.islice(three, MAX_COMBINATIONS):
                 yield self._cut(grid, index, group, [voices[track] for track in group])
 
@@ -223,13 +278,24 @@ class TrioCodec(ScoreCodec):
         bars = min(-(-int(off.max()) // self.steps_per_bar), self.max_bars)
         return bars if self.magenta else max(bars, self.bars)
 
-    def _voice(self, score: Score, grid: Grid, refused: Refused, segment: int, track: int, role: str, bars: int) -> _Voice | None:
+    def _voice(
+        self,
+        score: Score,
+        grid: Grid,
+        refused: Refused,
+        segment: int,
+        track: int,
+        role: str,
+        bars: int,
+    ) -> _Voice | None:
         """Write one track of a metre segment as tokens; None if it has no usable note there."""
         own = np.flatnonzero((score.notes["track"] == track) & (grid.segment == segment))
         usable = own[refused.code[own] == 0]
         if not len(usable):
             return None
-        onset, off = grid.steps(score.notes["start"][usable], score.notes["end"][usable], grid.segment[usable])
+        onset, off = grid.steps(
+            score.notes["start"][usable], score.notes["end"][usable], grid.segment[usable]
+        )
         length = bars * self.steps_per_bar
         inside = onset < length
         refused.mark(usable[~inside], f"after {self.max_bars} bars")
@@ -237,10 +303,16 @@ class TrioCodec(ScoreCodec):
         if not len(usable):
             return None
         pitch = score.notes["pitch"][usable].astype(np.int64)
-        line = _drum_line(onset, pitch, length) if role == "drums" else self._line(usable, onset, off, pitch, length, refused)
+        line = (
+            _drum_line(onset, pitch, length)
+            if role == "drums"
+            else self._line(usable, onset, off, pitch, length, refused)
+        )
         return _Voice(line, self._played(score, grid, own, bars))
 
-    def _line(self, index: Ints, onset: Ints, off: Ints, pitch: Ints, length: int, refused: Refused) -> Ints:
+    def _line(
+        self, index: Ints, onset: Ints, off: Ints, pitch: Ints, length: int, refused: Refused
+    ) -> Ints:
         """Write one note at a time, of those that start together the highest; tokens [length]."""
         order = np.lexsort((-pitch, onset))
         first = np.ones(len(order), bool)
@@ -256,7 +328,9 @@ class TrioCodec(ScoreCodec):
 
     def _played(self, score: Score, grid: Grid, own: Ints, bars: int) -> NDArray[np.bool_]:
         """Say which bars the notes of a track reach, usable or not [bars]."""
-        onset, off = grid.steps(score.notes["start"][own], score.notes["end"][own], grid.segment[own])
+        onset, off = grid.steps(
+            score.notes["start"][own], score.notes["end"][own], grid.segment[own]
+        )
         edges = np.zeros(bars + 1, np.int64)
         np.add.at(edges, np.minimum(onset // self.steps_per_bar, bars), 1)
         np.add.at(edges, np.minimum(-(-off // self.steps_per_bar), bars), -1)
@@ -271,17 +345,23 @@ class TrioCodec(ScoreCodec):
         tokens = np.stack([voice.tokens for voice in voices], 1)
         bars = len(tokens) // per_bar
         first = np.arange(0, bars - self.bars + 1, self.hop_bars)
-        windows = np.lib.stride_tricks.sliding_window_view(tokens, self.steps, axis=0)[first * per_bar].transpose(0, 2, 1)
+        windows = np.lib.stride_tricks.sliding_window_view(tokens, self.steps, axis=0)[
+            first * per_bar
+        ].transpose(0, 2, 1)
         if self.magenta:
             whole = self._together(np.stack([voice.played for voice in voices], 1)[None])[0]
             keep = np.lib.stride_tricks.sliding_window_view(whole, self.bars)[first].all(1)
         else:
             windows = _clean_start(windows)
             heard = self._heard(windows)
-            keep = self._together(heard).all(1) & np.logical_and.reduce(np.logical_or.reduce(heard, axis=1), axis=1)
+            keep = self._together(heard).all(1) & np.logical_and.reduce(
+                np.logical_or.reduce(heard, axis=1), axis=1
+            )
         origin = np.zeros(len(first), ORIGIN)
         origin["track"], origin["bar"] = group[0], grid.first_bar[segment] + first
-        origin["tick"] = grid.start[segment] + first * per_bar * grid.ticks_per_quarter // self.steps_per_quarter
+        origin["tick"] = (
+            grid.start[segment] + first * per_bar * grid.ticks_per_quarter // self.steps_per_quarter
+        )
         parts = np.repeat(np.array([group], np.uint16), int(keep.sum()), axis=0)
         return windows[keep].astype(np.uint16), origin[keep], parts, origin[~keep]
 
@@ -291,12 +371,16 @@ class TrioCodec(ScoreCodec):
         lines = windows[..., :2]
         last = np.maximum.accumulate(np.where(lines > NO_EVENT, steps, 0), axis=1)
         sounding = np.take_along_axis(lines, last, axis=1) >= FIRST_NOTE
-        every = np.concatenate([sounding, windows[..., 2:] > 0], -1).reshape(len(windows), self.bars, self.steps_per_bar, 3)
+        every = np.concatenate([sounding, windows[..., 2:] > 0], -1).reshape(
+            len(windows), self.bars, self.steps_per_bar, 3
+        )
         heard: NDArray[np.bool_] = np.logical_or.reduce(every, axis=2)
         return heard
 
     def _together(self, played: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Say which bars count as played by all, [N, bars], for the bars that each voice plays [N, bars, 3]."""
+        """Say which bars count as played by all, [N, bars], for the bars that each voice plays [N,
+        bars, 3].
+        """
         gap, bars = self.gap_bars, played.shape[1]
         near = np.zeros_like(played)
         for shift in range(-gap, gap + 1):
@@ -319,7 +403,11 @@ class TrioCodec(ScoreCodec):
         players: tuple[list[int], list[int], list[int]],
     ) -> None:
         """Mark the notes that are in no window although their voice could play them."""
-        bars = grid.bars_of(score.notes["start"], grid.segment) if len(score.notes) else np.zeros(0, np.int64)
+        bars = (
+            grid.bars_of(score.notes["start"], grid.segment)
+            if len(score.notes)
+            else np.zeros(0, np.int64)
+        )
         used = np.zeros(len(score.notes), bool)
         for track in {track for own in players for track in own}:
             own = np.flatnonzero(score.notes["track"] == track)
@@ -331,7 +419,12 @@ class TrioCodec(ScoreCodec):
 
     def _nothing(self) -> list[NDArray[Any]]:
         none = np.zeros(0, ORIGIN)
-        return [np.zeros((0, *self.shape), self.dtype), none, np.zeros((0, len(ROLES)), np.uint16), none]
+        return [
+            np.zeros((0, *self.shape), self.dtype),
+            none,
+            np.zeros((0, len(ROLES)), np.uint16),
+            none,
+        ]
 
     def join(
         self,
@@ -341,10 +434,15 @@ class TrioCodec(ScoreCodec):
         program: int | None = None,
         name: str = "trio",
     ) -> Score:
-        """Put windows (each [T, 3]) one after another in one score of three tracks; ``program`` is the melody's."""
+        """Put windows (each [T, 3]) one after another in one score of three tracks.
+
+        ``program`` is the melody's.
+        """
         for window in windows:
             if window.ndim != 2 or window.shape[1] != len(ROLES):
-                raise MusaeError(f"a trio window is integers [T, 3]; this is {window.dtype} {list(window.shape)}")
+                raise MusaeError(
+                    f"a trio window is integers [T, 3]; this is {window.dtype} {list(window.shape)}"
+                )
         voices = [[window[:, voice] for window in windows] for voice in range(len(ROLES))]
         scores = [
             self.lines.join(voices[0], qpm, velocity, program, name),
@@ -359,18 +457,29 @@ class TrioCodec(ScoreCodec):
         first = scores[0]
         tracks = tuple(score.tracks[0] for score in scores)
         return Score(
-            first.ticks_per_quarter, np.concatenate([np.zeros(0, NOTE), *notes]), tracks, first.tempos, first.metres, name
+            first.ticks_per_quarter,
+            np.concatenate([np.zeros(0, NOTE), *notes]),
+            tracks,
+            first.tempos,
+            first.metres,
+            name,
         )
 
     def resume(self, window: NDArray[Any], earlier: NDArray[Any]) -> NDArray[Any]:
-        """Return a window [T, 3] whose melody and bass go on from an earlier one; see :meth:`ScoreCodec.resume`."""
+        """Return a window [T, 3] whose melody and bass go on from an earlier one.
+
+        See :meth:`ScoreCodec.resume`.
+        """
         lines = [self.lines.resume(window[:, voice], earlier[:, voice]) for voice in range(2)]
         return np.stack([*lines, window[:, 2]], axis=1)
 
     def cut(self, window: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
         """Return a window [T, 3] whose voices are silent from their steps on."""
         players = (self.lines, self.lines, self.drums)
-        voices = [player.cut(window[:, voice], steps[voice : voice + 1]) for voice, player in enumerate(players)]
+        voices = [
+            player.cut(window[:, voice], steps[voice : voice + 1])
+            for voice, player in enumerate(players)
+        ]
         return np.stack(voices, axis=1)
 
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
@@ -384,12 +493,19 @@ class TrioCodec(ScoreCodec):
         return same
 
     def attributes(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Measure the melody of windows, and as ``density_all`` the note starts of melody and bass and the hits of the drums."""
+        """Measure the melody of windows, and as ``density_all`` the note starts of melody and bass
+        and the hits of the drums.
+        """
         lines = [self.lines.attributes(windows[..., voice]) for voice in (0, 1)]
         drums = self.drums.attributes(windows[..., 2])
-        return {**lines[0], "density_all": lines[0]["density"] + lines[1]["density"] + drums["density"]}
+        return {
+            **lines[0],
+            "density_all": lines[0]["density"] + lines[1]["density"] + drums["density"],
+        }
 
-    def transposition_limits(self, windows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    def transposition_limits(
+        self, windows: NDArray[Any]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Return how far melody and bass can move together, int8 [N] each."""
         lines = windows[..., :2].reshape(len(windows), 2 * windows.shape[1]).astype(np.uint8)
         return self.lines.transposition_limits(lines)
@@ -402,7 +518,10 @@ class TrioCodec(ScoreCodec):
         return moved
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
-        """Say which voice no track has the program for, and which tracks could be named for it; "" where none is missing."""
+        """Say which voice no track has the program for, and which tracks could be named for it.
+
+        "" where none is missing.
+        """
         players = self._players(score, None, roles)
         missing = [role for role, own in zip(ROLES, players, strict=True) if not own]
         if not missing:
@@ -415,7 +534,10 @@ class TrioCodec(ScoreCodec):
         lacks = f"it has no {' and no '.join(missing)} track"
         if not free:
             return f"{lacks}, and no other track could take its place"
-        return f"{lacks}; could be named: track {', '.join(free)}, as in --role {missing[0]}={free[0].split()[0]}"
+        return (
+            f"{lacks}; could be named: track {', '.join(free)}, as in --role "
+            f"{missing[0]}={free[0].split()[0]}"
+        )
 
     def explain(self, score: Score) -> list[TrackReport]:
         """Say for every track in how many windows it plays and what was left out, and why."""
@@ -425,11 +547,26 @@ class TrioCodec(ScoreCodec):
         for index, track in enumerate(score.tracks):
             notes = score.notes[score.notes["track"] == index]
             at = encoded.origin["bar"][(encoded.parts == index).any(1)]
-            role = next((role for role, own in zip(ROLES, players, strict=True) if index in own), guess_role(track, notes))
+            role = next(
+                (role for role, own in zip(ROLES, players, strict=True) if index in own),
+                guess_role(track, notes),
+            )
             covered = (int(at.min()) + 1, int(at.max()) + self.bars) if len(at) else None
-            refused = Counter({drop.reason: drop.count for drop in encoded.drops if drop.track == index})
+            refused = Counter(
+                {drop.reason: drop.count for drop in encoded.drops if drop.track == index}
+            )
             reports.append(
-                TrackReport(index + 1, track.name, track.program, track.is_drum, len(notes), role, len(at), covered, refused)
+                TrackReport(
+                    index + 1,
+                    track.name,
+                    track.program,
+                    track.is_drum,
+                    len(notes),
+                    role,
+                    len(at),
+                    covered,
+                    refused,
+                )
             )
         return reports
 

@@ -17,11 +17,14 @@ Pitches = tuple[int, int]
 
 
 class ChordFrame:
-    """Moves the notes of each step down by the root of its chord, C 0, F sharp 6, G -5 semitones; without a chord by none.
+    """Moves the notes of each step down by the root of its chord, C 0, F sharp 6, G -5 semitones.
 
-    A model that sees and draws such notes follows chords by its very shape: what its code says of pitch is said of degrees of
-    the chord. Within the range of pitches the move goes round, so that nothing is lost and the likelihood stays that of the
-    notes; what goes round lies within half an octave of the ends of the range.
+    Without a chord by none.
+
+    A model that sees and draws such notes follows chords by its very shape: what its code says of
+    pitch is said of degrees of the chord. Within the range of pitches the move goes round, so that
+    nothing is lost and the likelihood stays that of the notes; what goes round lies within half an
+    octave of the ends of the range.
 
     Args:
         sizes: classes of each number of an event [K].
@@ -32,7 +35,9 @@ class ChordFrame:
         self.sizes, self.pitches = list(sizes), tuple(pitches)
 
     def enter(self, events: Tensor, control: Tensor) -> Tensor:
-        """Return events [B, T] (or [B, T, K]) as the model sees them, told of control [B, T, C], chords first."""
+        """Return events [B, T] (or [B, T, K]) as the model sees them, told of control [B, T, C],
+        chords first.
+        """
         return self._moved(events, -_shifts(control))
 
     def leave(self, events: Tensor, control: Tensor) -> Tensor:

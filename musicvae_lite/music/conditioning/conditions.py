@@ -1,7 +1,8 @@
-"""What a model of music is told, from what a user says or a piece holds: progressions, keys, the chords of a file.
+"""What a model of music is told, from what a user says or a piece holds: progressions, keys, the
+chords of a file.
 
-Imports no torch. Letters in shapes: N windows, T steps of a window, G steps of its grid of time, K columns of a control,
-C control numbers.
+Imports no torch. Letters in shapes: N windows, T steps of a window, G steps of its grid of time, K
+columns of a control, C control numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from musicvae_lite.music.conditioning.control import Classes, Control
 from musicvae_lite.music.harmony import key_of_chords
 from musicvae_lite.music.windows import Passage, bar_ticks, in_sequence, in_ticks
 
-#: Chords as a user gives them: ``"C Am F G"``, a progression that was read, or several, which pieces take in turn.
+#: Chords as a user gives them: ``"C Am F G"``, a progression that was read, or several, which
+#: pieces take in turn.
 Chords = str | Progression | Sequence[str | Progression]
 
 Floats = NDArray[np.float32]
@@ -49,7 +51,10 @@ class Conditions:
         return cls(Control.of_config(config.control.model_dump()), codec, name)
 
     def numbers(self, told: Classes) -> Floats | None:
-        """Return classes [N, G, K] as the model reads them [N, G, C]; None where it is told of nothing."""
+        """Return classes [N, G, K] as the model reads them [N, G, C].
+
+        None where it is told of nothing.
+        """
         return self.control.numbers(told) if self.control else None
 
     def of_passage(self, passage: Passage) -> Classes:
@@ -66,7 +71,9 @@ class Conditions:
             return ()
         self._check("chords")
         given = [chords] if isinstance(chords, str | Progression) else list(chords)
-        return tuple(item if isinstance(item, Progression) else Progression.parse(item) for item in given)
+        return tuple(
+            item if isinstance(item, Progression) else Progression.parse(item) for item in given
+        )
 
     def progression(self, chords: Chords | None) -> Progression | None:
         """Read the chords that a user gives for one piece.
@@ -80,9 +87,13 @@ class Conditions:
         return progressions[0] if progressions else None
 
     def bars(self, chords: Chords | None) -> int:
-        """Return the bars of a piece over some chords, a multiple of a window's: one window, or what the longest need."""
+        """Return the bars of a piece over some chords, a multiple of a window's: one window, or
+        what the longest need.
+        """
         size = self.codec.bars
-        longest = max([1, *(progression.length for progression in self.progressions(chords or None))])
+        longest = max(
+            [1, *(progression.length for progression in self.progressions(chords or None))]
+        )
         return -(-longest // size) * size
 
     def key(self, key: str | None) -> int | None:
@@ -96,7 +107,13 @@ class Conditions:
         self._check("key")
         return key_class(key)
 
-    def over(self, progression: Progression | None, windows: int, key: int | None = None, spread: bool = False) -> Classes:
+    def over(
+        self,
+        progression: Progression | None,
+        windows: int,
+        key: int | None = None,
+        spread: bool = False,
+    ) -> Classes:
         """Return what is told of ``windows`` windows one after another, classes [windows, G, K].
 
         Args:
@@ -111,35 +128,62 @@ class Conditions:
         else:
             chords = progression.steps(bars, codec.steps_per_bar, spread)
         keys = np.full(len(chords), key_of_chords(chords) if key is None else key, np.uint8)
-        return self.control.join(chords, keys).reshape(windows, codec.grid_steps, len(self.control.sizes))
+        return self.control.join(chords, keys).reshape(
+            windows, codec.grid_steps, len(self.control.sizes)
+        )
 
-    def changed(self, told: Classes, bars: NDArray[np.int64], progression: Progression | None, key: int | None) -> Classes:
-        """Return what is told of windows [N, G, K] that start at ``bars`` [N], with other chords, another key, or as it was.
+    def changed(
+        self,
+        told: Classes,
+        bars: NDArray[np.int64],
+        progression: Progression | None,
+        key: int | None,
+    ) -> Classes:
+        """Return what is told of windows [N, G, K] that start at ``bars`` [N], with other chords,
+        another key, or as it was.
 
-        A progression begins at the first of the bars; where a user gives one, the key is that of its chords.
+        A progression begins at the first of the bars; where a user gives one, the key is that of
+        its chords.
         """
         if progression is not None:
-            steps = (bars - bars.min())[:, None] * self.codec.steps_per_bar + np.arange(self.codec.grid_steps)
+            steps = (bars - bars.min())[:, None] * self.codec.steps_per_bar + np.arange(
+                self.codec.grid_steps
+            )
             chords = progression.at(steps, self.codec.steps_per_bar)
-            return self.control.join(chords, np.array(key_of_chords(chords) if key is None else key))
+            return self.control.join(
+                chords, np.array(key_of_chords(chords) if key is None else key)
+            )
         if key is not None:
             told = told.copy()
             told[..., -1] = key
         return told
 
     def marked(self, score: Score, told: Classes, ticks: NDArray[np.int64]) -> Score:
-        """Return ``score``, made of windows that start at ``ticks`` [N], with the chords told of them [N, G, K] as markers."""
+        """Return ``score``, made of windows that start at ``ticks`` [N], with the chords told of
+        them [N, G, K] as markers.
+        """
         if not self.control.chords:
             return score
         at = self.codec.grid_ticks(ticks, score.ticks_per_quarter).ravel()
         order = np.argsort(at, kind="stable")
         at, chords = at[order], told[..., 0].ravel()[order].astype(np.int64)
         new = np.flatnonzero(np.diff(chords, prepend=-1))
-        return replace(score, texts=tuple(Text(int(at[row]), "marker", chord_symbol(int(chords[row]))) for row in new))
+        return replace(
+            score,
+            texts=tuple(
+                Text(int(at[row]), "marker", chord_symbol(int(chords[row]))) for row in new
+            ),
+        )
 
     def marked_in(self, passage: Passage, score: Score, told: Classes) -> Score:
-        """Return ``score``, made of windows that are where those of ``passage`` are, with their chords as markers."""
-        return self.marked(score, told, in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter))
+        """Return ``score``, made of windows that are where those of ``passage`` are, with their
+        chords as markers.
+        """
+        return self.marked(
+            score,
+            told,
+            in_ticks(passage.ticks, passage.score.ticks_per_quarter, score.ticks_per_quarter),
+        )
 
     def played(
         self,
@@ -150,14 +194,20 @@ class Conditions:
         program: int = 0,
         name: str = "melody",
     ) -> Score:
-        """Put windows one after another, with the chords that they were played over as markers; see :func:`in_sequence`."""
+        """Put windows one after another, with the chords that they were played over as markers.
+
+        See :func:`in_sequence`.
+        """
         score = in_sequence(windows, qpm, self.codec, bars, program, name)
         starts = np.arange(len(windows)) * self.codec.bars if bars is None else bars - 1
         return self.marked(score, told, starts * bar_ticks(score))
 
     def _check(self, what: str) -> None:
         if not getattr(self.control, what):
-            raise UsageError(f"{self.name} is not told of {'the key' if what == 'key' else what}; {_who_is(what)}")
+            raise UsageError(
+                f"{self.name} is not told of {'the key' if what == 'key' else what}; "
+                f"{_who_is(what)}"
+            )
 
 
 def _who_is(what: str) -> str:
@@ -167,4 +217,6 @@ def _who_is(what: str) -> str:
     if not models and not presets:
         return f"a preset with control: {{{what}: true}} makes a model that is"
     made = f"presets that make one: {', '.join(presets)}" if presets else ""
-    return "; ".join([*([f"models that are: {', '.join(models)}"] if models else []), *([made] if made else [])])
+    return "; ".join(
+        [*([f"models that are: {', '.join(models)}"] if models else []), *([made] if made else [])]
+    )

@@ -1,4 +1,6 @@
-"""Prepared corpora: Parquet parts with a manifest in a folder, loaded whole into memory, drawn from in reproducible batches."""
+"""Prepared corpora: Parquet parts with a manifest in a folder, loaded whole into memory, drawn from
+in reproducible batches.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from musicvae_lite.core.files import read_json
 from musicvae_lite.music.codec import ScoreCodec, score_codec
 from musicvae_lite.music.conditioning.control import Control
 
-#: Makes inputs of windows that are the examples (rows) of an epoch: (windows, rows [N], seed, epoch) to windows.
+#: Makes inputs of windows that are the examples (rows) of an epoch: (windows, rows [N], seed,
+#: epoch) to windows.
 MakeInputs = Callable[[NDArray[Any], NDArray[np.int64], int, int], NDArray[Any]]
 
 FORMAT = "musae-corpus"
@@ -33,7 +36,8 @@ class Batch:
         x: what the encoder sees [B, T] or [B, T, K].
         target: what the decoder is asked for, same shape.
         length: steps of each example [B], or None when all are whole.
-        condition: what both are told [B, G, C] (G steps of time: T, but where steps are events), or None.
+        condition: what both are told [B, G, C] (G steps of time: T, but where steps are events), or
+            None.
     """
 
     x: NDArray[Any]
@@ -51,7 +55,8 @@ class Corpus:
         windows: [N, T] (or [N, T, K]).
         low: lowest transposition in semitones that keeps the window in range, int8 [N], <= 0.
         high: highest, int8 [N], >= 0.
-        valid: whether the window belongs to the validation songs [N]; one that also occurs in a training song does not.
+        valid: whether the window belongs to the validation songs [N]; one that also occurs in a
+            training song does not.
         source: index into ``sources`` [N].
         group: index into ``groups`` [N]; windows of one group are of one song.
         track: index of the track in its file [N].
@@ -83,11 +88,12 @@ class Corpus:
     def open(cls, path: str | Path | Sequence[str | Path]) -> Corpus:
         """Load one prepared corpus, or several of one codec and control joined.
 
-        Exact duplicates across parts and folders are kept once, the first training copy before any validation copy, so that the
-        result does not depend on how the preparation was divided.
+        Exact duplicates across parts and folders are kept once, the first training copy before any
+        validation copy, so that the result does not depend on how the preparation was divided.
 
         Raises:
-            MusaeError: if a folder is no corpus, damaged, not prepared to the end, or holds no windows.
+            MusaeError: if a folder is no corpus, damaged, not prepared to the end, or holds no
+                windows.
             UsageError: if the corpora were prepared with different codecs or controls.
         """
         paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
@@ -97,15 +103,28 @@ class Corpus:
         for folder, manifest in zip(paths[1:], manifests[1:], strict=True):
             if control_of(manifest) != control_of(manifests[0]):
                 raise UsageError(
-                    f"{folder}: tells of other things (chords, key) beside the music than {paths[0]}; see its preset"
+                    f"{folder}: tells of other things (chords, key) beside the music than "
+                    f"{paths[0]}; see its preset"
                 )
             if manifest["codec"] != manifests[0]["codec"]:
-                raise UsageError(f"{folder}: was prepared with another codec than {paths[0]}: {_difference(manifests)}")
-        parts = [part for folder, manifest in zip(paths, manifests, strict=True) for part in _all_parts(folder, manifest)]
+                raise UsageError(
+                    f"{folder}: was prepared with another codec than {paths[0]}: "
+                    f"{_difference(manifests)}"
+                )
+        parts = [
+            part
+            for folder, manifest in zip(paths, manifests, strict=True)
+            for part in _all_parts(folder, manifest)
+        ]
         columns = _join([_read_part(part) for part in parts]) if parts else {}
         if not columns or not len(columns["windows"]):
-            raise MusaeError(f"{paths[0]}: the corpus holds no windows; look at the reasons that `musae prepare` gives")
-        corpus = cls(codec=score_codec(manifests[0]["codec"]), control=control_of(manifests[0]), **columns)
+            raise MusaeError(
+                f"{paths[0]}: the corpus holds no windows; look at the reasons that `musae "
+                "prepare` gives"
+            )
+        corpus = cls(
+            codec=score_codec(manifests[0]["codec"]), control=control_of(manifests[0]), **columns
+        )
         return corpus.take(distinct(as_bytes(corpus.windows, corpus.told), corpus.valid))
 
     def take(self, rows: NDArray[Any]) -> Corpus:
@@ -114,7 +133,9 @@ class Corpus:
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def split(self, name: Literal["train", "valid"]) -> Corpus:
-        """Return the training or the validation windows; songs are on one side or the other, never on both.
+        """Return the training or the validation windows.
+
+        Songs are on one side or the other, never on both.
 
         Raises:
             UsageError: for another name.
@@ -133,7 +154,8 @@ class Corpus:
         world: int = 1,
         inputs: MakeInputs | None = None,
     ) -> Iterator[Batch]:
-        """Yield the batches of one epoch: all windows in random order, what is left over at the end dropped.
+        """Yield the batches of one epoch: all windows in random order, what is left over at the end
+        dropped.
 
         A function of its arguments: the same ones give the same batches, so that resuming is exact.
 
@@ -141,7 +163,8 @@ class Corpus:
             size: examples of a batch over all ranks.
             seed: of the run.
             epoch: number of the pass, from 0.
-            transpose: semitones (first, last) to draw a transposition from, within each window's own limits; None for none.
+            transpose: semitones (first, last) to draw a transposition from, within each window's
+                own limits; None for none.
             rank: which slice of every batch to give, 0 to world - 1.
             world: number of slices.
             inputs: makes what the encoder sees; default the windows themselves.
@@ -151,10 +174,19 @@ class Corpus:
             UsageError: if ``size`` cannot be divided by ``world``.
         """
         if size < 1 or world < 1 or size % world or not 0 <= rank < world:
-            raise UsageError(f"a batch of {size} cannot be divided over {world} processes (this is number {rank})")
+            raise UsageError(
+                f"a batch of {size} cannot be divided over {world} processes (this is number "
+                f"{rank})"
+            )
         if len(self) < size:
-            advice = f"prepare more files or set a batch of {len(self)} or less" if len(self) else "prepare more files"
-            raise MusaeError(f"the corpus has {len(self)} windows here, fewer than one batch of {size}; {advice}")
+            advice = (
+                f"prepare more files or set a batch of {len(self)} or less"
+                if len(self)
+                else "prepare more files"
+            )
+            raise MusaeError(
+                f"the corpus has {len(self)} windows here, fewer than one batch of {size}; {advice}"
+            )
         return self._batches(size, seed, epoch, transpose, rank, world, inputs)
 
     def _batches(
@@ -178,10 +210,17 @@ class Corpus:
                 # No transposition at all is always allowed, also where the range does not hold it.
                 low = np.clip(self.low[rows].astype(np.int64), min(transpose[0], 0), 0)
                 high = np.clip(self.high[rows].astype(np.int64), 0, max(transpose[1], 0))
-                semitones = low + np.floor(draw[start : start + share] * (high - low + 1)).astype(np.int64)
-                x, told = self.codec.transpose(x, semitones), self.control.transposed(told, semitones)
+                semitones = low + np.floor(draw[start : start + share] * (high - low + 1)).astype(
+                    np.int64
+                )
+                x, told = (
+                    self.codec.transpose(x, semitones),
+                    self.control.transposed(told, semitones),
+                )
             condition = self.control.numbers(told) if self.control else None
-            yield Batch(x if inputs is None else inputs(x, rows, seed, epoch), x, condition=condition)
+            yield Batch(
+                x if inputs is None else inputs(x, rows, seed, epoch), x, condition=condition
+            )
 
 
 def distinct(rows: Sequence[bytes], valid: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -208,7 +247,10 @@ def _bytes(array: NDArray[Any]) -> list[bytes]:
 
 
 def control_of(manifest: dict[str, Any]) -> Control:
-    """Return what a corpus tells beside its windows; the manifest of one that tells nothing does not speak of it."""
+    """Return what a corpus tells beside its windows.
+
+    The manifest of one that tells nothing does not speak of it.
+    """
     return Control.of_config(manifest.get("control"))
 
 
@@ -220,14 +262,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not os.path.isdir(folder):  # Path.is_dir raises where a name is too long
-        raise MusaeError(f"{folder}: no such folder; prepare a corpus with `musae prepare FOLDER -o {folder}`")
+        raise MusaeError(
+            f"{folder}: no such folder; prepare a corpus with `musae prepare FOLDER -o {folder}`"
+        )
     absent = f"{folder}: is no prepared corpus (no {MANIFEST}); make one with `musae prepare`"
     manifest = read_json(path, absent, "prepare the corpus again with --overwrite")
     if manifest.get("format") != FORMAT or not {"codec", "parts"} <= manifest.keys():
         raise MusaeError(f"{path}: is not the manifest of a corpus (its format is not {FORMAT!r})")
     if manifest.get("version") != VERSION:
         found = manifest.get("version")
-        raise MusaeError(f"{path}: has format version {found}, this program reads {VERSION}; prepare the corpus again")
+        raise MusaeError(
+            f"{path}: has format version {found}, this program reads {VERSION}; prepare the "
+            "corpus again"
+        )
     return manifest
 
 
@@ -239,12 +286,18 @@ def part_path(folder: Path, number: int) -> Path:
 def _all_parts(folder: Path, manifest: dict[str, Any]) -> list[Path]:
     """Return the parts of a corpus, which must all be there and belong to it."""
     count, fingerprint = int(manifest["parts"]), manifest.get("fingerprint")
-    paths = [path for path in (part_path(folder, number) for number in range(count)) if path.exists()]
+    paths = [
+        path for path in (part_path(folder, number) for number in range(count)) if path.exists()
+    ]
     # Parts of earlier versions name no fingerprint.
-    parts = [path for path in paths if read_facts(path).get("fingerprint", fingerprint) == fingerprint]
+    parts = [
+        path for path in paths if read_facts(path).get("fingerprint", fingerprint) == fingerprint
+    ]
     if len(parts) < count or not manifest.get("complete"):
         cure = "run the same `musae prepare` again (or the missing shards)"
-        raise MusaeError(f"{folder}: the corpus is incomplete: {len(parts)} of {count} parts; {cure}")
+        raise MusaeError(
+            f"{folder}: the corpus is incomplete: {len(parts)} of {count} parts; {cure}"
+        )
     return parts
 
 
@@ -254,7 +307,10 @@ def load_writer() -> None:
 
 
 def write_part(path: Path, table: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write the rows of one part; ``table`` holds the columns of a :class:`Corpus`, names (not indices) for source and group."""
+    """Write the rows of one part.
+
+    ``table`` holds the columns of a :class:`Corpus`, names (not indices) for source and group.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -265,10 +321,14 @@ def write_part(path: Path, table: dict[str, Any], facts: dict[str, Any]) -> None
     shapes = {"shape": list(windows.shape[1:])}
     if told.shape[-1]:
         shapes["told"] = list(told.shape[1:])
-        columns["told"] = pa.FixedSizeListArray.from_arrays(pa.array(told.ravel()), int(np.prod(told.shape[1:])))
+        columns["told"] = pa.FixedSizeListArray.from_arrays(
+            pa.array(told.ravel()), int(np.prod(told.shape[1:]))
+        )
     for name in ("source", "sha256", "group"):
         codes, names = _without_repeats(*table[name])
-        columns[name] = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(names, pa.string()))
+        columns[name] = pa.DictionaryArray.from_arrays(
+            pa.array(codes, pa.int32()), pa.array(names, pa.string())
+        )
     for name in ("track", "bar", "low", "high", "valid"):
         columns[name] = pa.array(table[name])
     metadata = {"musae": json.dumps({**shapes, **facts}, sort_keys=True)}
@@ -276,7 +336,10 @@ def write_part(path: Path, table: dict[str, Any], facts: dict[str, Any]) -> None
 
 
 def _without_repeats(codes: NDArray[Any], names: list[str]) -> tuple[NDArray[np.int32], list[str]]:
-    """Name every name once, and only those in use; a dictionary with repeats is not written the same way every time."""
+    """Name every name once, and only those in use.
+
+    A dictionary with repeats is not written the same way every time.
+    """
     index: dict[str, int] = {}
     new = np.zeros(len(names), np.int32)
     for code in dict.fromkeys(codes.tolist()):
@@ -297,7 +360,9 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def read_windows(path: Path) -> tuple[list[bytes], NDArray[np.bool_]]:
-    """Return the windows of a part as bytes (see :func:`as_bytes`), and which of them are of validation songs."""
+    """Return the windows of a part as bytes (see :func:`as_bytes`), and which of them are of
+    validation songs.
+    """
     columns = _read_part(path, names=(), numbers=("valid",))
     return as_bytes(columns["windows"], columns["told"]), columns["valid"]
 
@@ -307,23 +372,32 @@ def _read_part(
     names: tuple[str, ...] = ("source", "group"),
     numbers: tuple[str, ...] = ("track", "bar", "low", "high", "valid"),
 ) -> dict[str, Any]:
-    """Read the windows of a part with the columns of names (codes and dictionary) and of numbers that are wanted."""
+    """Read the windows of a part with the columns of names (codes and dictionary) and of numbers
+    that are wanted.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
         shapes = json.loads(file.schema_arrow.metadata[b"musae"])
-        lists = {"windows": ("tokens", shapes["shape"])} | ({"told": ("told", shapes["told"])} if "told" in shapes else {})
+        lists = {"windows": ("tokens", shapes["shape"])} | (
+            {"told": ("told", shapes["told"])} if "told" in shapes else {}
+        )
         # read_table would import pyarrow.dataset, which takes longer than the reading
         table = file.read([*(column for column, _ in lists.values()), *names, *numbers])
-        columns: dict[str, Any] = {"told": np.zeros((table.num_rows, shapes["shape"][0], 0), np.uint8)}
+        columns: dict[str, Any] = {
+            "told": np.zeros((table.num_rows, shapes["shape"][0], 0), np.uint8)
+        }
         for name, (column, shape) in lists.items():
             cells = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
             columns[name] = cells.reshape(-1, *shape)
         for name in names:
             column = table[name].combine_chunks()
-            columns[name] = column.indices.to_numpy(zero_copy_only=False), column.dictionary.to_pylist()
+            columns[name] = (
+                column.indices.to_numpy(zero_copy_only=False),
+                column.dictionary.to_pylist(),
+            )
         for name in numbers:
             columns[name] = table[name].to_numpy()
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -333,7 +407,10 @@ def _read_part(
 
 def _damaged(path: Path, error: Exception) -> MusaeError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return MusaeError(f"{path}: damaged part of a corpus ({said}); delete it and run `musae prepare` again to make it anew")
+    return MusaeError(
+        f"{path}: damaged part of a corpus ({said}); delete it and run `musae prepare` again to "
+        "make it anew"
+    )
 
 
 def _join(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -346,7 +423,9 @@ def _join(parts: list[dict[str, Any]]) -> dict[str, Any]:
         codes = []
         for part in parts:
             old, words = part[name]
-            codes.append(np.array([index.setdefault(word, len(index)) for word in words], np.int32)[old])
+            codes.append(
+                np.array([index.setdefault(word, len(index)) for word in words], np.int32)[old]
+            )
         columns[name], columns[names] = np.concatenate(codes), tuple(index)
     return columns
 

@@ -30,7 +30,9 @@ _NO_SONG_HELD_OUT = (
     "prepare more files, or with --valid-fraction 0.2 --overwrite"
 )
 _SHOWN = 8
-_MEASURED_EPOCH = 2**31 - 1  # no epoch of a run has this number, so that no input is both learned from and measured on
+_MEASURED_EPOCH = (
+    2**31 - 1
+)  # no epoch of a run has this number, so that no input is both learned from and measured on
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,9 @@ class Examples:
 
 
 def condition_of(corpus: Corpus, config: RunConfig) -> Told:
-    """Return what gives the control input of windows of a corpus: what it tells of them, or else what they tell themselves."""
+    """Return what gives the control input of windows of a corpus: what it tells of them, or else
+    what they tell themselves.
+    """
     if corpus.control:
         return lambda rows: corpus.control.numbers(corpus.told[rows])
     return lambda rows: told(corpus.windows[rows], config)
@@ -74,14 +78,18 @@ class MusicMaterial(Material):
     finishing = "learning attribute vectors"
     later = "'musae attribute --learn' learns attribute vectors later"
 
-    def __init__(self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig) -> None:
+    def __init__(
+        self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig
+    ) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
         self.codec: ScoreCodec = corpus.codec
         self.config, self.transpose = config, config.data.transpose
         self.inputs = GrooveInputs(config.data.inputs) if config.data.inputs else None
         self.held_out = bool(len(valid))
         self.notice = "" if self.held_out else _NO_SONG_HELD_OUT
-        self.valid = Examples.of_corpus(_choose(valid if len(valid) else self.train, config.training.valid_windows), config)
+        self.valid = Examples.of_corpus(
+            _choose(valid if len(valid) else self.train, config.training.valid_windows), config
+        )
         self.fingerprints = [str(manifest["fingerprint"]) for manifest in manifests]
         self.sources = [
             {"name": name, "windows": facts["distinct"], "rights": manifest.get("rights", "")}
@@ -98,11 +106,17 @@ class MusicMaterial(Material):
             MusaeError: a damaged one.
         """
         if not sources:
-            raise UsageError(f"{config.name} learns from a prepared corpus; name it with --data ('musae prepare' makes one)")
-        size = config.model.control_size if config.model.kind == "sequence" else 0
-        if size != config.control.size and config.codec.kind != "groove":  # a groove itself tells of its hits
             raise UsageError(
-                f"{config.name} is told of {size} control numbers a step; a corpus has those of control.chords and .key"
+                f"{config.name} learns from a prepared corpus; name it with --data ('musae "
+                "prepare' makes one)"
+            )
+        size = config.model.control_size if config.model.kind == "sequence" else 0
+        if (
+            size != config.control.size and config.codec.kind != "groove"
+        ):  # a groove itself tells of its hits
+            raise UsageError(
+                f"{config.name} is told of {size} control numbers a step; a corpus has those of "
+                "control.chords and .key"
             )
         corpus = Corpus.open(sources)
         if corpus.control.config() != config.control.model_dump():
@@ -116,28 +130,52 @@ class MusicMaterial(Material):
     def __len__(self) -> int:
         return len(self.train)
 
-    def batches(self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
         """Yield the windows of one epoch, transposed at random; see :meth:`Material.batches`."""
-        for arrays in self.train.batches(size, seed, epoch, self.transpose, rank, world, self.inputs):
+        for arrays in self.train.batches(
+            size, seed, epoch, self.transpose, rank, world, self.inputs
+        ):
             target = as_events(arrays.target).to(device)
             x = target if arrays.x is arrays.target else as_events(arrays.x).to(device)
-            condition = told(arrays.target, self.config) if arrays.condition is None else arrays.condition
+            condition = (
+                told(arrays.target, self.config) if arrays.condition is None else arrays.condition
+            )
             yield Batch(x, target, condition=on_device(condition, device))
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
-        """Measure on held-out windows; see :class:`musicvae_lite.music.evaluate.sequences.Measures`."""
+        """Measure on held-out windows.
+
+        See :class:`musicvae_lite.music.evaluate.sequences.Measures`.
+        """
         held_out = self.valid
         measures = evaluate_windows(
-            model, held_out.windows, seed=seed, codec=self.codec, inputs=held_out.inputs, condition=held_out.condition
+            model,
+            held_out.windows,
+            seed=seed,
+            codec=self.codec,
+            inputs=held_out.inputs,
+            condition=held_out.condition,
         )
         return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
 
     def finish(self, folder: Path, device: torch.device, seed: int) -> str:
-        """Learn attribute vectors from up to :data:`~musicvae_lite.music.evaluate.attributes.WINDOWS` training windows."""
+        """Learn attribute vectors from up to
+        :data:`~musicvae_lite.music.evaluate.attributes.WINDOWS` training windows.
+        """
         bundle = load_bundle(folder, device)
         probes = self.valid.windows if self.held_out else None
         told = condition_of(self.train, self.config), self.valid.condition
-        vectors = learn_vectors(bundle.model, self.codec, self.train.windows, probes, seed=seed, shown=self._shown, told=told)
+        vectors = learn_vectors(
+            bundle.model,
+            self.codec,
+            self.train.windows,
+            probes,
+            seed=seed,
+            shown=self._shown,
+            told=told,
+        )
         keep_vectors(bundle.description, vectors)
         return f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
 
@@ -149,11 +187,16 @@ class MusicMaterial(Material):
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show piano rolls: windows above, what the model makes of them below."""
         device = next(model.parameters()).device
-        windows, inputs = self.valid.windows[:_SHOWN], as_events(self.valid.inputs[:_SHOWN]).to(device)
+        windows, inputs = (
+            self.valid.windows[:_SHOWN],
+            as_events(self.valid.inputs[:_SHOWN]).to(device),
+        )
         condition = on_device(self.valid.condition(slice(_SHOWN)), device)
         mean = model.encode(Batch(inputs, inputs, condition=condition)).mean
         heard = model.decode(mean, inputs.shape[1], condition=condition)
-        return np.concatenate([roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())])
+        return np.concatenate(
+            [roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())]
+        )
 
 
 def _choose(held_out: Corpus, count: int) -> Corpus:
@@ -163,9 +206,13 @@ def _choose(held_out: Corpus, count: int) -> Corpus:
 
 
 def _told_other(config: RunConfig, there: Control) -> str:
-    wanted, found = (", ".join(key for key, on in told.items() if on) for told in (config.control.model_dump(), there.config()))
+    wanted, found = (
+        ", ".join(key for key, on in told.items() if on)
+        for told in (config.control.model_dump(), there.config())
+    )
     return (
-        f"the corpus tells of {found or 'nothing'} beside the music, the run needs {wanted or 'nothing'}; "
+        f"the corpus tells of {found or 'nothing'} beside the music, the run needs "
+        f"{wanted or 'nothing'}; "
         "run 'musae prepare' with the preset or file of this run"
     )
 

@@ -1,4 +1,6 @@
-"""Worker processes that may crash: a unit of work whose worker dies is tried again item by item, to find the one that does it."""
+"""Worker processes that may crash: a unit of work whose worker dies is tried again item by item, to
+find the one that does it.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,8 @@ def run_units(
         seconds: time that one unit may take.
 
     Yields:
-        The number of the unit and its results as they are ready: one result, or one per item if a worker died over the unit.
+        The number of the unit and its results as they are ready: one result, or one per item if a
+            worker died over the unit.
     """
     jobs = deque(_Job(number, 0, items) for number, items in enumerate(units))
     missing = {number: 1 for number in range(len(units))}
@@ -82,7 +85,10 @@ def run_units(
                     crew[index] = _hire(work)
                     if len(job.items) > 1:
                         missing[job.unit] = len(job.items)
-                        jobs.extendleft(_Job(job.unit, n, [item]) for n, item in reversed(list(enumerate(job.items))))
+                        jobs.extendleft(
+                            _Job(job.unit, n, [item])
+                            for n, item in reversed(list(enumerate(job.items)))
+                        )
                         continue
                     answer = Crash(job.items[0], answer.reason)
                 done = results[job.unit]
@@ -103,7 +109,8 @@ class _Death:
 def _start_method() -> str:
     """Fork where that is sound: it starts in milliseconds and scripts need no ``__main__`` guard.
 
-    As in torch's DataLoader it may happen beside threads of torch or pyarrow: the workers use neither.
+    As in torch's DataLoader it may happen beside threads of torch or pyarrow: the workers use
+    neither.
     """
     return "fork" if sys.platform == "linux" else "spawn"
 
@@ -113,7 +120,9 @@ def _hire(work: Callable[[Sequence[Any]], Any]) -> _Worker[Any]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work, os.getpid()), daemon=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on: forking beside threads, see _start_method
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # Python 3.12 on: forking beside threads, see _start_method
         process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -164,7 +173,9 @@ def _listen(crew: list[_Worker[Any]], seconds: float) -> list[tuple[int, Any]]:
                 raise MusaeError(_CANNOT_START) from None
             answer = _Death("crashed the MIDI reader")
         if isinstance(answer, _Failure):
-            raise RuntimeError(f"a worker process failed: {answer.said}") from _WorkerTraceError(answer.trace)
+            raise RuntimeError(f"a worker process failed: {answer.said}") from _WorkerTraceError(
+                answer.trace
+            )
         if isinstance(answer, _Ready):
             worker.ready, worker.started = True, time.monotonic()
         else:
@@ -177,7 +188,8 @@ def _listen(crew: list[_Worker[Any]], seconds: float) -> list[tuple[int, Any]]:
 
 
 _CANNOT_START = (
-    "worker processes cannot start; a script that prepares a corpus needs `if __name__ == '__main__':` around its calls"
+    "worker processes cannot start; a script that prepares a corpus needs `if "
+    "__name__ == '__main__':` around its calls"
 )
 
 

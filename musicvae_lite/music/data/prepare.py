@@ -1,9 +1,12 @@
-"""From MIDI files to a prepared corpus: in parallel, resumable, the same bytes for any number of workers or shards.
+"""From MIDI files to a prepared corpus: in parallel, resumable, the same bytes for any number of
+workers or shards.
 
-The files are divided into parts of :data:`PART_FILES` files in order of name, no part across two sources. A part becomes one
-Parquet file; which process or machine writes it makes no difference. ``shard=(i, n)`` writes every n-th part, into one folder.
+The files are divided into parts of :data:`PART_FILES` files in order of name, no part across two
+sources. A part becomes one Parquet file; which process or machine writes it makes no difference.
+``shard=(i, n)`` writes every n-th part, into one folder.
 
-Exact duplicates are dropped inside a part when it is written (one training and one validation copy can stay), and across parts
+Exact duplicates are dropped inside a part when it is written (one training and one validation copy
+can stay), and across parts
 when the corpus is opened: see :meth:`musicvae_lite.music.data.corpus.Corpus.open`.
 """
 
@@ -88,8 +91,10 @@ class Report:
         distinct: different windows; ``train`` + ``valid``.
         train: of these, windows of training songs.
         valid: of these, windows of validation songs only.
-        valid_in_train: distinct windows of validation songs that also occur in training songs and so are not in ``valid``.
-        dropped: notes per reason; a reason that begins with ``file`` counts files, with ``window`` windows.
+        valid_in_train: distinct windows of validation songs that also occur in training songs and
+            so are not in ``valid``.
+        dropped: notes per reason; a reason that begins with ``file`` counts files, with ``window``
+            windows.
         sources: counts per source.
         seconds: wall-clock time of this run.
     """
@@ -150,21 +155,24 @@ def prepare_corpus(
 ) -> Report:
     """Cut MIDI files into windows and store them as a corpus.
 
-    A run that was stopped goes on where it was when it is started again with the same arguments; a finished one gives its report
-    (and takes on new ``rights``).
+    A run that was stopped goes on where it was when it is started again with the same arguments; a
+    finished one gives its report (and takes on new ``rights``).
 
     Args:
         sources: folders, zip files, single files; one or several.
-        codec_config: whose codec cuts the files: the name of a preset, a YAML file, settings of a run, or those of a codec alone
-            (see :func:`musicvae_lite.music.codec.score_codec`).
-        output: folder to make or go on with; only files named ``part-*``, ``dropped*`` and ``manifest.json`` are touched in it.
+        codec_config: whose codec cuts the files: the name of a preset, a YAML file, settings of a
+            run, or those of a codec alone (see :func:`musicvae_lite.music.codec.score_codec`).
+        output: folder to make or go on with; only files named ``part-*``, ``dropped*`` and
+            ``manifest.json`` are touched in it.
         workers: processes; default one per CPU core available.
-        shard: (i, n), 1-based: write only every n-th part, starting with the i-th. All n runs must see the same sources.
+        shard: (i, n), 1-based: write only every n-th part, starting with the i-th. All n runs must
+            see the same sources.
         valid_fraction: share of the song groups that is kept for validation.
         overwrite: drop an earlier corpus in ``output``.
         rights: licence of the files, in words; model cards repeat it.
         on_event: called with a :class:`Progress` after every few files.
-        control: what is told beside the music, see :meth:`musicvae_lite.music.conditioning.control.Control.of_config`; default what the run
+        control: what is told beside the music, see
+            :meth:`musicvae_lite.music.conditioning.control.Control.of_config`; default what the run
             says, where there is one.
 
     Raises:
@@ -174,29 +182,59 @@ def prepare_corpus(
     """
     begun = time.monotonic()
     shard_number, shards = shard
-    if not 1 <= shard_number <= shards or not 0 <= valid_fraction < 1 or (workers is not None and workers < 1):
-        raise UsageError(f"shard {shard}, valid_fraction {valid_fraction}, workers {workers}: out of range")
+    if (
+        not 1 <= shard_number <= shards
+        or not 0 <= valid_fraction < 1
+        or (workers is not None and workers < 1)
+    ):
+        raise UsageError(
+            f"shard {shard}, valid_fraction {valid_fraction}, workers {workers}: out of range"
+        )
     if overwrite and shards > 1:
-        raise UsageError("overwrite would delete what other shards wrote; delete the output folder before the first shard starts")
+        raise UsageError(
+            "overwrite would delete what other shards wrote; delete the output folder before the "
+            "first shard starts"
+        )
     folder = Path(output)
     codec, told = _settings(codec_config)
     cut = _Cut(score_codec(codec), Control.of_config(told if control is None else control))
-    listed = list_sources([Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)])
+    listed = list_sources(
+        [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+    )
     parts = _plan(listed)
-    manifest = _open_folder(folder, _manifest(cut, valid_fraction, listed, parts) | {"rights": rights}, overwrite)
+    manifest = _open_folder(
+        folder, _manifest(cut, valid_fraction, listed, parts) | {"rights": rights}, overwrite
+    )
     if not manifest["complete"]:
         mine = [part for part in parts if part.number % shards == shard_number - 1]
-        _write_parts(folder, mine, manifest["fingerprint"], cut, valid_fraction, workers or _cores(), on_event)
+        _write_parts(
+            folder,
+            mine,
+            manifest["fingerprint"],
+            cut,
+            valid_fraction,
+            workers or _cores(),
+            on_event,
+        )
         manifest = _finish(folder, manifest)
     report = _report(folder, manifest, time.monotonic() - begun)
     if report.complete and not report.windows:
         # That a file has no window says nothing: it has none for one of the other reasons.
-        why = max(report.dropped, key=lambda r: (r != _NO_WINDOW, report.dropped[r], r), default="no files")
-        raise NothingUsableError(f"no window in {report.files} files; most often: {why}; all reasons are in {folder / DROPPED}")
+        why = max(
+            report.dropped,
+            key=lambda r: (r != _NO_WINDOW, report.dropped[r], r),
+            default="no files",
+        )
+        raise NothingUsableError(
+            f"no window in {report.files} files; most often: {why}; all reasons are in "
+            f"{folder / DROPPED}"
+        )
     return report
 
 
-def _settings(config: Mapping[str, Any] | RunConfig | str | Path) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+def _settings(
+    config: Mapping[str, Any] | RunConfig | str | Path,
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
     """Return the settings of a codec and of what is told beside the music, where that is known."""
     if isinstance(config, str | Path):
         config = load_config(config)
@@ -204,7 +242,10 @@ def _settings(config: Mapping[str, Any] | RunConfig | str | Path) -> tuple[Mappi
         return config.codec.model_dump(), config.control.model_dump()
     if not isinstance(config, Mapping):
         kind = type(config).__name__
-        raise UsageError(f"a codec is the name of a preset, a YAML file, a RunConfig or the settings of a codec, not {kind}")
+        raise UsageError(
+            "a codec is the name of a preset, a YAML file, a RunConfig or the settings of a "
+            f"codec, not {kind}"
+        )
     return config, None
 
 
@@ -213,14 +254,23 @@ def _cores() -> int:
 
 
 def _plan(sources: Sequence[Source]) -> list[_Part]:
-    pieces = [(s.label, s.files[i : i + PART_FILES]) for s in sources for i in range(0, len(s.files), PART_FILES)]
+    pieces = [
+        (s.label, s.files[i : i + PART_FILES])
+        for s in sources
+        for i in range(0, len(s.files), PART_FILES)
+    ]
     return [_Part(number, label, files) for number, (label, files) in enumerate(pieces)]
 
 
-def _manifest(cut: _Cut, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]) -> dict[str, Any]:
+def _manifest(
+    cut: _Cut, valid_fraction: float, sources: Sequence[Source], parts: list[_Part]
+) -> dict[str, Any]:
     """Describe the work; the fingerprint tells whether two runs do the same."""
     codec, control = cut.codec, {"control": cut.control.config()} if cut.control else {}
-    listing = [[source.label, [[file.name, file.size, file.crc, file.group] for file in source.files]] for source in sources]
+    listing = [
+        [source.label, [[file.name, file.size, file.crc, file.group] for file in source.files]]
+        for source in sources
+    ]
     work = [VERSION, PART_FILES, codec.config(), valid_fraction, listing, *control.values()]
     return {
         "format": FORMAT,
@@ -239,7 +289,10 @@ def _dropped_path(folder: Path, number: int) -> Path:
 
 
 def _is_there(folder: Path, number: int, fingerprint: str) -> bool:
-    """Say whether a part is there that the same work made; a damaged one, or one that another work left, is written anew."""
+    """Say whether a part is there that the same work made.
+
+    A damaged one, or one that another work left, is written anew.
+    """
     path = part_path(folder, number)
     try:
         return path.exists() and read_facts(path).get("fingerprint") == fingerprint
@@ -248,7 +301,9 @@ def _is_there(folder: Path, number: int, fingerprint: str) -> bool:
 
 
 def _open_folder(folder: Path, manifest: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Make the output folder ready and return the manifest: that of the finished corpus of the same work, if it holds one."""
+    """Make the output folder ready and return the manifest: that of the finished corpus of the same
+    work, if it holds one.
+    """
     try:
         folder.mkdir(exist_ok=True)
         if overwrite:
@@ -256,14 +311,21 @@ def _open_folder(folder: Path, manifest: dict[str, Any], overwrite: bool) -> dic
         elif (folder / MANIFEST).exists():
             found = read_manifest(folder)
             if found.get("fingerprint") != manifest["fingerprint"]:
-                raise UsageError(f"{folder}: holds a corpus of other files or settings; choose another -o or pass --overwrite")
+                raise UsageError(
+                    f"{folder}: holds a corpus of other files or settings; choose another -o or "
+                    "pass --overwrite"
+                )
             manifest = {**manifest, "rights": manifest["rights"] or found.get("rights", "")}
-            if found["complete"] and all(_is_there(folder, n, found["fingerprint"]) for n in range(manifest["parts"])):
+            if found["complete"] and all(
+                _is_there(folder, n, found["fingerprint"]) for n in range(manifest["parts"])
+            ):
                 manifest = {**found, "rights": manifest["rights"]}
             if found == manifest:
                 return manifest
     except FileNotFoundError:
-        raise UsageError(f"{folder.parent}: no such folder; create it first or choose another output with -o") from None
+        raise UsageError(
+            f"{folder.parent}: no such folder; create it first or choose another output with -o"
+        ) from None
     except FileExistsError:
         raise UsageError(f"{folder}: is a file; a corpus is a folder") from None
     except OSError as error:
@@ -297,7 +359,12 @@ def _write_parts(
     """Write the parts that are not there yet."""
     todo = [part for part in parts if not _is_there(folder, part.number, fingerprint)]
     starts = range(0, PART_FILES, UNIT_FILES)
-    units = [(index, part.files[i : i + UNIT_FILES]) for index, part in enumerate(todo) for i in starts if i < len(part.files)]
+    units = [
+        (index, part.files[i : i + UNIT_FILES])
+        for index, part in enumerate(todo)
+        for i in starts
+        if i < len(part.files)
+    ]
     waiting = Counter(index for index, _ in units)
     found: dict[int, _Found] = {}
     total = sum(len(part.files) for part in parts)
@@ -305,11 +372,17 @@ def _write_parts(
     done = total - sum(len(part.files) for part in todo)
     begun = time.monotonic()
     load_reader()  # once, before the workers are forked
-    for unit, results in run_units([files for _, files in units], partial(_encode_files, cut), workers):
+    for unit, results in run_units(
+        [files for _, files in units], partial(_encode_files, cut), workers
+    ):
         if not new:
-            threading.Thread(target=load_writer).start()  # only now: threads and forks do not mix, and the workers are there
+            threading.Thread(
+                target=load_writer
+            ).start()  # only now: threads and forks do not mix, and the workers are there
         index, files = units[unit]
-        found[unit] = _merge([_crashed(result, cut) if isinstance(result, Crash) else result for result in results])
+        found[unit] = _merge(
+            [_crashed(result, cut) if isinstance(result, Crash) else result for result in results]
+        )
         new += len(files)
         windows += len(found[unit].windows)
         dropped += sum(drop.reason.startswith("file") for _, drop, _ in found[unit].drops)
@@ -319,7 +392,13 @@ def _write_parts(
         waiting[index] -= 1
         if not waiting[index]:
             own = [number for number, (owner, _) in enumerate(units) if owner == index]
-            _write_part(folder, todo[index], _merge([found.pop(number) for number in own]), fingerprint, valid_fraction)
+            _write_part(
+                folder,
+                todo[index],
+                _merge([found.pop(number) for number in own]),
+                fingerprint,
+                valid_fraction,
+            )
 
 
 def _encode_files(cut: _Cut, files: Sequence[MidiFile]) -> _Found:
@@ -338,7 +417,8 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
     except MidiError as error:
         return _nothing(cut, f"file: {error.reason}", error.detail, sha256)
     except Exception as error:
-        # A file in a hundred thousand that meets a fault of ours must not end the run; the table names it.
+        # A file in a hundred thousand that meets a fault of ours must not end the run; the table
+        # names it.
         return _nothing(cut, "file: failed", f"{type(error).__name__}: {error}", sha256)
     drops = [(0, drop, "") for drop in encoded.drops]
     if not len(encoded.windows):
@@ -357,7 +437,15 @@ def _nothing(cut: _Cut, reason: str, detail: str, sha256: str = "") -> _Found:
     windows = np.zeros((0, *cut.codec.shape), cut.codec.dtype)
     told = np.zeros((0, cut.codec.grid_steps, len(cut.control.sizes)), np.uint8)
     return _Found(
-        windows, told, none.astype(np.int32), none.astype(np.uint16), none.astype(np.uint32), low, high, [sha256], drops
+        windows,
+        told,
+        none.astype(np.int32),
+        none.astype(np.uint16),
+        none.astype(np.uint32),
+        low,
+        high,
+        [sha256],
+        drops,
     )
 
 
@@ -380,17 +468,28 @@ def _merge(parts: list[_Found]) -> _Found:
         np.concatenate([part.low for part in parts]),
         np.concatenate([part.high for part in parts]),
         [sha for part in parts for sha in part.sha256],
-        [(file + start, drop, detail) for part, start in pairs for file, drop, detail in part.drops],
+        [
+            (file + start, drop, detail)
+            for part, start in pairs
+            for file, drop, detail in part.drops
+        ],
     )
 
 
 def is_valid(group: str, fraction: float) -> bool:
-    """Say whether a song group is for validation: by a hash of its name, so that it is the same in every corpus."""
+    """Say whether a song group is for validation: by a hash of its name, so that it is the same in
+    every corpus.
+    """
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") < fraction * 2**64
 
 
-def _write_part(folder: Path, part: _Part, found: _Found, fingerprint: str, valid_fraction: float) -> None:
-    """Drop the duplicates of a part and write it; the Parquet file last, for it says that the part is done."""
+def _write_part(
+    folder: Path, part: _Part, found: _Found, fingerprint: str, valid_fraction: float
+) -> None:
+    """Drop the duplicates of a part and write it.
+
+    The Parquet file last, for it says that the part is done.
+    """
     groups = [file.group or sha for file, sha in zip(part.files, found.sha256, strict=True)]
     valid = np.array([is_valid(group, valid_fraction) for group in groups], bool)[found.file]
     keep = _first_copies(as_bytes(found.windows, found.told), valid)
@@ -409,7 +508,12 @@ def _write_part(folder: Path, part: _Part, found: _Found, fingerprint: str, vali
         "valid": valid[keep],
         **{name: getattr(found, name)[keep] for name in ("track", "bar", "low", "high")},
     }
-    counted = {"files": len(names), "used": used, "windows": len(found.windows), "dropped": dict(counts)}
+    counted = {
+        "files": len(names),
+        "used": used,
+        "windows": len(found.windows),
+        "dropped": dict(counts),
+    }
     facts = {"fingerprint": fingerprint, "source": part.label, **counted}
     with atomic_output(_dropped_path(folder, part.number), overwrite=True) as temporary:
         temporary.write_text(_drop_rows(names, drops), encoding="utf-8")
@@ -437,26 +541,43 @@ def _duplicates(found: _Found, keep: NDArray[np.bool_]) -> list[tuple[int, Drop,
     low, high = np.minimum.reduceat(bars, first).tolist(), np.maximum.reduceat(bars, first).tolist()
     count = np.diff(np.append(first, len(key))).tolist()
     rows = zip(key[first].tolist(), count, low, high, strict=True)
-    return [(k >> 16, Drop(k & 0xFFFF, "window that occurred before", n, a, b), "") for k, n, a, b in rows]
+    return [
+        (k >> 16, Drop(k & 0xFFFF, "window that occurred before", n, a, b), "")
+        for k, n, a, b in rows
+    ]
 
 
 def _drop_rows(names: list[str], drops: list[tuple[int, Drop, str]]) -> str:
-    """Write drops as CSV rows; tracks and bars count from 1 and are empty where the whole file is meant."""
+    """Write drops as CSV rows.
+
+    Tracks and bars count from 1 and are empty where the whole file is meant.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for file, drop, detail in sorted(drops, key=lambda row: row[0]):
-        where = ["", "", ""] if drop.track < 0 else [drop.track + 1, drop.first_bar + 1, drop.last_bar + 1]
+        where = (
+            ["", "", ""]
+            if drop.track < 0
+            else [drop.track + 1, drop.first_bar + 1, drop.last_bar + 1]
+        )
         writer.writerow([names[file], *where, drop.reason, drop.count, detail])
     return text.getvalue()
 
 
 def _finish(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Count what is there; when all parts are, write the table of drops and the final manifest."""
-    numbers = [number for number in range(manifest["parts"]) if _is_there(folder, number, manifest["fingerprint"])]
+    numbers = [
+        number
+        for number in range(manifest["parts"])
+        if _is_there(folder, number, manifest["fingerprint"])
+    ]
     complete = len(numbers) == manifest["parts"]
     result = {**manifest, **_counts(folder, numbers), "complete": complete}
     if complete:
-        with atomic_output(folder / DROPPED, overwrite=True) as temporary, open(temporary, "w", encoding="utf-8") as table:
+        with (
+            atomic_output(folder / DROPPED, overwrite=True) as temporary,
+            open(temporary, "w", encoding="utf-8") as table,
+        ):
             table.write(",".join(DROPPED_COLUMNS) + "\n")
             for number in numbers:
                 table.write(_dropped_path(folder, number).read_text(encoding="utf-8"))
@@ -478,7 +599,9 @@ def _counts(folder: Path, numbers: list[int]) -> dict[str, Any]:
     """Count files, windows and distinct windows, in all and by source."""
     dropped: Counter[str] = Counter()
     sources: dict[str, dict[str, int]] = {}
-    seen: dict[str, set[bytes]] = {}  # windows of the source at hand; parts of a source follow one another
+    seen: dict[
+        str, set[bytes]
+    ] = {}  # windows of the source at hand; parts of a source follow one another
     train: set[bytes] = set()
     valid: set[bytes] = set()
     for number in numbers:
@@ -494,13 +617,30 @@ def _counts(folder: Path, numbers: list[int]) -> dict[str, Any]:
         counts["distinct"] = len(seen[label])
         for row, held_out in zip(rows, is_held_out.tolist(), strict=True):
             (valid if held_out else train).add(row)
-    totals = {key: sum(counts[key] for counts in sources.values()) for key in ("files", "used", "windows")}
+    totals = {
+        key: sum(counts[key] for counts in sources.values()) for key in ("files", "used", "windows")
+    }
     both = len(train & valid)
-    split = {"distinct": len(train | valid), "train": len(train), "valid": len(valid) - both, "valid_in_train": both}
+    split = {
+        "distinct": len(train | valid),
+        "train": len(train),
+        "valid": len(valid) - both,
+        "valid_in_train": both,
+    }
     return {**totals, **split, "dropped": dict(dropped), "sources": sources}
 
 
 def _report(folder: Path, manifest: dict[str, Any], seconds: float) -> Report:
-    keys = ("complete", "files", "used", "windows", "distinct", "train", "valid", "valid_in_train", "dropped")
+    keys = (
+        "complete",
+        "files",
+        "used",
+        "windows",
+        "distinct",
+        "train",
+        "valid",
+        "valid_in_train",
+        "dropped",
+    )
     sources = {label: SourceCounts(**counts) for label, counts in manifest["sources"].items()}
     return Report(folder, **{key: manifest[key] for key in keys}, sources=sources, seconds=seconds)

@@ -1,4 +1,6 @@
-"""Where MIDI files come from: folders, zip files (read without unpacking) and single files, each with its song group."""
+"""Where MIDI files come from: folders, zip files (read without unpacking) and single files, each
+with its song group.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from musicvae_lite.media.midi import MAX_BYTES, MidiError, check_size, read_byte
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 INDEX = "index.csv"
 
-# Entries in the table at the end of a zip file and before each member: mark, and where flags, length of name and name are.
+# Entries in the table at the end of a zip file and before each member: mark, and where flags,
+# length of name and name are.
 _ENTRIES = ((b"PK\x01\x02", 8, 28, 46), (b"PK\x03\x04", 6, 26, 30))
 _UTF8_FLAG = 0x08  # in the second byte of the flags
 
@@ -55,10 +58,18 @@ class MidiFile(NamedTuple):
         check_size(self.name, self.size)
         try:
             return _archive(self.path, os.getpid()).read(self.member)
-        except (OSError, RuntimeError, NotImplementedError) as error:  # the last two: encrypted, unknown compression
-            raise MidiError(self.name, "cannot be read", f"cannot be read from the zip file ({error})") from error
+        except (
+            OSError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:  # the last two: encrypted, unknown compression
+            raise MidiError(
+                self.name, "cannot be read", f"cannot be read from the zip file ({error})"
+            ) from error
         except Exception as error:  # BadZipFile, and what each decompressor raises: zlib.error, LZMAError, EOFError, ...
-            raise MidiError(self.name, "damaged in the zip file", f"is damaged in the zip file ({error})") from error
+            raise MidiError(
+                self.name, "damaged in the zip file", f"is damaged in the zip file ({error})"
+            ) from error
 
 
 class Source(NamedTuple):
@@ -71,7 +82,8 @@ class Source(NamedTuple):
 def list_sources(paths: Sequence[Path]) -> list[Source]:
     """List the MIDI files of folders (with their subfolders), zip files and single files.
 
-    An ``index.csv`` with columns ``file`` and ``song_group`` at the top of a folder or zip file says which files are one song.
+    An ``index.csv`` with columns ``file`` and ``song_group`` at the top of a folder or zip file
+    says which files are one song.
 
     Raises:
         UsageError: if no source is named.
@@ -81,7 +93,9 @@ def list_sources(paths: Sequence[Path]) -> list[Source]:
     if not paths:
         raise UsageError("name at least one folder, zip file or MIDI file")
     _archive.cache_clear()  # a file may have changed since this process looked into it
-    return [Source(label, _list(path, label)) for path, label in zip(paths, _labels(paths), strict=True)]
+    return [
+        Source(label, _list(path, label)) for path, label in zip(paths, _labels(paths), strict=True)
+    ]
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
@@ -109,19 +123,25 @@ def _list(path: Path, label: str) -> list[MidiFile]:
     except OSError as error:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     if not files:
-        raise NothingUsableError(f"{path}: holds no MIDI files ({', '.join('*' + suffix for suffix in SUFFIXES)})")
+        raise NothingUsableError(
+            f"{path}: holds no MIDI files ({', '.join('*' + suffix for suffix in SUFFIXES)})"
+        )
     return files
 
 
 def _is_midi(name: str) -> bool:
     last = name.rsplit("/", 1)[-1]
-    return last.lower().endswith(SUFFIXES) and not last.startswith("._")  # "._x.mid": Finder's notes on a file
+    return last.lower().endswith(SUFFIXES) and not last.startswith(
+        "._"
+    )  # "._x.mid": Finder's notes on a file
 
 
 def _list_folder(path: Path, label: str) -> Iterator[MidiFile]:
     index = path / INDEX
     groups = _groups(index.read_bytes(), str(index)) if index.is_file() else {}
-    names = sorted(found.relative_to(path).as_posix() for found in path.rglob("*") if _is_midi(found.name))
+    names = sorted(
+        found.relative_to(path).as_posix() for found in path.rglob("*") if _is_midi(found.name)
+    )
     for name in names:
         found = path / name
         if found.is_file():
@@ -139,15 +159,22 @@ def _loose(path: Path, name: str, group: str) -> MidiFile:
 
 def _list_zip(path: Path, label: str) -> Iterator[MidiFile]:
     archive = _archive(str(path), os.getpid())
-    groups = _groups(_index(archive, path), f"{path}/{INDEX}") if INDEX in archive.NameToInfo else {}
+    groups = (
+        _groups(_index(archive, path), f"{path}/{INDEX}") if INDEX in archive.NameToInfo else {}
+    )
     for name in sorted(archive.NameToInfo):
         if _is_midi(name) and not name.startswith("__MACOSX/"):
             info = archive.NameToInfo[name]
-            yield MidiFile(f"{label}/{name}", str(path), name, info.file_size, info.CRC, groups.get(name, ""))
+            yield MidiFile(
+                f"{label}/{name}", str(path), name, info.file_size, info.CRC, groups.get(name, "")
+            )
 
 
 def _index(archive: zipfile.ZipFile, path: Path) -> bytes:
-    """Return the table of song groups; to go on without it could put one song on both sides of the split."""
+    """Return the table of song groups.
+
+    To go on without it could put one song on both sides of the split.
+    """
     try:
         return archive.read(INDEX)
     except Exception as error:  # encrypted, damaged: see MidiFile.read
@@ -159,12 +186,16 @@ def _groups(data: bytes, name: str) -> dict[str, str]:
         rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
         return {row["file"]: row["song_group"] or "" for row in rows}
     except (UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise MusaeError(f"{name}: needs the columns file and song_group, as UTF-8 text ({error})") from error
+        raise MusaeError(
+            f"{name}: needs the columns file and song_group, as UTF-8 text ({error})"
+        ) from error
 
 
 @lru_cache(maxsize=4)
 def _archive(path: str, process: int) -> zipfile.ZipFile:
-    """Open a zip file once per process: forked processes share the position in a file that was open before."""
+    """Open a zip file once per process: forked processes share the position in a file that was open
+    before.
+    """
     try:
         return zipfile.ZipFile(path)
     except UnicodeDecodeError:
@@ -172,7 +203,10 @@ def _archive(path: str, process: int) -> zipfile.ZipFile:
 
 
 class _Map(mmap.mmap):
-    """A file in memory, loaded as it is read; zipfile asks for more of a file than mmap has before Python 3.13."""
+    """A file in memory, loaded as it is read.
+
+    Zipfile asks for more of a file than mmap has before Python 3.13.
+    """
 
     def seekable(self) -> bool:
         return True

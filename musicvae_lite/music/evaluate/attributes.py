@@ -1,7 +1,9 @@
-"""Learning attribute vectors: which way of the latent space has more of something, and what going there does.
+"""Learning attribute vectors: which way of the latent space has more of something, and what going
+there does.
 
-The method is that of the MusicVAE paper (Roberts et al. 2018, section 5.2 on attribute vectors): mean code of the top quartile
-less mean code of the bottom one. Letters in shapes: N windows, T steps, A attributes, Z latent size.
+The method is that of the MusicVAE paper (Roberts et al. 2018, section 5.2 on attribute vectors):
+mean code of the top quartile less mean code of the bottom one. Letters in shapes: N windows, T
+steps, A attributes, Z latent size.
 """
 
 from __future__ import annotations
@@ -48,11 +50,14 @@ def learn_vectors(
         model: on the device where it is to run.
         codec: of the windows; it says what their attributes are.
         windows: training windows [N, T] or [N, T, K], of which at most ``limit`` are used.
-        probes: other windows, to measure the effects on (at most :data:`PROBES`); default the training windows.
+        probes: other windows, to measure the effects on (at most :data:`PROBES`); default the
+            training windows.
         limit: see ``windows``.
         seed: of the choice of windows.
-        shown: what the encoder sees of windows, for a model whose input is not its output; attributes are of the output.
-        told: control inputs of the windows and of the probes, for a model that has one; a window keeps its own all along.
+        shown: what the encoder sees of windows, for a model whose input is not its output;
+            attributes are of the output.
+        told: control inputs of the windows and of the probes, for a model that has one; a window
+            keeps its own all along.
 
     Raises:
         NothingUsableError: too few windows, or no attribute that differs.
@@ -60,12 +65,16 @@ def learn_vectors(
     rows = _some(len(windows), limit, seed)
     chosen = windows[rows]
     if len(chosen) < _FEWEST:
-        raise NothingUsableError(f"attribute vectors are learned from {_FEWEST} windows or more, not from {len(chosen)}")
+        raise NothingUsableError(
+            f"attribute vectors are learned from {_FEWEST} windows or more, not from {len(chosen)}"
+        )
     training = model.training
     model.eval()
     found = _directions(encode(model, shown(chosen), _of(told[0], rows)), codec.attributes(chosen))
     if not found:
-        raise NothingUsableError("no attribute differs among the windows, so there is no vector to learn")
+        raise NothingUsableError(
+            "no attribute differs among the windows, so there is no vector to learn"
+        )
     names = tuple(found)
     vectors = np.stack([found[name][0] for name in names]).astype(np.float32)
     contrast, spread = (np.array([found[name][place] for name in names]) for place in (1, 2))
@@ -73,7 +82,9 @@ def learn_vectors(
     measured, their = (probes, told[1]) if probes is not None and held_out else (windows, told[0])
     rows = _some(len(measured), PROBES, seed + 1)
     others, condition = measured[rows], _of(their, rows)
-    effects = _effects(model, codec, names, vectors, encode(model, shown(others), condition), condition)
+    effects = _effects(
+        model, codec, names, vectors, encode(model, shown(others), condition), condition
+    )
     model.train(training)
     learned = {"windows": len(chosen), "probes": len(others), "held_out": held_out, "seed": seed}
     units = tuple(UNITS.get(name, "") for name in names)
@@ -81,7 +92,8 @@ def learn_vectors(
 
 
 def keep_vectors(description: Description, vectors: AttributeVectors) -> None:
-    """Write vectors into the folder of the model that they were learned of, with their picture and their part of the card.
+    """Write vectors into the folder of the model that they were learned of, with their picture and
+    their part of the card.
 
     Raises:
         MusaeError: if the file system refuses; the folder keeps what it had.
@@ -94,10 +106,14 @@ def effects_picture(vectors: AttributeVectors, title: str) -> bytes:
     """Draw the effects of vectors as a matrix, in standard deviations of each attribute; PNG."""
     values = vectors.effects / vectors.spread
     rows = [f"+1 {name}" for name in vectors.names]
-    return matrix_picture(values, rows, vectors.names, title, "change, in standard deviations of the attribute")
+    return matrix_picture(
+        values, rows, vectors.names, title, "change, in standard deviations of the attribute"
+    )
 
 
-def encode(model: Autoencoder, windows: NDArray[np.number], told: Told = nothing_told) -> NDArray[np.float32]:
+def encode(
+    model: Autoencoder, windows: NDArray[np.number], told: Told = nothing_told
+) -> NDArray[np.float32]:
     """Return the posterior means [N, Z] of windows."""
     device = next(model.parameters()).device
     means = []
@@ -108,12 +124,18 @@ def encode(model: Autoencoder, windows: NDArray[np.number], told: Told = nothing
     return np.concatenate(means)
 
 
-def decode(model: Autoencoder, z: NDArray[np.float32], codec: ScoreCodec, told: Told = nothing_told) -> NDArray[np.number]:
+def decode(
+    model: Autoencoder, z: NDArray[np.float32], codec: ScoreCodec, told: Told = nothing_told
+) -> NDArray[np.number]:
     """Return the likeliest windows at points [N, Z], in the codec's type of numbers."""
     device = next(model.parameters()).device
     windows = []
     for part in _parts(len(z)):
-        heard = model.decode(torch.from_numpy(z[part]).to(device), codec.steps, condition=on_device(told(part), device))
+        heard = model.decode(
+            torch.from_numpy(z[part]).to(device),
+            codec.steps,
+            condition=on_device(told(part), device),
+        )
         windows.append(heard.cpu().numpy())
     return np.concatenate(windows).astype(codec.dtype)
 
@@ -123,7 +145,9 @@ def _parts(count: int) -> list[slice]:
 
 
 def _some(count: int, limit: int, seed: int) -> NDArray[np.int64]:
-    """Return at most ``limit`` of the numbers below ``count``, drawn at random: of equal values the quartiles then hold any."""
+    """Return at most ``limit`` of the numbers below ``count``, drawn at random: of equal values the
+    quartiles then hold any.
+    """
     return np.random.default_rng(seed).permutation(count)[:limit]
 
 
@@ -135,7 +159,9 @@ def _of(told: Told, rows: NDArray[np.int64]) -> Told:
 def _directions(
     codes: NDArray[np.float32], values: dict[str, NDArray[np.float64]]
 ) -> dict[str, tuple[NDArray[np.float64], float, float]]:
-    """Return vector [Z], difference of the quartiles and standard deviation of each attribute that differs."""
+    """Return vector [Z], difference of the quartiles and standard deviation of each attribute that
+    differs.
+    """
     found = {}
     for name, value in values.items():
         known = np.flatnonzero(np.isfinite(value))
@@ -146,7 +172,9 @@ def _directions(
         bottom, top = order[:quarter], order[-quarter:]
         contrast = float(value[top].mean() - value[bottom].mean())
         if contrast > 0:
-            vector = codes[top].astype(np.float64).mean(0) - codes[bottom].astype(np.float64).mean(0)
+            vector = codes[top].astype(np.float64).mean(0) - codes[bottom].astype(np.float64).mean(
+                0
+            )
             found[name] = (vector, contrast, float(value[known].std()))
     return found
 
@@ -159,7 +187,9 @@ def _effects(
     codes: NDArray[np.float32],
     told: Told,
 ) -> NDArray[np.float64]:
-    """Return the mean change of each attribute (column) by each vector (row) [A, A], over the codes at which both are known."""
+    """Return the mean change of each attribute (column) by each vector (row) [A, A], over the codes
+    at which both are known.
+    """
     before = codec.attributes(decode(model, codes, codec, told))
     effects = np.zeros((len(names), len(names)))
     for row, vector in enumerate(vectors):

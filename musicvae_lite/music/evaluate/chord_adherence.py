@@ -23,7 +23,10 @@ from musicvae_lite.music.evaluate.sequences import on_device
 SAMPLES = 20  # windows over each chord
 _TEMPERATURE = 0.5  # what `musae sample` takes
 _TRIADS = range(1, 25)  # classes of the major and the minor ones; the others are rare in music
-_MINOR, _RELATIVE = 13, 3  # first class of the minor ones; semitones from a minor chord's root to the key that has its notes
+_MINOR, _RELATIVE = (
+    13,
+    3,
+)  # first class of the minor ones; semitones from a minor chord's root to the key that has its notes
 
 
 @torch.inference_mode()
@@ -36,7 +39,8 @@ def chord_following(
     seed: int = 0,
     samples: int = SAMPLES,
 ) -> dict[str, float]:
-    """Measure how many notes of draws from the prior belong to the one chord that was told throughout.
+    """Measure how many notes of draws from the prior belong to the one chord that was told
+    throughout.
 
     Args:
         model: that is told of chords, on the device where it is to run.
@@ -48,21 +52,29 @@ def chord_following(
         samples: windows over each of the 24 major and minor chords.
 
     Returns:
-        ``in_chord``: share of the pitched notes of the draws that are in the triad told; ``in_other_chord``: in the triad a
-        semitone up, which was not (what does not listen to chords has the same share in both); ``notes``: how many they are;
-        ``in_chord_data``: share of the notes of ``windows`` in their chord, of those with one major or minor chord throughout
-        (left out where there are none).
+        ``in_chord``: share of the pitched notes of the draws that are in the triad told;
+        ``in_other_chord``: in the triad a semitone up, which was not (what does not listen to
+        chords has the same share in both); ``notes``: how many they are; ``in_chord_data``: share
+        of the notes of ``windows`` in their chord, of those with one major or minor chord
+        throughout (left out where there are none).
     """
     chords = np.repeat(np.array(_TRIADS), samples)
     roots = (chords - 1) % 12
     keys = np.where(chords < _MINOR, roots, (roots + _RELATIVE) % 12)
-    classes = control.join(*(np.repeat(told_of[:, None], codec.grid_steps, 1) for told_of in (chords, keys)))
+    classes = control.join(
+        *(np.repeat(told_of[:, None], codec.grid_steps, 1) for told_of in (chords, keys))
+    )
     device, noise = next(model.parameters()).device, Noise(seed)
     drawn = []
     for start in range(0, len(chords), samples):
         z = noise.normal((samples, model.latent_size), device)
         condition = on_device(control.numbers(classes[start : start + samples]), device)
-        drawn.append(model.decode(z, codec.steps, _TEMPERATURE, noise, condition).cpu().numpy().astype(codec.dtype))
+        drawn.append(
+            model.decode(z, codec.steps, _TEMPERATURE, noise, condition)
+            .cpu()
+            .numpy()
+            .astype(codec.dtype)
+        )
     pieces = [codec.decode(window) for window in np.concatenate(drawn)]
     right, notes = _in_triads(pieces, chords)
     others, _ = _in_triads(pieces, transposed_chords(chords, np.ones(len(chords))))

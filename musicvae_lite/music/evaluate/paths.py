@@ -1,8 +1,9 @@
 """How good the ways between two pieces are, through latent space and through the data itself.
 
-The test of the MusicVAE paper (Roberts et al. 2018, section 5.2 on interpolation): along paths between random pairs the Hamming
-distance to both ends, and the cost under a 5-gram model of the training windows. The other way to blend two windows takes each
-step from the second one with probability alpha, from the first one otherwise.
+The test of the MusicVAE paper (Roberts et al. 2018, section 5.2 on interpolation): along paths
+between random pairs the Hamming distance to both ends, and the cost under a 5-gram model of the
+training windows. The other way to blend two windows takes each step from the second one with
+probability alpha, from the first one otherwise.
 Letters in shapes: P pairs, S points of a path, T steps of a window, Z latent size.
 """
 
@@ -48,7 +49,10 @@ class Paths:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the curves, and what they come to."""
-        curves = {name: getattr(self, name).tolist() for name in ("from_start", "from_end", "moved", "cost", "relative_cost")}
+        curves = {
+            name: getattr(self, name).tolist()
+            for name in ("from_start", "from_end", "moved", "cost", "relative_cost")
+        }
         return {
             **curves,
             "length": float(self.moved.sum()),
@@ -82,8 +86,18 @@ class PathMeasures:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything by name."""
-        facts = {"pairs": self.pairs, "alpha": self.alpha.tolist(), "apart": self.apart, "ends_cost_nats": self.ends_cost}
-        return {**facts, "order": self.order, "latent": self.latent.as_dict(), "blended": self.blended.as_dict()}
+        facts = {
+            "pairs": self.pairs,
+            "alpha": self.alpha.tolist(),
+            "apart": self.apart,
+            "ends_cost_nats": self.ends_cost,
+        }
+        return {
+            **facts,
+            "order": self.order,
+            "latent": self.latent.as_dict(),
+            "blended": self.blended.as_dict(),
+        }
 
 
 @torch.inference_mode()
@@ -112,7 +126,9 @@ def measure_paths(
         UsageError: windows of other than whole numbers.
     """
     if not np.issubdtype(windows.dtype, np.integer):
-        raise UsageError("paths are measured on windows of whole numbers: other steps have no n-grams")
+        raise UsageError(
+            "paths are measured on windows of whole numbers: other steps have no n-grams"
+        )
     if len(windows) < 2:
         raise NothingUsableError("a path has two ends, and there are fewer than two windows")
     generator = np.random.default_rng(seed)
@@ -128,7 +144,9 @@ def measure_paths(
         flat = path.reshape(-1, *path.shape[2:])
         cost = grams.cost(flat).reshape(path.shape[:2]).mean(0)
         moved = np.array([_apart(path[:, step], path[:, step + 1]) for step in range(points - 1)])
-        to_a, to_b = (np.array([_apart(path[:, step], end) for step in range(points)]) for end in (a, b))
+        to_a, to_b = (
+            np.array([_apart(path[:, step], end) for step in range(points)]) for end in (a, b)
+        )
         return Paths(to_a, to_b, moved, cost, cost / ends)
 
     return PathMeasures(
@@ -142,15 +160,22 @@ def measure_paths(
     )
 
 
-def _through_latent(model: Autoencoder, codec: ScoreCodec, a: NDArray[Any], b: NDArray[Any], points: int) -> NDArray[Any]:
+def _through_latent(
+    model: Autoencoder, codec: ScoreCodec, a: NDArray[Any], b: NDArray[Any], points: int
+) -> NDArray[Any]:
     """Return what the points on the great circles between posterior means decode to [P, S, T]."""
     starts, ends = (torch.from_numpy(encode(model, windows)) for windows in (a, b))
-    latents = torch.cat([interpolate(start, end, points) for start, end in zip(starts, ends, strict=True)]).numpy()
+    latents = torch.cat(
+        [interpolate(start, end, points) for start, end in zip(starts, ends, strict=True)]
+    ).numpy()
     return decode(model, latents, codec).reshape(len(a), points, *a.shape[1:])
 
 
-def blend(a: NDArray[Any], b: NDArray[Any], alpha: Floats, generator: np.random.Generator) -> NDArray[Any]:
-    """Return windows that take each step from ``b`` with probability alpha, drawn anew for every point, else from ``a``.
+def blend(
+    a: NDArray[Any], b: NDArray[Any], alpha: Floats, generator: np.random.Generator
+) -> NDArray[Any]:
+    """Return windows that take each step from ``b`` with probability alpha, drawn anew for every
+    point, else from ``a``.
 
     Args:
         a: [P, T] or [P, T, K].
@@ -177,7 +202,10 @@ def paths_picture(measures: PathMeasures, title: str, suffix: str = ".png") -> b
 
     def curves(name: str) -> list[Curve]:
         kinds = (("latent space", measures.latent, False), ("blended", measures.blended, True))
-        return [Curve(label, measures.alpha.tolist(), getattr(path, name).tolist(), dots) for label, path, dots in kinds]
+        return [
+            Curve(label, measures.alpha.tolist(), getattr(path, name).tolist(), dots)
+            for label, path, dots in kinds
+        ]
 
     panels = {
         "steps unlike the start": curves("from_start"),

@@ -19,7 +19,8 @@ from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.codecs.melody import MelodyCodec
 from musicvae_lite.nn.inputs import as_events
 
-#: Gives the control input of some windows [n, T, C], named by a slice or by numbers; None where there is none.
+#: Gives the control input of some windows [n, T, C], named by a slice or by numbers; None where
+#: there is none.
 Told = Callable[[Any], NDArray[np.float32] | None]
 
 
@@ -34,14 +35,20 @@ class Measures:
     Attributes:
         nll_nats: negative log-likelihood of a window, teacher-forced, z sampled from the posterior.
         kl_bits: KL(q(z|x) || N(0, I)) of a window.
-        accuracy: steps that are right when z is the posterior mean and each step takes its likeliest class, fed back.
-        onset_accuracy: the same over the steps at which the input starts a note (right pitch, right time).
+        accuracy: steps that are right when z is the posterior mean and each step takes its
+            likeliest class, fed back.
+        onset_accuracy: the same over the steps at which the input starts a note (right pitch, right
+            time).
         exact: windows that are right in every step.
-        accuracy_sampled: right steps when z is drawn from the posterior and events at temperature 1.
-        accuracy_forced: right steps when the true past is given (teacher forcing), z the posterior mean.
-        active_units: latent dimensions whose mean varies over the windows (variance above 0.01; Burda et al. 2016); None for one.
+        accuracy_sampled: right steps when z is drawn from the posterior and events at temperature
+            1.
+        accuracy_forced: right steps when the true past is given (teacher forcing), z the posterior
+            mean.
+        active_units: latent dimensions whose mean varies over the windows (variance above 0.01;
+            Burda et al. 2016); None for one.
         n: windows measured.
-        voices: accuracy and onset accuracy of each voice, where there are several; the figures above are over all of them.
+        voices: accuracy and onset accuracy of each voice, where there are several; the figures
+            above are over all of them.
     """
 
     nll_nats: float
@@ -56,8 +63,15 @@ class Measures:
     voices: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, float]:
-        """Return the measures that apply, by name; those of a voice as ``accuracy_bass`` and ``onset_accuracy_bass``."""
-        values = {key: value for key, value in asdict(self).items() if key != "voices" and value is not None}
+        """Return the measures that apply, by name.
+
+        Those of a voice as ``accuracy_bass`` and ``onset_accuracy_bass``.
+        """
+        values = {
+            key: value
+            for key, value in asdict(self).items()
+            if key != "voices" and value is not None
+        }
         for voice, (accuracy, onsets) in self.voices.items():
             values |= {f"accuracy_{voice}": accuracy, f"onset_accuracy_{voice}": onsets}
         return values
@@ -73,7 +87,9 @@ def evaluate_windows(
     inputs: NDArray[Any] | None = None,
     condition: Told = nothing_told,
 ) -> Measures:
-    """Measure ``model`` on windows [N, T] or [N, T, K]; the draws depend on ``seed`` and the order of the windows alone.
+    """Measure ``model`` on windows [N, T] or [N, T, K].
+
+    The draws depend on ``seed`` and the order of the windows alone.
 
     Args:
         model: of sequences.
@@ -118,7 +134,9 @@ def evaluate_windows(
         accuracy_forced=float(sums["right_forced"].sum() / total),
         active_units=active_units(torch.cat(means)) if n > 1 else None,
         n=n,
-        voices={role: (float(right), float(started)) for role, right, started in each} if len(codec.roles) > 1 else {},
+        voices={role: (float(right), float(started)) for role, right, started in each}
+        if len(codec.roles) > 1
+        else {},
     )
 
 
@@ -127,8 +145,12 @@ def on_device(condition: NDArray[np.float32] | None, device: torch.device) -> Te
     return None if condition is None else torch.from_numpy(condition).to(device)
 
 
-def _measure_batch(model: Autoencoder, batch: Batch, codec: ScoreCodec, noise: Noise) -> tuple[Tensor, dict[str, Any]]:
-    """Return the posterior means [B, Z] and sums over the batch of each measure, those of steps for each voice."""
+def _measure_batch(
+    model: Autoencoder, batch: Batch, codec: ScoreCodec, noise: Noise
+) -> tuple[Tensor, dict[str, Any]]:
+    """Return the posterior means [B, Z] and sums over the batch of each measure, those of steps for
+    each voice.
+    """
     latent = model.encode(batch)
     rows, length, told = batch.target.cpu().numpy(), batch.target.shape[1], batch.condition
     sampled = latent.sample(noise)

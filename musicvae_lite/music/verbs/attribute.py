@@ -27,7 +27,8 @@ class Changed:
         passage: the windows that were used.
         windows: what they became [N, T].
         score: the same as a piece.
-        given: each attribute of the piece, mean over its windows; NaN where there is nothing to measure.
+        given: each attribute of the piece, mean over its windows; NaN where there is nothing to
+            measure.
         before: of what the model makes of it unchanged.
         after: of what it became.
     """
@@ -40,10 +41,14 @@ class Changed:
     after: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what ``--json`` says, but for what was asked for; null where there is nothing to measure."""
+        """Return what ``--json`` says, but for what was asked for.
+
+        Null where there is nothing to measure.
+        """
         tables = {"given": self.given, "before": self.before, "after": self.after}
         attributes = {
-            key: {name: None if np.isnan(value) else value for name, value in table.items()} for key, table in tables.items()
+            key: {name: None if np.isnan(value) else value for name, value in table.items()}
+            for key, table in tables.items()
         }
         return {**self.passage.as_dict(), "windows": len(self.windows), **attributes}
 
@@ -59,13 +64,18 @@ def vectors_of(session: Session) -> AttributeVectors:
     return load_vectors(description.folder, description.sha256, session.latent_size, session.name)
 
 
-def change(session: Session, passage: Passage, strengths: Mapping[str, float], alone: bool = False) -> Changed:
-    """Add attribute vectors to the codes of windows and decode them, greedily; they keep the chords that they are heard with.
+def change(
+    session: Session, passage: Passage, strengths: Mapping[str, float], alone: bool = False
+) -> Changed:
+    """Add attribute vectors to the codes of windows and decode them, greedily.
+
+    They keep the chords that they are heard with.
 
     Args:
         session: of the model.
         passage: the windows; see :mod:`musicvae_lite.music.windows`.
-        strengths: how often each vector is added: 1 is once the difference between the quartiles, -1 takes it away.
+        strengths: how often each vector is added: 1 is once the difference between the quartiles,
+            -1 takes it away.
         alone: give back the windows one after another, not at their places in the piece.
 
     Raises:
@@ -75,19 +85,39 @@ def change(session: Session, passage: Passage, strengths: Mapping[str, float], a
     told, condition = session.conditions.of_passage(passage), session.condition(passage)
     mean, _ = session.encode_windows(passage.windows, condition=condition)
     twice = None if condition is None else np.concatenate([condition, condition])
-    heard, windows = np.split(session.decode_windows(np.concatenate([mean, mean + direction]), condition=twice), 2)
+    heard, windows = np.split(
+        session.decode_windows(np.concatenate([mean, mean + direction]), condition=twice), 2
+    )
     sounding = ~is_silent(passage.windows, codec)
     windows[~sounding] = passage.windows[~sounding]
     heard, windows = (ended(rows, [passage], codec) for rows in (heard, windows))
-    name = f"{passage.stem} with {', '.join(f'{attribute}{strength:+g}' for attribute, strength in strengths.items())}"
+    name = (
+        f"{passage.stem} with "
+        f"{', '.join(f'{attribute}{strength:+g}' for attribute, strength in strengths.items())}"
+    )
     if alone:
-        score = session.conditions.played(windows, told, passage.qpm.tolist(), program=passage.program, name=name)
+        score = session.conditions.played(
+            windows, told, passage.qpm.tolist(), program=passage.program, name=name
+        )
     else:
         score = session.conditions.marked_in(passage, rebuild(passage, windows, codec, name), told)
-    return Changed(passage, windows, score, *(means(codec, rows[sounding]) for rows in (passage.windows, heard, windows)))
+    return Changed(
+        passage,
+        windows,
+        score,
+        *(means(codec, rows[sounding]) for rows in (passage.windows, heard, windows)),
+    )
 
 
 def means(codec: ScoreCodec, windows: NDArray[Any]) -> dict[str, float]:
-    """Return each attribute, the mean over windows [N, T] at which it can be measured; NaN where there is none."""
-    known = {name: values[np.isfinite(values)] for name, values in codec.attributes(windows).items()}
-    return {name: float(values.mean()) if len(values) else float("nan") for name, values in known.items()}
+    """Return each attribute, the mean over windows [N, T] at which it can be measured.
+
+    NaN where there is none.
+    """
+    known = {
+        name: values[np.isfinite(values)] for name, values in codec.attributes(windows).items()
+    }
+    return {
+        name: float(values.mean()) if len(values) else float("nan")
+        for name, values in known.items()
+    }

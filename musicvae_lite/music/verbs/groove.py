@@ -1,7 +1,8 @@
-"""What a groove model does with a user's drums: humanize them, make a beat of taps, add a drum, take on another's groove.
+"""What a groove model does with a user's drums: humanize them, make a beat of taps, add a drum,
+take on another's groove.
 
-Pieces in, pieces out, over their whole length. Letters in shapes: N windows, T steps of a window; a step is 27 numbers, see
-:mod:`musicvae_lite.music.codecs.groove`.
+Pieces in, pieces out, over their whole length. Letters in shapes: N windows, T steps of a window; a
+step is 27 numbers, see :mod:`musicvae_lite.music.codecs.groove`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,23 @@ from musicvae_lite.music.data.groove_inputs import (
     without,
     without_drum,
 )
-from musicvae_lite.music.groove_windows import check_task, drum_tracks, shown_as_unknown, taps_of, to_the_end
+from musicvae_lite.music.groove_windows import (
+    check_task,
+    drum_tracks,
+    shown_as_unknown,
+    taps_of,
+    to_the_end,
+)
 from musicvae_lite.music.session import Session
 from musicvae_lite.music.splice import covered_by
-from musicvae_lite.music.windows import Item, Passage, ended, rebuild, whole_melody, with_other_tracks
+from musicvae_lite.music.windows import (
+    Item,
+    Passage,
+    ended,
+    rebuild,
+    whole_melody,
+    with_other_tracks,
+)
 
 _POINTS, _USUAL = 3, 4  # what a draw is for, mixed into its seed; see session.py
 _PRIOR_DRAWS = 256  # windows from the prior that say how often a drum is hit; a second
@@ -48,7 +62,8 @@ class Added:
         drum: its name.
         hits: notes of it that were made.
         replaced: notes of it that the piece had in their place.
-        likeliest: whether the model by itself would play none, so that the likeliest steps were taken.
+        likeliest: whether the model by itself would play none, so that the likeliest steps were
+            taken.
     """
 
     drum: str
@@ -92,7 +107,9 @@ class Grooved:
         }
 
 
-def humanize(session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0) -> Grooved:
+def humanize(
+    session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0
+) -> Grooved:
     """Give drums velocities and timing, whatever they had; which drums are hit where stays.
 
     Args:
@@ -112,7 +129,9 @@ def humanize(session: Session, item: Item | Passage, track: int | None = None, t
     return _grooved(session, passage, track, z, temperature, "humanize", given=given)
 
 
-def tap(session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0) -> Grooved:
+def tap(
+    session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0
+) -> Grooved:
     """Make a beat of a tapped rhythm: its timing counts, not which drums were tapped.
 
     Arguments and errors are those of :func:`humanize`; ``item`` may be a passage of
@@ -127,13 +146,22 @@ def tap(session: Session, item: Item | Passage, track: int | None = None, temper
     return _grooved(session, passage, track, z, temperature, "tap")
 
 
-def add(session: Session, item: Item | Passage, drum: int, track: int | None = None, temperature: float = 0.0) -> Grooved:
-    """Make one drum (index into :data:`~musicvae_lite.music.codecs.groove.DRUMS`) to go with the others, which stay as they are.
+def add(
+    session: Session,
+    item: Item | Passage,
+    drum: int,
+    track: int | None = None,
+    temperature: float = 0.0,
+) -> Grooved:
+    """Make one drum (index into :data:`~musicvae_lite.music.codecs.groove.DRUMS`) to go with the
+    others, which stay as they are.
 
-    What the piece has of that drum is not heard and not kept. A model says what a drummer would have played, and of a drum that
-    is rare, or goes with others than these, it mostly says: none. But who adds a drum wants it played. So where the model by
-    itself would play none in the whole piece, each window has as many hits as those windows that the model draws from its prior
-    and that have the drum, at the likeliest steps (see docs/groove-2bar.md). Arguments and errors are those of :func:`humanize`.
+    What the piece has of that drum is not heard and not kept. A model says what a drummer would
+    have played, and of a drum that
+    is rare, or goes with others than these, it mostly says: none. But who adds a drum wants it
+    played. So where the model by itself would play none in the whole piece, each window has as many
+    hits as those windows that the model draws from its prior and that have the drum, at the
+    likeliest steps (see docs/groove-2bar.md). Arguments and errors are those of :func:`humanize`.
 
     Raises:
         NothingUsableError: the model never plays that drum, too.
@@ -151,18 +179,27 @@ def add(session: Session, item: Item | Passage, drum: int, track: int | None = N
     made = int(np.isin(result.score.notes["pitch"], pitches).sum())
     if not made:
         raise NothingUsableError(
-            f"{passage.source}: {session.name} plays no {DRUMS[drum]} with these drums; nothing was written, name another --drum"
+            f"{passage.source}: {session.name} plays no {DRUMS[drum]} with these drums; nothing "
+            "was written, name another --drum"
         )
     there = passage.score.notes[covered_by(passage, session.codec)]
-    return replace(result, added=Added(DRUMS[drum], made, int(np.isin(there["pitch"], pitches).sum()), likeliest))
+    return replace(
+        result,
+        added=Added(DRUMS[drum], made, int(np.isin(there["pitch"], pitches).sum()), likeliest),
+    )
 
 
 def likeliest_hits(session: Session, windows: Floats, z: Floats, drum: int) -> NDArray[np.bool_]:
-    """Return the steps [N, T] at which a drum is likeliest hit, as many in each window as the model usually plays of it.
+    """Return the steps [N, T] at which a drum is likeliest hit, as many in each window as the model
+    usually plays of it.
 
     ``windows`` [N, T, 27] hold the other drums, ``z`` [N, Z] are points for them.
     """
-    draws = Noise(session.seed, _USUAL).normal((_PRIOR_DRAWS, session.latent_size), torch.device("cpu")).numpy()
+    draws = (
+        Noise(session.seed, _USUAL)
+        .normal((_PRIOR_DRAWS, session.latent_size), torch.device("cpu"))
+        .numpy()
+    )
     condition = told(windows, session.bundle.config)
     of_draws = None if condition is None else condition[np.arange(_PRIOR_DRAWS) % len(condition)]
     counts = (session.decode_windows(draws, 1.0, condition=of_draws)[..., drum] > 0.5).sum(1)
@@ -181,11 +218,13 @@ def transfer(
     tracks: tuple[int | None, int | None] = (None, None),
     temperature: float = 0.0,
 ) -> Grooved:
-    """Play the hits of ``item`` with the groove of another piece: velocities and timing as its code says.
+    """Play the hits of ``item`` with the groove of another piece: velocities and timing as its code
+    says.
 
-    The code of each window of ``groove`` serves one window of ``item`` after the other, over and over. A model that is told of
-    the hits (Magenta's ``hits_control``) has codes of the groove alone; of another the code holds hits too, so the hits of
-    ``item`` are held fast while it is decoded.
+    The code of each window of ``groove`` serves one window of ``item`` after the other, over and
+    over. A model that is told of the hits (Magenta's ``hits_control``) has codes of the groove
+    alone; of another the code holds hits too, so the hits of ``item`` are held fast while it is
+    decoded.
 
     Arguments and errors are those of :func:`humanize`.
     """
@@ -195,7 +234,9 @@ def transfer(
     z = _points(session, model.windows, temperature)
     z = z[np.arange(len(passage.windows)) % len(z)]
     name = f"groove of {model.stem}"
-    return _grooved(session, passage, tracks[1], z, temperature, name, given=hits_given(passage.windows))
+    return _grooved(
+        session, passage, tracks[1], z, temperature, name, given=hits_given(passage.windows)
+    )
 
 
 def _points(session: Session, windows: Floats, temperature: float) -> Floats:

@@ -17,7 +17,15 @@ from musicvae_lite.core.validation import seed_of, whole
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.session import Session
 from musicvae_lite.music.splice import check_way, in_piece, left_bars
-from musicvae_lite.music.windows import Item, Passage, Roles, ended, is_silent, rebuild, whole_melody
+from musicvae_lite.music.windows import (
+    Item,
+    Passage,
+    Roles,
+    ended,
+    is_silent,
+    rebuild,
+    whole_melody,
+)
 
 Floats = NDArray[np.float64]
 
@@ -46,10 +54,27 @@ class Morph:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model and outputs."""
-        inputs = [{"file": end.source, "track": end.track, "track_name": end.track_name} for end in (self.start, self.end)]
-        rows = zip(self.start.bars.tolist(), self.end.bars[self.partner].tolist(), self.fractions.T.tolist(), strict=True)
-        windows = [{"bar": bar, "bar_of_b": other, "fractions": fractions} for bar, other, fractions in rows]
-        return {"inputs": inputs, "songs": len(self.scores), "windows": windows, "bars_left": list(self.left), **self.settings}
+        inputs = [
+            {"file": end.source, "track": end.track, "track_name": end.track_name}
+            for end in (self.start, self.end)
+        ]
+        rows = zip(
+            self.start.bars.tolist(),
+            self.end.bars[self.partner].tolist(),
+            self.fractions.T.tolist(),
+            strict=True,
+        )
+        windows = [
+            {"bar": bar, "bar_of_b": other, "fractions": fractions}
+            for bar, other, fractions in rows
+        ]
+        return {
+            "inputs": inputs,
+            "songs": len(self.scores),
+            "windows": windows,
+            "bars_left": list(self.left),
+            **self.settings,
+        }
 
 
 def morph(
@@ -64,26 +89,29 @@ def morph(
     seed: int | None = None,
     keep_tracks: bool = False,
 ) -> Morph:
-    """Turn the melody of song A into that of song B: the first window of A meets the first of B, and so on to the end of A.
+    """Turn the melody of song A into that of song B: the first window of A meets the first of B,
+    and so on to the end of A.
 
-    A shorter B begins again from its first window; of a longer one the end is not used: the songs end where A does. Those
-    of a model that is told of chords are played over the chords of A.
+    A shorter B begins again from its first window; of a longer one the end is not used: the songs
+    end where A does. Those of a model that is told of chords are played over the chords of A.
 
     Args:
         session: the model.
         a: file or score.
         b: file or score.
-        steps: number of songs from what the model makes of A to what it makes of B, at least 2; None for one song that begins
-            as A and ends as B.
+        steps: number of songs from what the model makes of A to what it makes of B, at least 2;
+            None for one song that begins as A and ends as B.
         temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
         path: ``slerp`` (great circle) or ``lerp`` (straight line).
         tracks: track (1-based) of each; default the first usable one.
         roles: track of each voice of each.
         seed: of the draws; default the session's.
-        keep_tracks: give the songs the other tracks of A; without, they have the track of the melody alone.
+        keep_tracks: give the songs the other tracks of A; without, they have the track of the
+            melody alone.
 
     Raises:
-        UsageError: fewer than 2 steps, one window for one song, a negative temperature, no such track.
+        UsageError: fewer than 2 steps, one window for one song, a negative temperature, no such
+            track.
         NothingUsableError: a song without a usable window.
     """
     if steps is not None:
@@ -98,14 +126,23 @@ def morph(
     count = len(start.windows)
     partner = np.arange(count) % len(end.windows)
     fractions = _fractions(steps, count)
-    mean_a, mean_b = (session.encode_windows(passage.windows, condition=session.condition(passage))[0] for passage in ends)
+    mean_a, mean_b = (
+        session.encode_windows(passage.windows, condition=session.condition(passage))[0]
+        for passage in ends
+    )
     latents = _between(mean_a, mean_b[partner], fractions, path)
     told = session.condition(start)
     condition = None if told is None else np.tile(told, (len(fractions), 1, 1))
-    decoded = session.decode_windows(latents.reshape(-1, session.latent_size), temperature, condition, seed)
+    decoded = session.decode_windows(
+        latents.reshape(-1, session.latent_size), temperature, condition, seed
+    )
     decoded = decoded.reshape(len(fractions), count, *codec.shape)
-    # A window in which nothing starts has no place in latent space: the nearer end says whether it is so.
-    silent = [is_silent(passage.windows, codec)[rows] for passage, rows in ((start, np.arange(count)), (end, partner))]
+    # A window in which nothing starts has no place in latent space: the nearer end says whether it
+    # is so.
+    silent = [
+        is_silent(passage.windows, codec)[rows]
+        for passage, rows in ((start, np.arange(count)), (end, partner))
+    ]
     nearer_b = fractions > 0.5
     chords, scores = session.conditions.of_passage(start), []
     for number, windows in enumerate(decoded, start=1):
@@ -113,13 +150,26 @@ def morph(
         windows[silent[0] & ~near] = start.windows[silent[0] & ~near]
         windows[silent[1] & near] = end.windows[partner][silent[1] & near]
         windows = ended(windows, [start], codec)
-        song = rebuild(start, windows, codec, f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""))
+        song = rebuild(
+            start,
+            windows,
+            codec,
+            f"{start.stem} to {end.stem}" + (f", step {number}" if steps else ""),
+        )
         full = in_piece(start, song, codec, unheard=keep_tracks)
         kept = tuple(range(len(full.tracks))) if codec.whole else start.read
         alone = session.conditions.marked_in(start, only(full, kept), chords)
         scores.append(full if keep_tracks else alone)
     settings = {"path": path, "temperature": temperature, "seed": seed_of(seed, session.seed)}
-    return Morph(start, end, partner, fractions, tuple(scores), tuple(left_bars(start, codec).tolist()), settings)
+    return Morph(
+        start,
+        end,
+        partner,
+        fractions,
+        tuple(scores),
+        tuple(left_bars(start, codec).tolist()),
+        settings,
+    )
 
 
 def only(score: Score, tracks: tuple[int, ...]) -> Score:
@@ -127,7 +177,12 @@ def only(score: Score, tracks: tuple[int, ...]) -> Score:
     notes = score.notes[np.isin(score.notes["track"], tracks)].copy()
     notes["track"] = np.searchsorted(tracks, notes["track"])
     return Score(
-        score.ticks_per_quarter, notes, tuple(score.tracks[track] for track in tracks), score.tempos, score.metres, score.source
+        score.ticks_per_quarter,
+        notes,
+        tuple(score.tracks[track] for track in tracks),
+        score.tempos,
+        score.metres,
+        score.source,
     )
 
 
@@ -138,7 +193,14 @@ def _fractions(steps: int | None, count: int) -> Floats:
     return np.repeat(np.linspace(0.0, 1.0, steps)[:, None], count, axis=1)
 
 
-def _between(start: NDArray[np.float32], end: NDArray[np.float32], fractions: Floats, path: Literal["slerp", "lerp"]) -> Any:
+def _between(
+    start: NDArray[np.float32],
+    end: NDArray[np.float32],
+    fractions: Floats,
+    path: Literal["slerp", "lerp"],
+) -> Any:
     """Return points [S, N, Z] between start and end [N, Z]."""
-    rows = zip(torch.from_numpy(start), torch.from_numpy(end), torch.from_numpy(fractions.T), strict=True)
+    rows = zip(
+        torch.from_numpy(start), torch.from_numpy(end), torch.from_numpy(fractions.T), strict=True
+    )
     return torch.stack([along(one, other, way, path) for one, other, way in rows], dim=1).numpy()

@@ -1,4 +1,6 @@
-"""Melody extraction one step at a time, as Magenta describes it: slow and plain, to hold the fast codec against."""
+"""Melody extraction one step at a time, as Magenta describes it: slow and plain, to hold the fast
+codec against.
+"""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,15 +30,28 @@ def notes_of(score: Score, track: int, segment: Segment, codec: MelodyCodec) -> 
     per_bar = Fraction(4 * segment.numerator * codec.steps_per_quarter, segment.denominator)
     who = score.tracks[track]
     compound = range(6, 33, 3)
-    if per_bar != codec.steps_per_bar or (segment.numerator in compound) != (codec.numerator in compound) or who.is_drum:
+    if (
+        per_bar != codec.steps_per_bar
+        or (segment.numerator in compound) != (codec.numerator in compound)
+        or who.is_drum
+    ):
         return
     if codec.programs is not None and not codec.programs[0] <= who.program <= codec.programs[1]:
         return
     for note in score.notes[score.notes["track"] == track].tolist():
         start, end, pitch, velocity, _ = note
-        if segment.start <= start < segment.end and velocity and codec.min_pitch <= pitch <= codec.max_pitch:
+        if (
+            segment.start <= start < segment.end
+            and velocity
+            and codec.min_pitch <= pitch <= codec.max_pitch
+        ):
             first, last = (
-                int(Fraction((tick - segment.start) * codec.steps_per_quarter, score.ticks_per_quarter) + Fraction(1, 2))
+                int(
+                    Fraction(
+                        (tick - segment.start) * codec.steps_per_quarter, score.ticks_per_quarter
+                    )
+                    + Fraction(1, 2)
+                )
                 for tick in (start, min(end, segment.end))
             )
             yield first, max(last, first + 1), pitch
@@ -55,7 +70,9 @@ def melodies(notes: list[Note], codec: MelodyCodec) -> Iterator[list[int]]:
 
 def melody(notes: list[Note], search: int, codec: MelodyCodec) -> tuple[list[int], int]:
     per_bar = codec.steps_per_bar
-    rest = sorted((note for note in notes if note[0] >= search), key=lambda note: (note[0], -note[2]))
+    rest = sorted(
+        (note for note in notes if note[0] >= search), key=lambda note: (note[0], -note[2])
+    )
     if not rest:
         return [], 0
     start = rest[0][0] - (rest[0][0] - search) % per_bar
@@ -81,7 +98,13 @@ def tokens(events: list[int], codec: MelodyCodec) -> list[int]:
     result = []
     for event in events:
         heard = heard or event >= 0
-        result.append(0 if event == NOTHING or not heard else 1 if event == OFF else event - codec.min_pitch + 2)
+        result.append(
+            0
+            if event == NOTHING or not heard
+            else 1
+            if event == OFF
+            else event - codec.min_pitch + 2
+        )
     return result
 
 

@@ -23,7 +23,9 @@ def score(rows, tracks=KIT, metres=None) -> Score:
 
 def beat(bars: int, first: int = 0):
     """Kick on one and three, snare on two and four, closed hi-hat on every eighth."""
-    rows = [(first + q * 480, first + q * 480 + 100, 36 if q % 2 == 0 else 40) for q in range(4 * bars)]
+    rows = [
+        (first + q * 480, first + q * 480 + 100, 36 if q % 2 == 0 else 40) for q in range(4 * bars)
+    ]
     return rows + [(first + e * 240, first + e * 240, 42) for e in range(8 * bars)]
 
 
@@ -48,17 +50,28 @@ def codecs(draw: st.DrawFn) -> DrumsCodec:
 def scores(draw: st.DrawFn) -> Score:
     ticks = draw(st.sampled_from([24, 480, 5]))
     times = st.integers(0, 40 * ticks)
-    rows = draw(st.lists(st.tuples(times, st.integers(0, ticks), st.integers(20, 90), st.integers(0, 2)), max_size=40))
-    notes = np.array([(start, start + length, pitch, 80, track) for start, length, pitch, track in rows], NOTE)
+    rows = draw(
+        st.lists(
+            st.tuples(times, st.integers(0, ticks), st.integers(20, 90), st.integers(0, 2)),
+            max_size=40,
+        )
+    )
+    notes = np.array(
+        [(start, start + length, pitch, 80, track) for start, length, pitch, track in rows], NOTE
+    )
     changes = st.tuples(times, st.sampled_from([2, 3, 4, 6]), st.sampled_from([2, 4, 8]))
-    metres = [(0, *draw(st.sampled_from([(4, 4), (3, 4), (6, 8), (2, 2)])))] + draw(st.lists(changes, max_size=3))
+    metres = [(0, *draw(st.sampled_from([(4, 4), (3, 4), (6, 8), (2, 2)])))] + draw(
+        st.lists(changes, max_size=3)
+    )
     tracks = (Track("a", 0, True), Track("b", 3), Track("c", 8, True))
     return Score(ticks, notes, tracks, metres=np.array(metres, METRE))
 
 
 def plain_windows(piece: Score, codec: DrumsCodec) -> list[list[frozenset[int]]]:
     """The rules, note by note: sets of classes for each step of each window."""
-    classes = {pitch: index for index, group in enumerate(drum_pitches(codec.classes)) for pitch in group}
+    classes = {
+        pitch: index for index, group in enumerate(drum_pitches(codec.classes)) for pitch in group
+    }
     per_bar, result = codec.steps_per_bar, []
     for segment in piece.metre_segments():
         if segment.numerator * 4 * codec.steps_per_quarter != per_bar * segment.denominator:
@@ -69,7 +82,10 @@ def plain_windows(piece: Score, codec: DrumsCodec) -> list[list[frozenset[int]]]
         for start, _, pitch, velocity, track in piece.notes.tolist():
             inside = segment.start <= start < segment.end
             if inside and piece.tracks[track].is_drum and velocity and pitch in classes:
-                step = int((start - segment.start) / piece.ticks_per_quarter * codec.steps_per_quarter + 0.5)
+                step = int(
+                    (start - segment.start) / piece.ticks_per_quarter * codec.steps_per_quarter
+                    + 0.5
+                )
                 steps.setdefault(step, set()).add(classes[pitch])
         pattern: list[int] = []
         for step in [*sorted(steps), None]:
@@ -79,7 +95,12 @@ def plain_windows(piece: Score, codec: DrumsCodec) -> list[list[frozenset[int]]]
                 bars = bars if codec.max_bars is None else min(bars, codec.max_bars)
                 for bar in range(begin, begin + bars - codec.bars + 1, codec.hop_bars):
                     window = range(bar * per_bar, (bar + codec.bars) * per_bar)
-                    result.append([frozenset(steps.get(t, ())) if t in pattern else frozenset() for t in window])
+                    result.append(
+                        [
+                            frozenset(steps.get(t, ())) if t in pattern else frozenset()
+                            for t in window
+                        ]
+                    )
                 pattern = []
             if step is not None:
                 pattern.append(step)
@@ -115,11 +136,15 @@ def test_what_was_encoded_decodes_to_what_encodes_the_same(codec: DrumsCodec, pi
 @given(codecs(), scores())
 def test_every_note_is_used_or_has_a_reason(codec: DrumsCodec, piece: Score) -> None:
     encoded = codec.encode(piece)
-    notes = sum(count for reason, count in encoded.dropped.items() if not reason.startswith("window"))
+    notes = sum(
+        count for reason, count in encoded.dropped.items() if not reason.startswith("window")
+    )
     assert notes <= len(piece.notes)
     if len(piece.notes) and not len(encoded.windows):
         assert notes == len(piece.notes)
-    assert encoded.dropped == sum((Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter())
+    assert encoded.dropped == sum(
+        (Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter()
+    )
 
 
 def test_tokens_of_a_simple_beat() -> None:
@@ -141,16 +166,24 @@ def test_the_classes_are_those_of_general_midi() -> None:
 
 def test_all_drum_tracks_are_one_pattern_and_others_can_be_named() -> None:
     tracks = (Track("kick", 0, True), Track("piano", 0), Track("hat", 0, True))
-    rows = [(q * 480, q * 480 + 1, 36, 80, 0) for q in range(8)] + [(q * 480 + 240, q * 480 + 300, 42, 80, 2) for q in range(8)]
+    rows = [(q * 480, q * 480 + 1, 36, 80, 0) for q in range(8)] + [
+        (q * 480 + 240, q * 480 + 300, 42, 80, 2) for q in range(8)
+    ]
     rows += [(q * 480, q * 480 + 9, 38, 80, 1) for q in range(8)]
     codec = DrumsCodec()
     encoded = codec.encode(score(rows, tracks))
     assert encoded.windows.tolist() == [[1, 0, 4, 0] * 8]
     assert encoded.dropped == {"no drum track": 8} and encoded.parts.tolist() == [[0]]
     assert codec.encode(score(rows, tracks), tracks=[2]).windows.tolist() == [[0, 0, 4, 0] * 8]
-    assert codec.encode(score(rows, tracks), roles={"drums": 1}).windows.tolist() == [[2, 0, 0, 0] * 8]
+    assert codec.encode(score(rows, tracks), roles={"drums": 1}).windows.tolist() == [
+        [2, 0, 0, 0] * 8
+    ]
     reports = codec.explain(score(rows, tracks))
-    assert [(r.role, r.windows, r.bars) for r in reports] == [("drums", 1, (1, 2)), ("melody", 0, None), ("drums", 1, (1, 2))]
+    assert [(r.role, r.windows, r.bars) for r in reports] == [
+        ("drums", 1, (1, 2)),
+        ("melody", 0, None),
+        ("drums", 1, (1, 2)),
+    ]
     with pytest.raises(UsageError, match="there is no role 'drum' here; did you mean 'drums'"):
         codec.encode(score(rows, tracks), roles={"drum": 1})
     with pytest.raises(UsageError, match="there is no track 9 for drums"):
@@ -168,7 +201,9 @@ def test_reasons() -> None:
     assert not len(waltz.windows) and waltz.dropped == {"metre 6/8 (the model needs 4/4)": 36}
     two = DrumsCodec().encode(score([*beat(4), *beat(1, 8 * BAR)]))
     assert len(two.windows) == 3 and two.dropped == {"pattern shorter than 2 bars": 12}
-    assert DrumsCodec(max_bars=3).encode(score(beat(5))).dropped == {"after 3 bars of a pattern": 24}
+    assert DrumsCodec(max_bars=3).encode(score(beat(5))).dropped == {
+        "after 3 bars of a pattern": 24
+    }
 
 
 def test_short_input_and_absurd_ticks() -> None:
@@ -187,14 +222,20 @@ def test_decode_and_join(tmp_path: Path) -> None:
     piece = codec.join(windows, qpm=100, velocity=70, name="x")
     assert piece.tracks == (Track("x", 0, True),) and piece.qpm == 100.0
     write_midi(piece, tmp_path / "x.mid")
-    assert codec.encode(read_midi(tmp_path / "x.mid")).windows.tolist() == [window.tolist() for window in windows]
-    assert set(piece.notes["velocity"]) == {70} and set(piece.notes["end"] - piece.notes["start"]) == {120}
+    assert codec.encode(read_midi(tmp_path / "x.mid")).windows.tolist() == [
+        window.tolist() for window in windows
+    ]
+    assert set(piece.notes["velocity"]) == {70} and set(
+        piece.notes["end"] - piece.notes["start"]
+    ) == {120}
     for wrong in (np.array([512]), np.array([-1]), np.zeros(16), np.zeros((16, 9), int)):
         with pytest.raises(MusaeError, match="drum window"):
             codec.decode(wrong)
     low, high = codec.transposition_limits(np.stack(windows))
     assert not low.any() and not high.any()
-    np.testing.assert_array_equal(codec.transpose(np.stack(windows), np.zeros(2, int)), np.stack(windows))
+    np.testing.assert_array_equal(
+        codec.transpose(np.stack(windows), np.zeros(2, int)), np.stack(windows)
+    )
 
 
 def test_onsets_and_agreement() -> None:
@@ -217,6 +258,14 @@ def test_the_table_holds_bits_and_silence() -> None:
 def test_config_rebuilds_the_codec_and_wrong_settings_are_refused() -> None:
     codec = DrumsCodec(bars=4, form="roll", classes=61, gap_bars=2, max_bars=100)
     assert build_codec(codec.config()).config() == codec.config()
-    for wrong in ({"bars": 0}, {"classes": 61}, {"classes": 8}, {"gap_bars": 0.5}, {"steps_per_quarter": 1, "denominator": 8}):
+    for wrong in (
+        {"bars": 0},
+        {"classes": 61},
+        {"classes": 8},
+        {"gap_bars": 0.5},
+        {"steps_per_quarter": 1, "denominator": 8},
+    ):
         with pytest.raises(UsageError, match="codec 'drums'"):
-            build_codec({"kind": "drums", **wrong, **({"numerator": 3} if "denominator" in wrong else {})})
+            build_codec(
+                {"kind": "drums", **wrong, **({"numerator": 3} if "denominator" in wrong else {})}
+            )

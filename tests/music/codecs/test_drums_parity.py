@@ -1,4 +1,6 @@
-"""Drum windows equal to those that magenta 2.1.4 extracts itself (shared/magenta/windows, see its README)."""
+"""Drum windows equal to those that magenta 2.1.4 extracts itself (shared/magenta/windows, see its
+README).
+"""
 
 from pathlib import Path
 
@@ -29,10 +31,14 @@ def test_from_the_notes_that_magenta_read(fixture: dict[str, np.ndarray]) -> Non
             continue
         piece = score_of(fixture, key)
         ours, theirs = tokens.encode(piece).windows, fixture[f"{key}/unique_all"]
-        assert {bytes(window.astype(np.int16)) for window in ours} == {bytes(window.astype(np.int16)) for window in theirs}, key
+        assert {bytes(window.astype(np.int16)) for window in ours} == {
+            bytes(window.astype(np.int16)) for window in theirs
+        }, key
         inputs = fixture[f"{key}/unique_all/inputs"]
         bits = roll.encode(piece).windows
-        assert {bytes(window) for window in bits} == {bytes(window[:, :9].astype(np.uint8)) for window in inputs}, key
+        assert {bytes(window) for window in bits} == {
+            bytes(window[:, :9].astype(np.uint8)) for window in inputs
+        }, key
         if len(theirs):
             table = np.array(tokens.table, np.uint8)
             np.testing.assert_array_equal(table[theirs], inputs)

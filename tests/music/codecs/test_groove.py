@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.media.midi import METRE, NOTE, Score, Track, read_midi, write_midi
 from musicvae_lite.music.codecs.grid import is_compound
-from musicvae_lite.music.codecs.groove import CLASSES, DRUMS, HITS, KITS, OFFSETS, ROLAND, VELOCITIES, GrooveCodec
+from musicvae_lite.music.codecs.groove import (
+    CLASSES,
+    DRUMS,
+    HITS,
+    KITS,
+    OFFSETS,
+    ROLAND,
+    VELOCITIES,
+    GrooveCodec,
+)
 
 KIT = (Track("kit", 0, True),)
 STEP = 120
@@ -40,7 +49,12 @@ def codecs(draw: st.DrawFn) -> GrooveCodec:
 def scores(draw: st.DrawFn) -> Score:
     ticks = draw(st.sampled_from([24, 480, 5, 220]))
     times = st.integers(0, 30 * ticks)
-    rows = draw(st.lists(st.tuples(times, st.integers(33, 60), st.integers(0, 127), st.integers(0, 2)), max_size=40))
+    rows = draw(
+        st.lists(
+            st.tuples(times, st.integers(33, 60), st.integers(0, 127), st.integers(0, 2)),
+            max_size=40,
+        )
+    )
     metres = [(0, *draw(st.sampled_from([(4, 4), (3, 4), (6, 8)])))]
     metres += draw(st.lists(st.tuples(times, st.sampled_from([3, 4]), st.just(4)), max_size=2))
     return score(rows, (Track("a", 0, True), Track("b", 3), Track("c", 8, True)), metres, ticks)
@@ -48,7 +62,9 @@ def scores(draw: st.DrawFn) -> Score:
 
 def plain_windows(piece: Score, codec: GrooveCodec) -> list[np.ndarray]:
     """The rules, note by note, for a piece of one metre and windows that are all wanted."""
-    drum_of = {pitch: drum for drum, pitches in enumerate(KITS[codec.kit].values()) for pitch in pitches}
+    drum_of = {
+        pitch: drum for drum, pitches in enumerate(KITS[codec.kit].values()) for pitch in pitches
+    }
     best: dict[tuple[int, int], tuple[int, float]] = {}
     for start, _, pitch, velocity, track in piece.notes.tolist():
         if piece.tracks[track].is_drum and velocity and pitch in drum_of:
@@ -79,7 +95,10 @@ def on_the_first_step(window: np.ndarray) -> np.ndarray:
 @given(codecs(), scores())
 def test_the_codec_does_what_the_plain_rules_do(codec: GrooveCodec, piece: Score) -> None:
     fits = piece.metre_segments()[:1]
-    if len(piece.metre_segments()) != 1 or fits[0].numerator * codec.denominator != fits[0].denominator * codec.numerator:
+    if (
+        len(piece.metre_segments()) != 1
+        or fits[0].numerator * codec.denominator != fits[0].denominator * codec.numerator
+    ):
         return
     if is_compound(fits[0].numerator) != is_compound(codec.numerator):  # 6/8 is as long as 3/4
         return
@@ -93,7 +112,9 @@ def test_the_codec_does_what_the_plain_rules_do(codec: GrooveCodec, piece: Score
 
 @settings(max_examples=50, deadline=None)
 @given(codecs(), scores())
-def test_what_was_encoded_decodes_to_what_encodes_the_same(codec: GrooveCodec, piece: Score) -> None:
+def test_what_was_encoded_decodes_to_what_encodes_the_same(
+    codec: GrooveCodec, piece: Score
+) -> None:
     for window in codec.encode(piece).windows:
         assert window.dtype == np.float32 and window.shape == codec.shape
         if not window.any():
@@ -104,8 +125,12 @@ def test_what_was_encoded_decodes_to_what_encodes_the_same(codec: GrooveCodec, p
         wanted = on_the_first_step(window)
         first = int(back.origin["bar"][0]) * codec.steps_per_bar
         assert first == 0
-        np.testing.assert_array_equal(back.windows[0][:, : OFFSETS.start], wanted[:, : OFFSETS.start])
-        np.testing.assert_allclose(back.windows[0][:, OFFSETS], wanted[:, OFFSETS], atol=1 / 480 + 1e-6)
+        np.testing.assert_array_equal(
+            back.windows[0][:, : OFFSETS.start], wanted[:, : OFFSETS.start]
+        )
+        np.testing.assert_allclose(
+            back.windows[0][:, OFFSETS], wanted[:, OFFSETS], atol=1 / 480 + 1e-6
+        )
         if piece.ticks_per_quarter in (24, 480) and codec.steps_per_quarter == 4:
             np.testing.assert_array_equal(back.windows[0], wanted)
 
@@ -117,16 +142,27 @@ def test_every_note_is_used_or_has_a_reason(codec: GrooveCodec, piece: Score) ->
     assert sum(encoded.dropped.values()) <= len(piece.notes)
     if len(piece.notes) and not len(encoded.windows):
         assert sum(encoded.dropped.values()) == len(piece.notes)
-    assert encoded.dropped == sum((Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter())
+    assert encoded.dropped == sum(
+        (Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter()
+    )
 
 
 def test_hits_velocities_and_offsets() -> None:
     rows = [(0, 36, 127), (4 * STEP + 12, 38, 64), (8 * STEP - 30, 42, 1), (12 * STEP + 60, 46, 9)]
     window = GrooveCodec(bars=1).encode(score(rows)).windows[0]
-    assert window[:, HITS].nonzero()[0].tolist() == [0, 4, 8, 13]  # half a step late is the next step's, early
+    assert window[:, HITS].nonzero()[0].tolist() == [
+        0,
+        4,
+        8,
+        13,
+    ]  # half a step late is the next step's, early
     assert window[:, HITS].nonzero()[1].tolist() == [0, 1, 2, 3]
-    np.testing.assert_allclose(window[[0, 4, 8, 13], [9, 10, 11, 12]], np.array([127, 64, 1, 9]) / 127, rtol=1e-6)
-    np.testing.assert_allclose(window[[0, 4, 8, 13], [18, 19, 20, 21]], [0, -0.2, 0.5, 1], rtol=1e-6)
+    np.testing.assert_allclose(
+        window[[0, 4, 8, 13], [9, 10, 11, 12]], np.array([127, 64, 1, 9]) / 127, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        window[[0, 4, 8, 13], [18, 19, 20, 21]], [0, -0.2, 0.5, 1], rtol=1e-6
+    )
     assert (window[:, VELOCITIES] > 0).sum() == 4
 
 
@@ -143,8 +179,12 @@ def test_kits() -> None:
     assert [group[0] for group in ROLAND.values()] == [36, 38, 42, 46, 43, 47, 50, 49, 51]
     piece = score([(0, 48, 80), (STEP, 39, 80), (2 * STEP, 100, 80)])
     gm, roland = (GrooveCodec(bars=1, kit=kit).encode(piece) for kit in ("gm", "roland"))
-    assert gm.windows[0][:, HITS].nonzero()[1].tolist() == [5, 1] and gm.dropped == {"pitch of no drum": 1}
-    assert roland.windows[0][:, HITS].nonzero()[1].tolist() == [6] and roland.dropped == {"pitch of no drum": 2}
+    assert gm.windows[0][:, HITS].nonzero()[1].tolist() == [5, 1] and gm.dropped == {
+        "pitch of no drum": 1
+    }
+    assert roland.windows[0][:, HITS].nonzero()[1].tolist() == [6] and roland.dropped == {
+        "pitch of no drum": 2
+    }
 
 
 def test_a_hit_before_the_bar_line_belongs_to_the_bar_and_the_metre_after_it() -> None:
@@ -152,15 +192,27 @@ def test_a_hit_before_the_bar_line_belongs_to_the_bar_and_the_metre_after_it() -
     encoded = GrooveCodec(bars=1).encode(piece)
     assert encoded.origin["bar"].tolist() == [1] and encoded.origin["tick"].tolist() == [1920]
     assert encoded.windows[0][0, 18] == np.float32(40 / STEP)
-    changed = score([(0, 36, 80), (1440 - 20, 38, 80), (1440, 36, 80)], metres=[(0, 3, 4), (1440, 4, 4)])
+    changed = score(
+        [(0, 36, 80), (1440 - 20, 38, 80), (1440, 36, 80)], metres=[(0, 3, 4), (1440, 4, 4)]
+    )
     encoded = GrooveCodec(bars=1).encode(changed)
-    assert encoded.windows[0][0, [0, 1]].tolist() == [1, 1] and encoded.dropped == {"metre 3/4 (the model needs 4/4)": 1}
+    assert encoded.windows[0][0, [0, 1]].tolist() == [1, 1] and encoded.dropped == {
+        "metre 3/4 (the model needs 4/4)": 1
+    }
 
 
 def test_windows_slide_and_the_end_is_filled_up() -> None:
     piece = score([(bar * 1920, 36, 80) for bar in (0, 1, 2, 7)])
     assert GrooveCodec().encode(piece).origin["bar"].tolist() == [0, 1, 2, 6]
-    assert GrooveCodec(require_onset=False).encode(piece).origin["bar"].tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert GrooveCodec(require_onset=False).encode(piece).origin["bar"].tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     assert GrooveCodec(hop_bars=2).encode(piece).origin["bar"].tolist() == [0, 2, 6]
     late = score([(bar * 1920, 36, 80) for bar in (3, 4, 5)])
     assert GrooveCodec().encode(late).origin["bar"].tolist() == [3, 4]
@@ -169,13 +221,19 @@ def test_windows_slide_and_the_end_is_filled_up() -> None:
     short = score([(bar * 1920, 36, 80) for bar in range(3)])
     assert GrooveCodec(hop_bars=2).encode(short).origin["bar"].tolist() == [0, 2]
     encoded = GrooveCodec(hop_bars=2, pad_short=False).encode(short)
-    assert encoded.origin["bar"].tolist() == [0] and encoded.dropped == {"after the last whole window of 2 bars": 1}
-    assert GrooveCodec(pad_short=False).encode(score([(0, 36, 80)])).dropped == {"shorter than 2 bars": 1}
+    assert encoded.origin["bar"].tolist() == [0] and encoded.dropped == {
+        "after the last whole window of 2 bars": 1
+    }
+    assert GrooveCodec(pad_short=False).encode(score([(0, 36, 80)])).dropped == {
+        "shorter than 2 bars": 1
+    }
 
 
 def test_a_piece_without_end_takes_no_memory() -> None:
     encoded = GrooveCodec(require_onset=False).encode(score([(0, 36, 80), (2**31, 36, 80)]))
-    assert not len(encoded.windows) and encoded.dropped == {"too long for a groove (over 20000 bars)": 2}
+    assert not len(encoded.windows) and encoded.dropped == {
+        "too long for a groove (over 20000 bars)": 2
+    }
 
 
 def test_tracks() -> None:
@@ -183,7 +241,9 @@ def test_tracks() -> None:
     piece = score([(0, 36, 80, 0), (STEP, 38, 80, 1), (2 * STEP, 42, 80, 2)], tracks)
     codec = GrooveCodec(bars=1)
     encoded = codec.encode(piece)
-    assert encoded.windows[0][:, HITS].nonzero()[0].tolist() == [0, 2] and encoded.dropped == {"no drum track": 1}
+    assert encoded.windows[0][:, HITS].nonzero()[0].tolist() == [0, 2] and encoded.dropped == {
+        "no drum track": 1
+    }
     assert codec.encode(piece, tracks=[1]).windows[0][:, HITS].nonzero()[1].tolist() == [1]
     assert [report.windows for report in codec.explain(piece)] == [1, 0, 1]
     assert "--track" in codec.advice(score([(0, 36, 80)], (Track("pads"),)))
@@ -192,7 +252,12 @@ def test_tracks() -> None:
 def test_what_is_written(tmp_path) -> None:
     codec = GrooveCodec(bars=1)
     window = np.zeros(codec.shape, np.float32)
-    for step, drum, velocity, offset in [(0, 0, 0, 1), (1, 1, 2, -1), (2, 1, 0.5, 1), (5, 2, 0.3, 0.25)]:
+    for step, drum, velocity, offset in [
+        (0, 0, 0, 1),
+        (1, 1, 2, -1),
+        (2, 1, 0.5, 1),
+        (5, 2, 0.3, 0.25),
+    ]:
         window[step, [drum, 9 + drum, 18 + drum]] = 0.9, velocity, offset
     window[7, [3, 12]] = 0.5, 1  # not known is no hit
     piece = codec.decode(window, qpm=97)
@@ -202,12 +267,20 @@ def test_what_is_written(tmp_path) -> None:
     by_time = np.sort(notes, order="start")
     assert by_time["start"].tolist() == [0, 480 + 239, 960 - 240, 2400 - 60]
     assert by_time["velocity"].tolist() == [1, 127, 64, 38]
-    assert by_time["end"].tolist() == [480, 720, 1200, 2820]  # a note ends where the next one of the drum starts
+    assert by_time["end"].tolist() == [
+        480,
+        720,
+        1200,
+        2820,
+    ]  # a note ends where the next one of the drum starts
     joined = codec.join([window, window])
     assert joined.notes["start"][joined.notes["pitch"] == 36].tolist() == [0, 16 * 480 - 240]
 
 
-@pytest.mark.parametrize("settings_", [{"kit": "jazz"}, {"hop_bars": 3}, {"bars": 0}, {"numerator": 5, "denominator": 32}])
+@pytest.mark.parametrize(
+    "settings_",
+    [{"kit": "jazz"}, {"hop_bars": 3}, {"bars": 0}, {"numerator": 5, "denominator": 32}],
+)
 def test_settings_that_make_no_codec(settings_) -> None:
     with pytest.raises(UsageError, match="codec 'groove'"):
         GrooveCodec(**settings_)

@@ -18,7 +18,9 @@ PIANO = (Track("piano", 0, False),)
 
 
 def score(
-    rows: list[tuple[int, ...]], tracks: tuple[Track, ...] = PIANO, metres: list[tuple[int, int, int]] | None = None
+    rows: list[tuple[int, ...]],
+    tracks: tuple[Track, ...] = PIANO,
+    metres: list[tuple[int, int, int]] | None = None,
 ) -> Score:
     """Rows are (start, end, pitch[, velocity[, track]])."""
     notes = np.array([(*row, *(80, 0)[len(row) - 3 :]) for row in rows], NOTE)
@@ -31,7 +33,9 @@ def scale(start: int, count: int, length: int = 480) -> list[tuple[int, ...]]:
 
 @st.composite
 def codecs(draw: st.DrawFn) -> MelodyCodec:
-    numerator, denominator, grid = draw(st.sampled_from([(4, 4, 4), (3, 4, 4), (4, 4, 3), (6, 8, 6), (2, 4, 1), (4, 4, 6)]))
+    numerator, denominator, grid = draw(
+        st.sampled_from([(4, 4, 4), (3, 4, 4), (4, 4, 3), (6, 8, 6), (2, 4, 1), (4, 4, 6)])
+    )
     return MelodyCodec(
         bars=draw(st.integers(1, 3)),
         steps_per_quarter=grid,
@@ -47,14 +51,22 @@ def codecs(draw: st.DrawFn) -> MelodyCodec:
 
 @st.composite
 def scores(draw: st.DrawFn) -> Score:
-    """Two tracks of overlapping, repeated and far apart notes, on and off the grid, with metre changes."""
+    """Two tracks of overlapping, repeated and far apart notes, on and off the grid, with metre
+    changes.
+    """
     ticks = draw(st.sampled_from([24, 48, 480, 5]))
     times = st.integers(0, 40 * ticks)
     lengths = st.one_of(st.integers(0, 2 * ticks), st.integers(0, 14 * ticks))
-    rows = draw(st.lists(st.tuples(times, lengths, st.integers(38, 82), st.integers(0, 1)), max_size=40))
-    notes = np.array([(start, start + length, pitch, 80, track) for start, length, pitch, track in rows], NOTE)
+    rows = draw(
+        st.lists(st.tuples(times, lengths, st.integers(38, 82), st.integers(0, 1)), max_size=40)
+    )
+    notes = np.array(
+        [(start, start + length, pitch, 80, track) for start, length, pitch, track in rows], NOTE
+    )
     changes = st.tuples(times, st.sampled_from([2, 3, 4, 6]), st.sampled_from([2, 4, 8]))
-    metres = [(0, *draw(st.sampled_from([(4, 4), (3, 4), (6, 8), (2, 2)])))] + draw(st.lists(changes, max_size=3))
+    metres = [(0, *draw(st.sampled_from([(4, 4), (3, 4), (6, 8), (2, 2)])))] + draw(
+        st.lists(changes, max_size=3)
+    )
     return Score(ticks, notes, (Track("a", 0), Track("b", 30)), metres=np.array(metres, METRE))
 
 
@@ -62,12 +74,16 @@ def scores(draw: st.DrawFn) -> Score:
 @given(codecs(), scores())
 def test_the_codec_does_what_the_plain_rules_do(codec: MelodyCodec, piece: Score) -> None:
     plain = MelodyCodec(**{**_arguments(codec), "pad_short": False, "require_onset": False})
-    np.testing.assert_array_equal(plain.encode(piece).windows, reference.as_array(reference.windows(piece, plain), plain))
+    np.testing.assert_array_equal(
+        plain.encode(piece).windows, reference.as_array(reference.windows(piece, plain), plain)
+    )
 
 
 @settings(max_examples=100, deadline=None)
 @given(codecs(), scores())
-def test_what_was_encoded_decodes_to_what_encodes_the_same(codec: MelodyCodec, piece: Score) -> None:
+def test_what_was_encoded_decodes_to_what_encodes_the_same(
+    codec: MelodyCodec, piece: Score
+) -> None:
     for window in codec.encode(piece).windows:
         np.testing.assert_array_equal(codec.encode(codec.decode(window)).windows[0], window)
 
@@ -76,11 +92,15 @@ def test_what_was_encoded_decodes_to_what_encodes_the_same(codec: MelodyCodec, p
 @given(codecs(), scores())
 def test_every_note_is_used_or_has_a_reason(codec: MelodyCodec, piece: Score) -> None:
     encoded = codec.encode(piece)
-    notes = sum(count for reason, count in encoded.dropped.items() if not reason.startswith("window"))
+    notes = sum(
+        count for reason, count in encoded.dropped.items() if not reason.startswith("window")
+    )
     assert notes <= len(piece.notes)
     if len(piece.notes) and not len(encoded.windows):
         assert notes == len(piece.notes)
-    assert encoded.dropped == sum((Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter())
+    assert encoded.dropped == sum(
+        (Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter()
+    )
 
 
 def _arguments(codec: MelodyCodec) -> dict[str, object]:
@@ -96,7 +116,9 @@ def test_tokens_of_a_simple_tune() -> None:
 
 def test_origin_counts_bars_over_metre_changes_and_tracks() -> None:
     rows = [(0, 480, 60), *((5760 + n * 960, 5760 + n * 960 + 960, 64) for n in range(8))]
-    piece = score([(*row, 80, 1) for row in rows], (Track("x", 40), Track("y", 1)), [(0, 3, 4), (5760, 4, 4)])
+    piece = score(
+        [(*row, 80, 1) for row in rows], (Track("x", 40), Track("y", 1)), [(0, 3, 4), (5760, 4, 4)]
+    )
     encoded = MelodyCodec(bars=2).encode(piece)
     assert encoded.origin.tolist() == [(1, 4 + bar, 5760 + bar * BAR) for bar in range(3)]
     assert encoded.dropped == {"metre 3/4 (the model needs 4/4)": 1}
@@ -105,8 +127,12 @@ def test_origin_counts_bars_over_metre_changes_and_tracks() -> None:
 def test_half_time_counts_as_common_time_and_tempo_changes_do_not_cut() -> None:
     piece = score(scale(0, 16), metres=[(0, 2, 2)])
     assert len(MelodyCodec().encode(piece).windows) == 3
-    changes = Score(480, piece.notes, PIANO, np.array([(n * 100, 60.0 + n) for n in range(70)], TEMPO))
-    np.testing.assert_array_equal(MelodyCodec().encode(changes).windows, MelodyCodec().encode(piece).windows)
+    changes = Score(
+        480, piece.notes, PIANO, np.array([(n * 100, 60.0 + n) for n in range(70)], TEMPO)
+    )
+    np.testing.assert_array_equal(
+        MelodyCodec().encode(changes).windows, MelodyCodec().encode(piece).windows
+    )
 
 
 def test_metres_of_one_length_but_other_beats_are_told_apart() -> None:
@@ -117,14 +143,22 @@ def test_metres_of_one_length_but_other_beats_are_told_apart() -> None:
 
     waltz, jig = MelodyCodec(numerator=3), MelodyCodec(numerator=6, denominator=8)
     assert waltz.steps == jig.steps == 24
-    assert [len(codec.encode(piece(*metre)).windows) for metre in ((3, 4), (6, 8)) for codec in (waltz, jig)] == [3, 0, 0, 3]
+    assert [
+        len(codec.encode(piece(*metre)).windows)
+        for metre in ((3, 4), (6, 8))
+        for codec in (waltz, jig)
+    ] == [3, 0, 0, 3]
     assert list(jig.encode(piece(3, 4)).dropped) == ["metre 3/4 (the model needs 6/8)"]
-    assert len(waltz.encode(piece(6, 16)).windows) == 0 and len(MelodyCodec(numerator=3).encode(piece(12, 16)).windows) == 0
+    assert (
+        len(waltz.encode(piece(6, 16)).windows) == 0
+        and len(MelodyCodec(numerator=3).encode(piece(12, 16)).windows) == 0
+    )
 
 
 @pytest.mark.parametrize("start", [BAR, BAR + 480, 0, 480, 3 * BAR])
 def test_short_input_gives_a_window_wherever_it_starts(start: int) -> None:
-    # https://github.com/magenta/magenta/issues/1944: a melody that begins in the second bar gave nothing.
+    # https://github.com/magenta/magenta/issues/1944: a melody that begins in the second bar gave
+    # nothing.
     encoded = MelodyCodec(bars=2).encode(score(scale(start, 2)))
     assert len(encoded.windows) == 1
     assert np.count_nonzero(encoded.windows[0] >= 2) == 2
@@ -157,7 +191,11 @@ def test_held_notes() -> None:
 
 def test_reasons() -> None:
     tracks = (Track("drums", 0, True), Track("flute", 73), Track("piano", 0))
-    rows = [(0, 480, 36, 80, 0), (0, 480, 70, 80, 1), *((s, e, p, 80, 2) for s, e, p in scale(0, 8))]
+    rows = [
+        (0, 480, 36, 80, 0),
+        (0, 480, 70, 80, 1),
+        *((s, e, p, 80, 2) for s, e, p in scale(0, 8)),
+    ]
     rows += [(0, 480, 50, 80, 2), (480, 960, 110, 80, 2), (960, 1000, 61, 0, 2)]
     assert MelodyCodec().encode(score(rows, tracks)).dropped == {
         "drum track": 1,
@@ -166,7 +204,9 @@ def test_reasons() -> None:
         "pitch outside 21-108": 1,
         "velocity 0": 1,
     }
-    assert MelodyCodec().encode(score(rows, tracks), tracks=[1]).dropped == {"program outside 0-31": 1}
+    assert MelodyCodec().encode(score(rows, tracks), tracks=[1]).dropped == {
+        "program outside 0-31": 1
+    }
     assert len(MelodyCodec(programs=None).encode(score(rows, tracks), tracks=[1]).windows) == 1
 
 
@@ -234,7 +274,11 @@ def test_transposition() -> None:
     low, high = codec.transposition_limits(windows)
     assert (low.tolist(), high.tolist(), low.dtype) == ([0, -48, 0], [87, 0, 0], np.int8)
     moved = codec.transpose(windows, np.array([87, -48, 0]))
-    assert moved[0, :2].tolist() == [89, 1] and moved[1, [0, 4]].tolist() == [2, 41] and not moved[2].any()
+    assert (
+        moved[0, :2].tolist() == [89, 1]
+        and moved[1, [0, 4]].tolist() == [2, 41]
+        and not moved[2].any()
+    )
     assert moved.dtype == np.uint8
     for semitones in ([-1, 0, 0], [0, 1, 0]):
         with pytest.raises(MusaeError, match="out of range"):
@@ -243,7 +287,13 @@ def test_transposition() -> None:
 
 
 def test_explain() -> None:
-    tracks = (Track("lead", 0), Track("comp", 1), Track("kit", 0, True), Track("strings", 48), Track("bass", 33))
+    tracks = (
+        Track("lead", 0),
+        Track("comp", 1),
+        Track("kit", 0, True),
+        Track("strings", 48),
+        Track("bass", 33),
+    )
     rows = [(s, e, p, 80, 0) for s, e, p in scale(BAR, 12)]
     rows += [(s, e, p + add, 80, 1) for s, e, p in scale(0, 4) for add in (0, 4, 7)]
     rows += [(0, 10, 36, 80, 2), (0, 10, 60, 80, 3), (0, 10, 40, 80, 4)]
@@ -260,7 +310,15 @@ def test_explain() -> None:
 
 
 def test_config_rebuilds_the_codec() -> None:
-    codec = MelodyCodec(bars=4, steps_per_quarter=6, numerator=6, denominator=8, programs=None, gap_bars=2, max_bars=100)
+    codec = MelodyCodec(
+        bars=4,
+        steps_per_quarter=6,
+        numerator=6,
+        denominator=8,
+        programs=None,
+        gap_bars=2,
+        max_bars=100,
+    )
     assert build_codec(codec.config()).config() == codec.config()
     assert (codec.steps, codec.steps_per_bar, codec.vocabulary, codec.shape) == (72, 18, 90, (72,))
     assert codec_kinds()["melody"] is MelodyCodec
@@ -274,7 +332,10 @@ def test_config_rebuilds_the_codec() -> None:
         ({"kind": "melody", "bar": 2}, "did you mean 'bars'"),
         ({"kind": "melody", "bars": "two"}, "codec 'melody'"),
         ({"kind": "melody", "bars": 0}, "start at 1"),
-        ({"kind": "melody", "steps_per_quarter": 1, "numerator": 3, "denominator": 8}, "no whole number of steps"),
+        (
+            {"kind": "melody", "steps_per_quarter": 1, "numerator": 3, "denominator": 8},
+            "no whole number of steps",
+        ),
         ({"kind": "melody", "min_pitch": 90, "max_pitch": 80}, "no range"),
         ({"kind": "melody", "programs": [5]}, "no range"),
         ({"kind": "melody", "gap_bars": 0}, "above 0"),

@@ -1,4 +1,6 @@
-"""Windows equal to those that magenta 2.1.4 extracts itself (shared/magenta/windows, see its README)."""
+"""Windows equal to those that magenta 2.1.4 extracts itself (shared/magenta/windows, see its
+README).
+"""
 
 import zipfile
 from pathlib import Path
@@ -38,7 +40,9 @@ def score_of(fixture: dict[str, np.ndarray], key: str) -> Score:
     for instrument in range(table[:, 3].max() + 1):
         _, _, program, _, is_drum = table[table[:, 3] == instrument][0].tolist()
         tracks.append(Track("", program, bool(is_drum)))
-    metres = [(int(ticks(time)), int(num), int(den)) for time, num, den in fixture[f"{key}/ns/timesigs"]]
+    metres = [
+        (int(ticks(time)), int(num), int(den)) for time, num, den in fixture[f"{key}/ns/timesigs"]
+    ]
     return Score(tpq, notes, tuple(tracks), np.array([(0, qpm)], TEMPO), np.array(metres, METRE))
 
 
@@ -64,5 +68,7 @@ def test_from_the_midi_files(fixture: dict[str, np.ndarray], shared_data: Path) 
         for number, source in enumerate(fixture["files"].tolist()):
             member = source.replace("/MIDI/", "/")
             if member in members:
-                checked += check(fixture, f"{number:03d}", read_midi(archive.read(member), source=member))
+                checked += check(
+                    fixture, f"{number:03d}", read_midi(archive.read(member), source=member)
+                )
     assert checked > 1000

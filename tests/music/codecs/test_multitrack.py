@@ -22,7 +22,14 @@ OFF, SHIFT, VELOCITY, PROGRAM, DRUMS, END, PAD = 128, 256, 352, 360, 488, 489, 4
 def score(rows, tracks=BAND, metres=None, pedals=()) -> Score:
     """Rows are (start, end, pitch, velocity, track) in ticks."""
     metres = np.array(metres or [], METRE)
-    return Score(480, np.array(rows, NOTE), tracks, metres=metres, source="test", pedals=np.array(list(pedals), PEDAL))
+    return Score(
+        480,
+        np.array(rows, NOTE),
+        tracks,
+        metres=metres,
+        source="test",
+        pedals=np.array(list(pedals), PEDAL),
+    )
 
 
 def band(bars: int):
@@ -53,33 +60,65 @@ def window_of(*tracks):
 
 @st.composite
 def scores(draw: st.DrawFn) -> Score:
-    """Up to ten tracks, some of one program, with chords, overlaps, notes over bar lines and metre changes."""
+    """Up to ten tracks, some of one program, with chords, overlaps, notes over bar lines and metre
+    changes.
+    """
     ticks = draw(st.sampled_from([24, 100, 480]))
     count = draw(st.integers(1, 10))
-    tracks = tuple(Track("", draw(st.sampled_from([0, 33, 40, 127])), draw(st.booleans())) for _ in range(count))
+    tracks = tuple(
+        Track("", draw(st.sampled_from([0, 33, 40, 127])), draw(st.booleans()))
+        for _ in range(count)
+    )
     rows = []
     for _ in range(draw(st.integers(0, 60))):
         start = draw(st.integers(0, 12 * ticks))
         length = draw(st.sampled_from([0, 1, ticks // 2, ticks, 5 * ticks]))
         pitch = draw(st.integers(58, 61) | st.integers(0, 127))
-        rows.append((start, start + length, pitch, draw(st.integers(0, 127)), draw(st.integers(0, count - 1))))
+        rows.append(
+            (
+                start,
+                start + length,
+                pitch,
+                draw(st.integers(0, 127)),
+                draw(st.integers(0, count - 1)),
+            )
+        )
     changes = st.tuples(st.integers(0, 12 * ticks), st.sampled_from([3, 4]), st.just(4))
     metres = [(0, 4, 4)] + draw(st.lists(changes, max_size=1))
-    pedals = [(start, start + ticks, 0) for start in draw(st.lists(st.integers(0, 9 * ticks), max_size=2))]
-    return Score(ticks, np.array(rows, NOTE), tracks, metres=np.array(metres, METRE), pedals=np.array(list(pedals), PEDAL))
+    pedals = [
+        (start, start + ticks, 0) for start in draw(st.lists(st.integers(0, 9 * ticks), max_size=2))
+    ]
+    return Score(
+        ticks,
+        np.array(rows, NOTE),
+        tracks,
+        metres=np.array(metres, METRE),
+        pedals=np.array(list(pedals), PEDAL),
+    )
 
 
 @settings(max_examples=50, deadline=None)
-@given(scores(), st.sampled_from([MultitrackCodec(), MultitrackCodec(tracks=4, events=16, min_tracks=1, min_events=2)]))
-def test_what_was_encoded_decodes_to_what_encodes_the_same(piece: Score, codec: MultitrackCodec) -> None:
+@given(
+    scores(),
+    st.sampled_from(
+        [MultitrackCodec(), MultitrackCodec(tracks=4, events=16, min_tracks=1, min_events=2)]
+    ),
+)
+def test_what_was_encoded_decodes_to_what_encodes_the_same(
+    piece: Score, codec: MultitrackCodec
+) -> None:
     encoded = codec.encode(piece)
     assert encoded.windows.shape[1:] == codec.shape and encoded.windows.dtype == codec.dtype
-    assert encoded.dropped == sum((Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter())
+    assert encoded.dropped == sum(
+        (Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter()
+    )
     for window in encoded.windows:
         decoded = codec.decode(window)
         assert decoded.end <= BAR
         np.testing.assert_array_equal(codec.encode(decoded).windows, window[None])
-        np.testing.assert_array_equal(codec.encode(read_midi(midi_bytes(decoded))).windows, window[None])
+        np.testing.assert_array_equal(
+            codec.encode(read_midi(midi_bytes(decoded))).windows, window[None]
+        )
     joined = codec.encode(codec.join(list(encoded.windows)))
     np.testing.assert_array_equal(joined.windows, encoded.windows)
 
@@ -89,7 +128,11 @@ def test_what_was_encoded_decodes_to_what_encodes_the_same(piece: Score, codec: 
 def test_any_tokens_decode_to_notes_inside_the_bar(tokens: list[int]) -> None:
     piece = CODEC.decode(np.array(tokens))
     notes = piece.notes
-    assert (notes["start"] >= 0).all() and (notes["end"] <= BAR).all() and (notes["end"] > notes["start"]).all()
+    assert (
+        (notes["start"] >= 0).all()
+        and (notes["end"] <= BAR).all()
+        and (notes["end"] > notes["start"]).all()
+    )
     assert not len(notes) or 1 <= notes["velocity"].min() <= notes["velocity"].max() <= 127
     CODEC.encode(piece)
 
@@ -104,7 +147,14 @@ def test_tokens_of_a_simple_band() -> None:
         [DRUMS, VELOCITY + 7, 36, SHIFT, OFF + 36, SHIFT + 46, 38, SHIFT, OFF + 38, END],
         [END],
     ]
-    assert (CODEC.vocabulary, CODEC.end, CODEC.padding, CODEC.steps, CODEC.bars, CODEC.steps_per_bar) == (
+    assert (
+        CODEC.vocabulary,
+        CODEC.end,
+        CODEC.padding,
+        CODEC.steps,
+        CODEC.bars,
+        CODEC.steps_per_bar,
+    ) == (
         490,
         489,
         490,
@@ -114,11 +164,16 @@ def test_tokens_of_a_simple_band() -> None:
     )
 
 
-def test_a_note_over_the_bar_line_ends_there_and_one_just_before_it_belongs_to_the_next_bar() -> None:
+def test_a_note_over_the_bar_line_ends_there_and_one_just_before_it_belongs_to_the_next_bar() -> (
+    None
+):
     rows = [*band(2), (BAR - 480, BAR + 480, 60, 80, 0), (BAR - 5, BAR + 200, 62, 80, 0)]
     first, second = CODEC.encode(score(rows)).windows
     assert shown(first)[1][-4:] == [60, SHIFT + 23, OFF + 60, END]
-    assert shown(second)[1][1:4] == [VELOCITY + 4, 62, VELOCITY + 6] and OFF + 60 not in shown(second)[1]
+    assert (
+        shown(second)[1][1:4] == [VELOCITY + 4, 62, VELOCITY + 6]
+        and OFF + 60 not in shown(second)[1]
+    )
 
 
 def test_the_pedal_lengthens_notes_first() -> None:
@@ -128,17 +183,31 @@ def test_the_pedal_lengthens_notes_first() -> None:
 
 def test_bars_that_are_refused_are_named() -> None:
     nine = tuple(Track("", program) for program in range(9))
-    crowd = score([(bar * BAR, bar * BAR + 480, 60, 80, track) for bar in (0, 1, 3) for track in range(9)], nine)
+    crowd = score(
+        [(bar * BAR, bar * BAR + 480, 60, 80, track) for bar in (0, 1, 3) for track in range(9)],
+        nine,
+    )
     encoded = CODEC.encode(crowd)
     assert encoded.dropped == {"window with more than 8 tracks": 3}
-    assert [(drop.track, drop.count, drop.first_bar, drop.last_bar) for drop in encoded.drops] == [(8, 2, 0, 1), (8, 1, 3, 3)]
-    assert CODEC.advice(crowd) == "bar 1 has 9 tracks, over 8; bar 2 has 9 tracks, over 8; bar 4 has 9 tracks, over 8"
-    busy = score([*band(1), *((step * 2 * STEP, step * 2 * STEP + STEP, 60, 80, 1) for step in range(24))])
+    assert [(drop.track, drop.count, drop.first_bar, drop.last_bar) for drop in encoded.drops] == [
+        (8, 2, 0, 1),
+        (8, 1, 3, 3),
+    ]
+    assert (
+        CODEC.advice(crowd)
+        == "bar 1 has 9 tracks, over 8; bar 2 has 9 tracks, over 8; bar 4 has 9 tracks, over 8"
+    )
+    busy = score(
+        [*band(1), *((step * 2 * STEP, step * 2 * STEP + STEP, 60, 80, 1) for step in range(24))]
+    )
     assert CODEC.encode(busy).dropped == {"window with more than 62 events in a track": 1}
     assert CODEC.advice(busy) == "bar 1, track 2 has 100 events, over 62"
     alone = score([row for row in band(2) if row[4] == 0])
     assert CODEC.encode(alone).dropped == {"window with fewer than 2 tracks": 2}
-    assert CODEC.advice(alone) == "only track 1 has notes; a bar holds 2 to 8 tracks that play together"
+    assert (
+        CODEC.advice(alone)
+        == "only track 1 has notes; a bar holds 2 to 8 tracks that play together"
+    )
     few = score([row for row in band(1) if row[4] < 2][:2], BAND)
     assert len(CODEC.encode(few).windows) == 1 and CODEC.encode(few).dropped == Counter()
     assert MultitrackCodec(min_events=9).advice(few) == "bar 1 has 8 events, under 9"
@@ -178,19 +247,35 @@ def test_what_makes_no_sense_is_passed_over() -> None:
             [PROGRAM + 1, END],
         )
     )
-    assert [(track.program, track.is_drum) for track in piece.tracks] == [(0, False), (33, False), (0, True)]
+    assert [(track.program, track.is_drum) for track in piece.tracks] == [
+        (0, False),
+        (33, False),
+        (0, True),
+    ]
     rows = [(s // STEP, e // STEP, p, v, t) for s, e, p, v, t in piece.notes.tolist()]
     assert rows == [(0, 10, 64, 80, 0), (10, 20, 64, 80, 0), (0, 96, 61, 80, 1), (0, 1, 36, 1, 2)]
-    for wrong in (np.zeros(511, int), np.zeros((1, 512), int), np.zeros(512), np.full(512, 491), np.full(512, -1)):
+    for wrong in (
+        np.zeros(511, int),
+        np.zeros((1, 512), int),
+        np.zeros(512),
+        np.full(512, 491),
+        np.full(512, -1),
+    ):
         with pytest.raises(MusaeError, match="multitrack window"):
             CODEC.decode(wrong)
 
 
 def test_bars_are_joined_by_program(tmp_path: Path) -> None:
-    one = window_of([PROGRAM, VELOCITY, 60, SHIFT, OFF + 60, END], [PROGRAM, VELOCITY, 64, SHIFT, OFF + 64, END])
-    two = window_of([PROGRAM, VELOCITY, 62, SHIFT, OFF + 62, END], [DRUMS, VELOCITY, 36, SHIFT, OFF + 36, END])
+    one = window_of(
+        [PROGRAM, VELOCITY, 60, SHIFT, OFF + 60, END], [PROGRAM, VELOCITY, 64, SHIFT, OFF + 64, END]
+    )
+    two = window_of(
+        [PROGRAM, VELOCITY, 62, SHIFT, OFF + 62, END], [DRUMS, VELOCITY, 36, SHIFT, OFF + 36, END]
+    )
     piece = CODEC.join([one, two], qpm=90, name="tune")
-    assert [track.name for track in piece.tracks] == ["tune (piano, program 0)"] * 2 + ["tune (drums)"]
+    assert [track.name for track in piece.tracks] == ["tune (piano, program 0)"] * 2 + [
+        "tune (drums)"
+    ]
     assert [(start, pitch, track) for start, _, pitch, _, track in piece.notes.tolist()] == [
         (0, 60, 0),
         (BAR, 62, 0),
@@ -202,9 +287,13 @@ def test_bars_are_joined_by_program(tmp_path: Path) -> None:
 
 
 def test_onsets_are_compared_by_instrument_pitch_and_time() -> None:
-    given = window_of([PROGRAM, VELOCITY, 60, SHIFT + 9, OFF + 60, 62, SHIFT, OFF + 62, END], [DRUMS, VELOCITY, 36, END])
+    given = window_of(
+        [PROGRAM, VELOCITY, 60, SHIFT + 9, OFF + 60, 62, SHIFT, OFF + 62, END],
+        [DRUMS, VELOCITY, 36, END],
+    )
     heard = window_of(
-        [DRUMS, VELOCITY, 36, END], [PROGRAM, VELOCITY, 50, VELOCITY + 1, 60, SHIFT + 8, OFF + 60, 62, SHIFT, OFF + 62, END]
+        [DRUMS, VELOCITY, 36, END],
+        [PROGRAM, VELOCITY, 50, VELOCITY + 1, 60, SHIFT + 8, OFF + 60, 62, SHIFT, OFF + 62, END],
     )
     onsets = CODEC.onsets(given[None])
     assert np.flatnonzero(onsets[0, :, 0]).tolist() == [2, 5, 66]
@@ -220,13 +309,20 @@ def test_transposition_leaves_drums() -> None:
     moved = CODEC.transpose(window, np.array([2]))
     assert shown(moved[0])[0] == [PROGRAM + 33, VELOCITY + 1, 42, SHIFT + 47, OFF + 42, END]
     assert shown(moved[0])[2:] == shown(window[0])[2:]
-    assert [limit.tolist() for limit in CODEC.transposition_limits(window_of([DRUMS, VELOCITY, 36, END])[None])] == [[0], [0]]
+    assert [
+        limit.tolist()
+        for limit in CODEC.transposition_limits(window_of([DRUMS, VELOCITY, 36, END])[None])
+    ] == [[0], [0]]
     assert CODEC.transposition_limits(window[:0])[0].shape == (0,)
 
 
 def test_explain() -> None:
     reports = CODEC.explain(score([*band(3), (3 * BAR, 3 * BAR + 480, 60, 80, 0)]))
-    assert [(r.role, r.windows, r.bars) for r in reports] == [("other", 3, (1, 3)), ("bass", 3, (1, 3)), ("drums", 3, (1, 3))]
+    assert [(r.role, r.windows, r.bars) for r in reports] == [
+        ("other", 3, (1, 3)),
+        ("bass", 3, (1, 3)),
+        ("drums", 3, (1, 3)),
+    ]
     assert reports[0].refused == {"window with fewer than 2 tracks": 1}
 
 
@@ -234,10 +330,18 @@ def test_config_rebuilds_the_codec_and_wrong_settings_are_refused() -> None:
     codec = MultitrackCodec(tracks=4, events=32, min_tracks=1, velocity_bins=16, numerator=3)
     assert build_codec(codec.config()).config() == codec.config()
     assert codec.vocabulary == 256 + 72 + 16 + 130
-    for wrong in ({"tracks": 1}, {"events": 3}, {"velocity_bins": 0}, {"min_events": -1}, {"steps_per_quarter": 0}):
+    for wrong in (
+        {"tracks": 1},
+        {"events": 3},
+        {"velocity_bins": 0},
+        {"min_events": -1},
+        {"steps_per_quarter": 0},
+    ):
         with pytest.raises(UsageError, match="codec 'multitrack'"):
             build_codec({"kind": "multitrack", **wrong})
-    with pytest.raises(UsageError, match=r"model.encoder must be hierarchical with levels \[32, 8\]"):
+    with pytest.raises(
+        UsageError, match=r"model.encoder must be hierarchical with levels \[32, 8\]"
+    ):
         load_config("multitrack-1bar", ["codec.events=32"])
     with pytest.raises(UsageError, match="more than the 1 tracks"):
         load_config("multitrack-1bar", ["codec.tracks=1"])
@@ -246,5 +350,7 @@ def test_config_rebuilds_the_codec_and_wrong_settings_are_refused() -> None:
 def test_a_compound_metre_is_its_own() -> None:
     codec = MultitrackCodec(numerator=6, denominator=8)
     for metre, windows in (((6, 8), 1), ((3, 4), 0)):
-        piece = score([(0, 480, 60, 80, 0), (480, 960, 64, 80, 1)], metres=np.array([(0, *metre)], METRE))
+        piece = score(
+            [(0, 480, 60, 80, 0), (480, 960, 64, 80, 1)], metres=np.array([(0, *metre)], METRE)
+        )
         assert len(codec.encode(piece).windows) == windows

@@ -34,7 +34,14 @@ def scores(draw: st.DrawFn) -> Score:
     """Two melodies, two basses, drums and strings, with rests, chords and metre changes."""
     ticks = draw(st.sampled_from([24, 480]))
     bar = 4 * ticks
-    tracks = (Track("a", 0), Track("b", 33), Track("c", 0, True), Track("d", 24), Track("e", 38), Track("f", 48))
+    tracks = (
+        Track("a", 0),
+        Track("b", 33),
+        Track("c", 0, True),
+        Track("d", 24),
+        Track("e", 38),
+        Track("f", 48),
+    )
     rows = []
     for track in range(len(tracks)):
         for position in range(12):
@@ -50,7 +57,9 @@ def scores(draw: st.DrawFn) -> Score:
 @st.composite
 def codecs(draw: st.DrawFn) -> TrioCodec:
     bars = draw(st.integers(2, 5))
-    return TrioCodec(bars=bars, gap_bars=draw(st.integers(1, 2)), max_bars=draw(st.sampled_from([1024, 8])))
+    return TrioCodec(
+        bars=bars, gap_bars=draw(st.integers(1, 2)), max_bars=draw(st.sampled_from([1024, 8]))
+    )
 
 
 @settings(max_examples=120, deadline=None)
@@ -66,18 +75,29 @@ def test_what_was_encoded_decodes_to_what_encodes_the_same(codec: TrioCodec, pie
 @given(codecs(), scores())
 def test_every_note_is_used_or_has_a_reason(codec: TrioCodec, piece: Score) -> None:
     encoded = codec.encode(piece)
-    notes = sum(count for reason, count in encoded.dropped.items() if not reason.startswith("window"))
+    notes = sum(
+        count for reason, count in encoded.dropped.items() if not reason.startswith("window")
+    )
     assert notes <= len(piece.notes)
     if not len(encoded.windows):
         assert notes == len(piece.notes)
-    assert encoded.dropped == sum((Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter())
+    assert encoded.dropped == sum(
+        (Counter({drop.reason: drop.count}) for drop in encoded.drops), Counter()
+    )
     np.testing.assert_array_equal(encoded.parts[:, 0], encoded.origin["track"])
 
 
 def test_steps_of_a_simple_band() -> None:
     encoded = TrioCodec(bars=2, gap_bars=1).encode(score(band(3)))
     assert encoded.windows.shape == (2, 32, 3)
-    assert encoded.windows[0, :6].tolist() == [[53, 21, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]]
+    assert encoded.windows[0, :6].tolist() == [
+        [53, 21, 1],
+        [0, 0, 0],
+        [0, 0, 0],
+        [0, 0, 0],
+        [1, 1, 0],
+        [0, 0, 0],
+    ]
     assert encoded.origin["bar"].tolist() == [0, 1] and encoded.parts.tolist() == [[0, 1, 2]] * 2
     assert encoded.dropped == Counter()
 
@@ -96,7 +116,11 @@ def test_voices_may_rest_for_a_while() -> None:
     codec = TrioCodec(bars=8, gap_bars=2)
 
     def windows(bass: list[int]) -> int:
-        rows = part(0, range(8), 72) + part(2, range(8), 36) + [note for bar in bass for note in part(1, range(bar, bar + 1), 40)]
+        rows = (
+            part(0, range(8), 72)
+            + part(2, range(8), 36)
+            + [note for bar in bass for note in part(1, range(bar, bar + 1), 40)]
+        )
         return len(codec.encode(score(rows)).windows)
 
     assert windows(list(range(8))) == 1
@@ -107,9 +131,16 @@ def test_voices_may_rest_for_a_while() -> None:
 
 
 def test_a_window_can_be_read_back_or_magentas_rule_is_asked_for() -> None:
-    rows = part(0, range(1), 72, 9 * BAR) + part(0, range(10, 12), 72) + part(1, range(12), 40) + part(2, range(12), 36)
+    rows = (
+        part(0, range(1), 72, 9 * BAR)
+        + part(0, range(10, 12), 72)
+        + part(1, range(12), 40)
+        + part(2, range(12), 36)
+    )
     ours, magenta = TrioCodec(bars=4), TrioCodec(bars=4, magenta=True)
-    assert len(magenta.encode(score(rows)).windows) == 9  # a held note counts as played in every window
+    assert (
+        len(magenta.encode(score(rows)).windows) == 9
+    )  # a held note counts as played in every window
     kept = ours.encode(score(rows))
     assert kept.origin["bar"].tolist() == [0, 7, 8]
     assert kept.dropped == {
@@ -119,8 +150,16 @@ def test_a_window_can_be_read_back_or_magentas_rule_is_asked_for() -> None:
 
 
 def test_a_note_off_before_any_note_means_nothing() -> None:
-    rows = [(0, BAR + 480, 72, 0), (BAR + 960, BAR + 1440, 74, 0), *part(1, range(3), 40), *part(2, range(3), 36)]
-    ours, magenta = (TrioCodec(bars=2, gap_bars=1, magenta=flag).encode(score(rows)).windows[1] for flag in (False, True))
+    rows = [
+        (0, BAR + 480, 72, 0),
+        (BAR + 960, BAR + 1440, 74, 0),
+        *part(1, range(3), 40),
+        *part(2, range(3), 36),
+    ]
+    ours, magenta = (
+        TrioCodec(bars=2, gap_bars=1, magenta=flag).encode(score(rows)).windows[1]
+        for flag in (False, True)
+    )
     assert (ours[4, 0], magenta[4, 0]) == (0, 1)
     assert ours[8].tolist() == magenta[8].tolist() == [55, 0, 0]
 
@@ -131,11 +170,20 @@ def test_what_is_missing_is_said_with_what_could_be_named() -> None:
     codec = TrioCodec()
     encoded = codec.encode(piece)
     assert not len(encoded.windows)
-    assert encoded.dropped == {"no bass to go with it": 32, "no role in a trio (name it with --role)": 16}
-    assert codec.advice(piece) == "it has no bass track; could be named: track 2 (strings), as in --role bass=2"
+    assert encoded.dropped == {
+        "no bass to go with it": 32,
+        "no role in a trio (name it with --role)": 16,
+    }
+    assert (
+        codec.advice(piece)
+        == "it has no bass track; could be named: track 2 (strings), as in --role bass=2"
+    )
     assert len(codec.encode(piece, roles={"bass": 1}).windows) == 1
     alone = score(part(0, range(16), 72), (Track("lead", 0),))
-    assert codec.advice(alone) == "it has no bass and no drums track, and no other track could take its place"
+    assert (
+        codec.advice(alone)
+        == "it has no bass and no drums track, and no other track could take its place"
+    )
     assert codec.advice(score(band(2))) == ""
     with pytest.raises(UsageError, match="no role 'base' here; did you mean 'bass'"):
         codec.encode(piece, roles={"base": 1})
@@ -152,7 +200,10 @@ def test_reasons() -> None:
     }
     short = TrioCodec().encode(score(band(8)))
     assert not len(short.windows)
-    assert short.dropped == {"not in 16 bars that all three voices play": 24, "window in which a voice rests too long": 1}
+    assert short.dropped == {
+        "not in 16 bars that all three voices play": 24,
+        "window in which a voice rests too long": 1,
+    }
     waltz = TrioCodec(bars=2).encode(score(band(3), metres=[(0, 3, 4)]))
     assert waltz.dropped == {"metre 3/4 (the model needs 4/4)": 9}
     assert TrioCodec().encode(score([])).windows.shape == (0, 256, 3)
@@ -173,7 +224,11 @@ def test_decode_join_and_transposition(tmp_path: Path) -> None:
     codec = TrioCodec(bars=2)
     window = codec.encode(score(band(2))).windows[0]
     piece = codec.decode(window, qpm=90, program=5)
-    assert piece.tracks == (Track("trio", 5), Track("trio (bass)", 33), Track("trio (drums)", 0, True))
+    assert piece.tracks == (
+        Track("trio", 5),
+        Track("trio (bass)", 33),
+        Track("trio (drums)", 0, True),
+    )
     write_midi(piece, tmp_path / "x.mid")
     np.testing.assert_array_equal(codec.encode(read_midi(tmp_path / "x.mid")).windows[0], window)
     assert len(codec.join([window, window[16:]]).notes) == 9
@@ -184,13 +239,22 @@ def test_decode_join_and_transposition(tmp_path: Path) -> None:
     with pytest.raises(MusaeError, match="trio window"):
         codec.decode(window[:, 0])
     assert codec.transposition_limits(window[None][:0])[0].shape == (0,)
-    assert codec.onsets(window[None])[0, 0].tolist() == [True] * 3 and codec.right(window, window).all()
+    assert (
+        codec.onsets(window[None])[0, 0].tolist() == [True] * 3
+        and codec.right(window, window).all()
+    )
 
 
 def test_config_rebuilds_the_codec_and_wrong_settings_are_refused() -> None:
     codec = TrioCodec(bars=4, gap_bars=1, magenta=True, bass_programs=(30, 40))
     assert build_codec(codec.config()).config() == codec.config()
     assert (codec.sizes, codec.vocabulary, codec.shape) == ((90, 90, 512), 692, (64, 3))
-    for wrong in ({"bars": 0}, {"bass_programs": [5]}, {"gap_bars": 0}, {"max_bars": 3}, {"min_pitch": 90, "max_pitch": 80}):
+    for wrong in (
+        {"bars": 0},
+        {"bass_programs": [5]},
+        {"gap_bars": 0},
+        {"max_bars": 3},
+        {"min_pitch": 90, "max_pitch": 80},
+    ):
         with pytest.raises(UsageError, match="codec '"):
             build_codec({"kind": "trio", **wrong})

@@ -22,7 +22,9 @@ def tune(seed: int, bars: int = 6) -> bytes:
 
 @pytest.fixture
 def songs(tmp_path: Path) -> Path:
-    """Forty songs of five windows each, one of them twice (in one song group), and some files that are none."""
+    """Forty songs of five windows each, one of them twice (in one song group), and some files that
+    are none.
+    """
     folder = tmp_path / "songs"
     (folder / "more").mkdir(parents=True)
     rows = []

@@ -16,7 +16,12 @@ from tests.music.data.conftest import CONFIG, tune
 from tests.music.test_harmony import block_chords
 
 
-def corpus_of(codec: MelodyCodec, windows: np.ndarray, control: Control | None = None, told: np.ndarray | None = None) -> Corpus:
+def corpus_of(
+    codec: MelodyCodec,
+    windows: np.ndarray,
+    control: Control | None = None,
+    told: np.ndarray | None = None,
+) -> Corpus:
     low, high = codec.transposition_limits(windows)
     zeros = np.zeros(len(windows), np.int32)
     told = np.zeros((len(windows), codec.steps, 0), np.uint8) if told is None else told
@@ -25,7 +30,9 @@ def corpus_of(codec: MelodyCodec, windows: np.ndarray, control: Control | None =
 
 
 def made(count: int, seed: int = 0) -> Corpus:
-    return corpus_of(MelodyCodec(), np.random.default_rng(seed).integers(0, 90, (count, 32)).astype(np.uint8))
+    return corpus_of(
+        MelodyCodec(), np.random.default_rng(seed).integers(0, 90, (count, 32)).astype(np.uint8)
+    )
 
 
 def test_batches_are_a_function_of_their_arguments() -> None:
@@ -49,7 +56,9 @@ def test_an_epoch_holds_every_window_once() -> None:
 def test_ranks_share_a_batch() -> None:
     corpus = made(70)
     whole = [batch.x for batch in corpus.batches(12, 0, 0)]
-    shares = [[batch.x for batch in corpus.batches(12, 0, 0, rank=rank, world=3)] for rank in range(3)]
+    shares = [
+        [batch.x for batch in corpus.batches(12, 0, 0, rank=rank, world=3)] for rank in range(3)
+    ]
     for number, batch in enumerate(whole):
         np.testing.assert_array_equal(batch, np.concatenate([share[number] for share in shares]))
     assert {len(share) for share in shares} == {len(whole)} == {5}
@@ -71,7 +80,9 @@ def test_transposition_stays_within_both_limits() -> None:
 
 
 def test_too_little_data_and_wrong_ranks() -> None:
-    with pytest.raises(MusaeError, match="the corpus has 5 windows here, fewer than one batch of 8.*or less"):
+    with pytest.raises(
+        MusaeError, match="the corpus has 5 windows here, fewer than one batch of 8.*or less"
+    ):
         made(5).batches(8, 0, 0)
     with pytest.raises(MusaeError, match="has 0 windows here"):
         made(5).split("valid").batches(8, 0, 0)
@@ -95,9 +106,9 @@ def test_two_corpora_joined(tmp_path: Path) -> None:
         prepare_corpus([tmp_path / name], CONFIG, tmp_path / f"{name}.corpus", workers=1)
     corpus = Corpus.open([tmp_path / "a.corpus", tmp_path / "b.corpus"])
     assert len(corpus) == 45
-    assert {corpus.sources[row] for row in corpus.source.tolist()} == {f"a/{n}.mid" for n in range(6)} | {
-        f"b/{n}.mid" for n in range(6, 9)
-    }
+    assert {corpus.sources[row] for row in corpus.source.tolist()} == {
+        f"a/{n}.mid" for n in range(6)
+    } | {f"b/{n}.mid" for n in range(6, 9)}
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "0.mid").write_bytes(tune(0))
     prepare_corpus([tmp_path / "c"], {**CONFIG, "bars": 4}, tmp_path / "c.corpus", workers=1)
@@ -117,13 +128,23 @@ def test_folders_that_are_no_corpus(tmp_path: Path) -> None:
     manifest.write_text(json.dumps({"format": "other"}))
     with pytest.raises(MusaeError, match="not the manifest of a corpus"):
         Corpus.open(tmp_path)
-    manifest.write_text(json.dumps({"format": "musae-corpus", "version": 99, "codec": CONFIG, "parts": 1}))
+    manifest.write_text(
+        json.dumps({"format": "musae-corpus", "version": 99, "codec": CONFIG, "parts": 1})
+    )
     with pytest.raises(MusaeError, match="has format version 99, this program reads 1"):
         Corpus.open(tmp_path)
-    manifest.write_text(json.dumps({"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 0, "complete": True}))
+    manifest.write_text(
+        json.dumps(
+            {"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 0, "complete": True}
+        )
+    )
     with pytest.raises(MusaeError, match="holds no windows"):
         Corpus.open(tmp_path)
-    manifest.write_text(json.dumps({"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 1, "complete": True}))
+    manifest.write_text(
+        json.dumps(
+            {"format": "musae-corpus", "version": 1, "codec": CONFIG, "parts": 1, "complete": True}
+        )
+    )
     with pytest.raises(MusaeError, match="incomplete: 0 of 1 parts"):
         Corpus.open(tmp_path)
     (tmp_path / "part-00000.parquet").write_bytes(b"PAR1 rubbish")
@@ -133,7 +154,9 @@ def test_folders_that_are_no_corpus(tmp_path: Path) -> None:
         Corpus.open([])
 
 
-def test_an_unfinished_corpus_is_refused(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_corpus_is_refused(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "PART_FILES", 20)
     prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1, shard=(1, 2))
     with pytest.raises(MusaeError, match=r"incomplete: 2 of 3 parts.*\(or the missing shards\)"):
@@ -148,7 +171,9 @@ def test_chords_travel_with_windows_and_move_with_them(tmp_path: Path) -> None:
     for number, text in enumerate(["C Am F G", "Dm G C F", "Em A D G", "C Am F G"]):
         write_midi(block_chords(text), songs / f"{number}.mid")
     control = {"chords": True, "key": True}
-    report = prepare_corpus([songs], MelodyCodec(programs=None).config(), tmp_path / "out", workers=1, control=control)
+    report = prepare_corpus(
+        [songs], MelodyCodec(programs=None).config(), tmp_path / "out", workers=1, control=control
+    )
     corpus = Corpus.open(tmp_path / "out")
     assert report.windows == 12 and len(corpus) == report.distinct == 9
     assert corpus.control == Control(True, True) and corpus.told.shape == (9, 32, 2)
@@ -157,7 +182,10 @@ def test_chords_travel_with_windows_and_move_with_them(tmp_path: Path) -> None:
         assert batch.condition is not None and batch.condition.shape == (9, 32, 61)
         for step in (0, 16):  # where the chords start: the note that is heard is one of the chord's
             pitch = batch.x[:, step].astype(int) - 2 + 21
-            chord, key = batch.condition[:, step, :49].argmax(1), batch.condition[:, step, 49:].argmax(1)
+            chord, key = (
+                batch.condition[:, step, :49].argmax(1),
+                batch.condition[:, step, 49:].argmax(1),
+            )
             assert chord_pitches()[chord, pitch % 12].all()
             moved |= bool((key != 0).any())
     assert moved

@@ -19,7 +19,9 @@ from musicvae_lite.music.data.pool import Crash, run_units
 from musicvae_lite.music.data.prepare import Progress, is_valid, prepare_corpus
 from tests.music.data.conftest import CONFIG, tune
 
-needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="workers see what a test patched only where they are forked")
+needs_fork = pytest.mark.skipif(
+    sys.platform != "linux", reason="workers see what a test patched only where they are forked"
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -28,14 +30,27 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_what_is_stored(songs: Path, tmp_path: Path) -> None:
     events: list[Progress] = []
-    report = prepare_corpus([songs], CONFIG, tmp_path / "out", workers=2, valid_fraction=0.3, on_event=events.append)
-    assert (report.files, report.used, report.windows, report.distinct, report.complete) == (44, 41, 205, 200, True)
+    report = prepare_corpus(
+        [songs], CONFIG, tmp_path / "out", workers=2, valid_fraction=0.3, on_event=events.append
+    )
+    assert (report.files, report.used, report.windows, report.distinct, report.complete) == (
+        44,
+        41,
+        205,
+        200,
+        True,
+    )
     assert report.train + report.valid == 200 and 0 < report.valid < 120
     assert report.dropped["file: empty file"] == report.dropped["file: not a MIDI file"] == 1
     assert report.dropped["file: truncated"] == 1
     assert report.dropped["window that occurred before"] == 5
     assert report.sources["songs"].distinct == 200
-    assert (events[-1].files_done, events[-1].files_total, events[-1].windows, events[-1].dropped_files) == (44, 44, 205, 3)
+    assert (
+        events[-1].files_done,
+        events[-1].files_total,
+        events[-1].windows,
+        events[-1].dropped_files,
+    ) == (44, 44, 205, 3)
     corpus = Corpus.open(tmp_path / "out")
     assert len(corpus) == 200
     for row in range(200):
@@ -55,25 +70,36 @@ def test_the_table_of_what_was_dropped(songs: Path, tmp_path: Path) -> None:
     assert counted == report.dropped
     (doubled,) = (row for row in rows if row["reason"] == "window that occurred before")
     assert doubled["source"] in ("songs/copy.kar", "songs/more/07.mid")
-    assert (doubled["track"], doubled["first_bar"], doubled["last_bar"], doubled["count"]) == ("1", "1", "5", "5")
+    assert (doubled["track"], doubled["first_bar"], doubled["last_bar"], doubled["count"]) == (
+        "1",
+        "1",
+        "5",
+        "5",
+    )
     (letter,) = (row for row in rows if row["source"] == "songs/text.midi")
     assert letter["track"] == "" and "starts with" in letter["detail"]
 
 
-def test_the_number_of_workers_and_shards_does_not_matter(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_workers_and_shards_does_not_matter(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "PART_FILES", 10)
     monkeypatch.setattr(prepare, "UNIT_FILES", 4)
     prepare_corpus([archive], CONFIG, tmp_path / "one", workers=1)
     prepare_corpus([archive], CONFIG, tmp_path / "three", workers=3)
     for shard in (2, 3, 1):
-        report = prepare_corpus([archive], CONFIG, tmp_path / "sharded", workers=1, shard=(shard, 3))
+        report = prepare_corpus(
+            [archive], CONFIG, tmp_path / "sharded", workers=1, shard=(shard, 3)
+        )
         assert report.complete == (shard == 1)
     one = contents(tmp_path / "one")
     assert sum(name.startswith("part-") for name in one) == 5
     assert one == contents(tmp_path / "three") == contents(tmp_path / "sharded")
 
 
-def test_folder_and_zip_file_give_the_same_windows(songs: Path, archive: Path, tmp_path: Path) -> None:
+def test_folder_and_zip_file_give_the_same_windows(
+    songs: Path, archive: Path, tmp_path: Path
+) -> None:
     prepare_corpus([songs], CONFIG, tmp_path / "a", workers=1)
     prepare_corpus([archive], CONFIG, tmp_path / "b", workers=1)
     a, b = Corpus.open(tmp_path / "a"), Corpus.open(tmp_path / "b")
@@ -81,7 +107,9 @@ def test_folder_and_zip_file_give_the_same_windows(songs: Path, archive: Path, t
     assert a.groups == b.groups
 
 
-def test_a_run_that_was_stopped_goes_on(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_stopped_goes_on(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "PART_FILES", 10)
     monkeypatch.setattr(prepare, "UNIT_FILES", 5)
     out = tmp_path / "out"
@@ -96,7 +124,9 @@ def test_a_run_that_was_stopped_goes_on(archive: Path, tmp_path: Path, monkeypat
     assert len(done) == 2
     assert not read_manifest(out)["complete"]
     assert not list(out.glob("*.part"))
-    with pytest.raises(MusaeError, match="incomplete: 2 of 5 parts; run the same `musae prepare` again"):
+    with pytest.raises(
+        MusaeError, match="incomplete: 2 of 5 parts; run the same `musae prepare` again"
+    ):
         Corpus.open(out)
     events: list[Progress] = []
     prepare_corpus([archive], CONFIG, out, workers=2, on_event=events.append)
@@ -105,7 +135,9 @@ def test_a_run_that_was_stopped_goes_on(archive: Path, tmp_path: Path, monkeypat
     whole = tmp_path / "whole"
     report = prepare_corpus([archive], CONFIG, whole, workers=1)
     assert contents(out) == contents(whole)
-    again = prepare_corpus([archive], CONFIG, out, workers=1, on_event=lambda progress: pytest.fail("worked again"))
+    again = prepare_corpus(
+        [archive], CONFIG, out, workers=1, on_event=lambda progress: pytest.fail("worked again")
+    )
     assert again.sources == report.sources
 
 
@@ -123,7 +155,9 @@ def test_an_output_that_holds_something_else(songs: Path, archive: Path, tmp_pat
     assert (out / "diary.txt").read_text() == "mine"
 
 
-def test_parts_of_another_corpus_are_not_taken_for_ones_own(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_another_corpus_are_not_taken_for_ones_own(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "PART_FILES", 15)
     (tmp_path / "few").mkdir()
     for number in range(20):
@@ -139,12 +173,21 @@ def test_parts_of_another_corpus_are_not_taken_for_ones_own(songs: Path, tmp_pat
 def test_rights_are_added_to_a_finished_corpus(songs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare_corpus([songs], CONFIG, out, workers=1)
-    prepare_corpus([songs], CONFIG, out, workers=1, rights="CC0", on_event=lambda progress: pytest.fail("worked again"))
+    prepare_corpus(
+        [songs],
+        CONFIG,
+        out,
+        workers=1,
+        rights="CC0",
+        on_event=lambda progress: pytest.fail("worked again"),
+    )
     prepare_corpus([songs], CONFIG, out, workers=1)
     assert read_manifest(out)["rights"] == "CC0" and read_manifest(out)["sources"]
 
 
-def test_a_file_that_changed_at_the_same_size_is_another(songs: Path, archive: Path, tmp_path: Path) -> None:
+def test_a_file_that_changed_at_the_same_size_is_another(
+    songs: Path, archive: Path, tmp_path: Path
+) -> None:
     prepare_corpus([songs], CONFIG, tmp_path / "a", workers=1)
     prepare_corpus([archive], CONFIG, tmp_path / "b", workers=1)
     (songs / "text.midi").write_bytes(b"A LETTER")
@@ -187,7 +230,11 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_input(
-    change: dict[str, object], error: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, object],
+    error: type[Exception],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("bad.zip").write_bytes(b"PK but no zip")
@@ -196,7 +243,9 @@ def test_wrong_input(
     Path("good/a.mid").write_bytes(tune(0))
     Path("nothing/a.mid").write_bytes(b"no music")
     with pytest.raises(error, match=message):
-        prepare_corpus(**{"sources": ["good"], "codec_config": CONFIG, "output": "out", "workers": 1, **change})  # type: ignore[arg-type]
+        prepare_corpus(
+            **{"sources": ["good"], "codec_config": CONFIG, "output": "out", "workers": 1, **change}
+        )  # type: ignore[arg-type]
 
 
 def test_an_index_without_its_columns(songs: Path, tmp_path: Path) -> None:
@@ -205,7 +254,9 @@ def test_an_index_without_its_columns(songs: Path, tmp_path: Path) -> None:
         prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1)
 
 
-def test_a_full_disk_leaves_nothing_half_written(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_half_written(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -260,7 +311,9 @@ def failing_reader(data: bytes, source: str) -> object:
 
 
 @needs_fork
-def test_a_fault_of_ours_does_not_end_the_run(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_does_not_end_the_run(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "read_midi", failing_reader)
     with pytest.raises(NothingUsableError, match="file: failed"):
         prepare_corpus([songs], CONFIG, tmp_path / "out", workers=1)
@@ -275,12 +328,17 @@ def crashing_reader(data: bytes, source: str, texts: bool) -> object:
 
 
 @needs_fork
-def test_a_file_that_crashes_the_reader_is_named(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_crashes_the_reader_is_named(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "read_midi", crashing_reader)
     report = prepare_corpus([songs], CONFIG, tmp_path / "out", workers=2)
     assert report.dropped["file: crashed the MIDI reader"] == 1
     assert report.used == 40
-    assert "songs/more/05.mid,,,,file: crashed the MIDI reader,1," in (tmp_path / "out" / "dropped.csv").read_text()
+    assert (
+        "songs/more/05.mid,,,,file: crashed the MIDI reader,1,"
+        in (tmp_path / "out" / "dropped.csv").read_text()
+    )
 
 
 def deadly(items: Sequence[int]) -> list[int]:
@@ -298,7 +356,9 @@ def deadly(items: Sequence[int]) -> list[int]:
 def test_the_pool_finds_what_crashes_and_what_hangs() -> None:
     units = [range(0, 10), range(10, 16), range(16, 19), range(20, 30)]
     results = dict(run_units(units, deadly, workers=2, seconds=1.0))
-    assert results[0] == [[n * n for n in range(10)]] and results[3] == [[n * n for n in range(20, 30)]]
+    assert results[0] == [[n * n for n in range(10)]] and results[3] == [
+        [n * n for n in range(20, 30)]
+    ]
     assert results[1] == [[100], [121], [144], Crash(13, "crashed the MIDI reader"), [196], [225]]
     assert results[2] == [[256], Crash(17, "took longer than 1 seconds"), [324]]
     with pytest.raises(RuntimeError, match="a fault of ours") as caught:
@@ -329,20 +389,32 @@ def test_the_pool_spawns_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(run_units([[1, 2], [3]], deadly, workers=1)) == [(0, [[1, 4]]), (1, [[9]])]
 
 
-@pytest.mark.parametrize("corpus, windows, distinct", [("nottingham", 34_500, 10_152), ("openewld", 10_979, 7_992)])
-def test_counts_of_public_corpora(corpus: str, windows: int, distinct: int, shared_data: Path, tmp_path: Path) -> None:
-    report = prepare_corpus([shared_data / "midi" / corpus / "train.zip"], CONFIG, tmp_path / "out", workers=2)
+@pytest.mark.parametrize(
+    "corpus, windows, distinct", [("nottingham", 34_500, 10_152), ("openewld", 10_979, 7_992)]
+)
+def test_counts_of_public_corpora(
+    corpus: str, windows: int, distinct: int, shared_data: Path, tmp_path: Path
+) -> None:
+    report = prepare_corpus(
+        [shared_data / "midi" / corpus / "train.zip"], CONFIG, tmp_path / "out", workers=2
+    )
     assert (report.windows, report.distinct) == (windows, distinct)
 
 
 def test_a_preset_and_one_path_are_enough(songs, tmp_path):
     settings = load_config("mel-2bar")
     named = {"name": "mel-2bar", "run": settings, "codec": settings.codec.model_dump()}
-    found = [prepare_corpus(songs, codec, tmp_path / name, workers=1) for name, codec in named.items()]
+    found = [
+        prepare_corpus(songs, codec, tmp_path / name, workers=1) for name, codec in named.items()
+    ]
     assert len({report.distinct for report in found}) == 1
     assert len({read_manifest(report.output)["fingerprint"] for report in found}) == 1
-    assert "control" in read_manifest(prepare_corpus(str(songs), "mel-2bar-chords", tmp_path / "chords", workers=1).output)
-    with pytest.raises(UsageError, match="a codec is the name of a preset, a YAML file, .*, not list"):
+    assert "control" in read_manifest(
+        prepare_corpus(str(songs), "mel-2bar-chords", tmp_path / "chords", workers=1).output
+    )
+    with pytest.raises(
+        UsageError, match="a codec is the name of a preset, a YAML file, .*, not list"
+    ):
         prepare_corpus(songs, ["mel-2bar"], tmp_path / "wrong")
     with pytest.raises(UsageError, match="did you mean 'mel-2bar'"):
         prepare_corpus(songs, "mel-2bra", tmp_path / "wrong")
