@@ -8,8 +8,8 @@ import torch
 
 from musicvae_lite.audio.denoise.network import MaskNetwork, Shape
 from musicvae_lite.config import RunConfig, load_config
-from musicvae_lite.core.autoencoder import build_model
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.media.audio import Audio, write_audio
 from musicvae_lite.model_dir.bundle import save_bundle
 

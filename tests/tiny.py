@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from musicvae_lite.config import RunConfig, load_config
-from musicvae_lite.core.autoencoder import build_model
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.media.midi import METRE, NOTE, Score, Track, write_midi
 from musicvae_lite.model_dir.bundle import save_bundle
 from musicvae_lite.music.codec import ScoreCodec, score_codec

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.files import atomic_output
 from musicvae_lite.media.spectrum import Grid
-from musicvae_lite.music.plots import check_picture, figure_bytes
+from musicvae_lite.plotting import check_picture, figure_bytes
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def denoised_picture(recorder: SpectrogramRecorder, path: Path, title: str = "")
     The same sound gives the same bytes.
 
     Raises:
-        UsageError: see :func:`musicvae_lite.music.plots.check_picture`.
+        UsageError: see :func:`musicvae_lite.plotting.check_picture`.
     """
     check_picture(path)
     return figure_bytes(_figure(recorder, title), path.suffix)

@@ -1,4 +1,4 @@
-"""Material for mixtures: folders of recordings and of MIDI files become segments of one rate on
+"""Dataset for mixtures: folders of recordings and of MIDI files become segments of one rate on
 disk, mapped into memory.
 """
 
@@ -18,7 +18,7 @@ from musicvae_lite.core.files import atomic_output, shown
 from musicvae_lite.media.audio import Samples, open_audio, resample
 from musicvae_lite.media.midi import MidiError, read_midi
 from musicvae_lite.media.render import find_soundfonts, find_synthesizer, orchestrate, render
-from musicvae_lite.music.data.sources import MidiFile, list_sources
+from musicvae_lite.media.sources import MidiFile, list_sources
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".mp3")
 SEGMENT_SECONDS = 30.0

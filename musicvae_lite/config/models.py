@@ -202,11 +202,16 @@ class DenseSettings(Settings):
     kind: Literal["dense"] = "dense"
     sizes: Sizes = (512,)
 
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return f"dense {list(self.sizes)}"
+
 
 class ConvSettings(Settings):
     """Convolutions with ReLU, each followed by pooling (encoder) or enlarging (decoder) by two.
 
-    See ``models/image.py``.
+    See :mod:`musicvae_lite.nn.conv`.
 
     ``pool`` false: an encoder that keeps all pixels, for super-resolution. ``dense``: fully
     connected layers with ReLU between the feature map and the code.
@@ -216,6 +221,11 @@ class ConvSettings(Settings):
     channels: Sizes = Field((16, 8, 8), min_length=1)
     pool: bool = True
     dense: Sizes = ()
+
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return f"convolutions {list(self.channels)}"
 
 
 ImagePart = Annotated[

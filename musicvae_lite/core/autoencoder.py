@@ -1,25 +1,20 @@
-"""Models: the one interface that training and use know, and how a preset's settings become a model.
+"""The one interface that training and use know of a model, whatever the medium.
 
-Letters in shapes: B batch, T steps, V classes, Z latent size, C channels, H W picture.
+Letters in shapes: B batch, T steps, V classes, Z latent size, C channels, H W image.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
-from musicvae_lite.core.latent import Latent
+from musicvae_lite.core.latent import Posterior
 from musicvae_lite.core.random import Noise
-
-if TYPE_CHECKING:
-    from musicvae_lite.config import RunConfig
-    from musicvae_lite.core.codec import Codec
-    from musicvae_lite.music.codec import ScoreCodec
-    from musicvae_lite.nn.discriminator import Adversary
-    from musicvae_lite.nn.event_time import Clock
 
 
 @dataclass  # not frozen: Fabric sets the fields of a copy when it converts the precision
@@ -59,29 +54,105 @@ class Teacher:
 FORCED = Teacher()
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """What an encoder makes of a batch: all that the decoder needs of it.
+
+    Attributes:
+        latent: the posterior of each example, mean [B, Z].
+        skips: what goes from encoder to decoder beside the code (a U-Net's connections, the
+            spectrum that a mask is laid on), each [B, ...]; empty for most models.
+    """
+
+    latent: Posterior
+    skips: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What discriminator and encoder pay in one batch, means over its examples.
+
+    Attributes:
+        discriminator: binary cross-entropy of telling codes from draws of the prior, nats; its
+            gradient reaches the discriminator alone.
+        encoder: -log D(code), nats; its gradient reaches the encoder alone.
+        accuracy: share of codes and draws that the discriminator tells right; 0.5 is chance.
+    """
+
+    discriminator: Tensor
+    encoder: Tensor
+    accuracy: Tensor
+
+
+class Discriminator(Protocol):
+    """An adversarial prior: a network that learns to tell codes from draws of the prior.
+
+    Attributes:
+        weight: of the encoder's loss.
+    """
+
+    weight: float
+
+    def __call__(self, z: Tensor, noise: Noise) -> Contest:
+        """Compare codes z [B, Z] with as many draws of the prior."""
+        ...
+
+
 class Autoencoder(nn.Module, ABC):
-    """An encoder to a :class:`Latent` and a decoder with a likelihood.
+    """An encoder to a latent code and a decoder with a likelihood.
 
     Attributes:
         latent_size: Z, numbers of a code.
         adversary: the discriminator that shapes the codes in place of a KL term, or None.
+        loss_weights: weight of each of :meth:`losses` in what is minimised; 1 where none is named.
     """
 
+    loss_weights: Mapping[str, float] = {}
     latent_size: int
-    adversary: Adversary | None
+    adversary: Discriminator | None
 
     @abstractmethod
-    def encode(self, batch: Batch) -> Latent:
-        """Return the posterior of each example, mean [B, Z]."""
+    def encode(self, batch: Batch) -> Encoding:
+        """Return the posterior of each example, mean [B, Z], and what else the decoder needs."""
 
     @abstractmethod
+    def losses(
+        self,
+        z: Tensor,
+        batch: Batch,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        skips: tuple[Tensor, ...] = (),
+    ) -> dict[str, Tensor]:
+        """Return the terms of the reconstruction loss given z [B, Z], [B] each, before weighting.
+
+        The name of a term ends in its unit: ``nll_nats`` is the negative log-likelihood of the
+        target. ``skips`` are those of the :class:`Encoding` that z comes from.
+        """
+
     def nll(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
+        self,
+        z: Tensor,
+        batch: Batch,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        skips: tuple[Tensor, ...] = (),
     ) -> Tensor:
-        """Return [B], the negative log-likelihood of each target given z [B, Z] in nats."""
+        """Return [B], the weighted sum of :meth:`losses`.
+
+        With ``nll_nats`` alone this is the negative log-likelihood of each target in nats.
+        """
+        return self.weighted(self.losses(z, batch, teacher, noise, skips))
+
+    def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Return the weighted sum of losses by name, [B]."""
+        if list(losses) == ["nll_nats"] and not self.loss_weights:
+            return losses["nll_nats"]
+        weights = self.loss_weights
+        return torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum(0)
 
     @abstractmethod
-    def predict(self, z: Tensor, batch: Batch) -> Tensor:
+    def predict(self, z: Tensor, batch: Batch, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the likeliest value of each step (or pixel) given z [B, Z], shape of the target.
 
         It may use the true steps before it, and the input ``batch.x``: what a denoiser's mask is
@@ -99,45 +170,10 @@ class Autoencoder(nn.Module, ABC):
     ) -> Tensor:
         """Return what z [B, Z] decodes to, [B, length, ...].
 
-        Temperature 0 takes the likeliest value of every step.
-
-        ``noise`` is needed where something is drawn: a temperature above 0, a teacher that samples
-            or hides.
+        Args:
+            z: codes.
+            length: steps to decode, where the model makes sequences.
+            temperature: 0 takes the likeliest value of every step, 1 samples from the likelihood.
+            noise: where random numbers come from; needed above temperature 0.
+            condition: what the decoder is conditioned on, as :attr:`Batch.condition`.
         """
-
-
-def build_model(config: RunConfig, codec: Codec) -> Autoencoder:
-    """Build the model that a run describes, for what ``codec`` makes."""
-    from musicvae_lite.audio.codec import SoundCodec
-    from musicvae_lite.audio.denoise import model as denoiser
-    from musicvae_lite.audio.timbre import model as timbre
-    from musicvae_lite.images import model as image
-    from musicvae_lite.images.codec import ImageCodec
-    from musicvae_lite.music import model as sequence
-    from musicvae_lite.music.codec import ScoreCodec
-
-    if config.model.kind == "sequence" and isinstance(codec, ScoreCodec):
-        clock = _clock(config, codec)
-        return sequence.build(
-            config.model, codec.sizes, codec.steps, codec.table, codec.end, codec.pitches, clock
-        )
-    if config.model.kind == "image" and isinstance(codec, ImageCodec):
-        return image.build(config.model, codec, config.data.corrupt)
-    if config.model.kind == "spectrogram" and isinstance(codec, SoundCodec):
-        return denoiser.build(config.model, codec.rate)
-    if config.model.kind == "timbre" and isinstance(codec, SoundCodec):
-        return timbre.build(config.model, codec.rate, codec.samples)
-    raise ValueError(f"a {config.model.kind} model does not go with codec {codec.kind!r}")
-
-
-def _clock(config: RunConfig, codec: ScoreCodec) -> Clock | None:
-    """Build what tells events the chord and the key of their time.
-
-    None where each step of a window has its own.
-    """
-    from musicvae_lite.music.chords import CHORDS
-    from musicvae_lite.nn.event_time import Clock
-
-    if not config.control.size or codec.shifts is None:
-        return None
-    return Clock(codec.shifts, codec.segment, CHORDS * config.control.chords)

@@ -1,13 +1,12 @@
-"""What a run learns from and is measured on: the one interface that the training loop knows of
-data.
+"""What a run learns from and is measured on: the one interface of data that the training loop knows.
 
-One module for each kind of item; :func:`open_material` chooses by the codec of the run.
+Each medium has its own; :func:`musicvae_lite.core.medium.open_dataset` opens that of a run.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musicvae_lite.config import RunConfig
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
 
 
@@ -35,7 +33,7 @@ class Measured:
     kl_bits: float | None = None
 
 
-class Material(ABC):
+class Dataset(ABC):
     """Examples to learn from and others to be measured on.
 
     Attributes:
@@ -96,41 +94,3 @@ class Material(ABC):
         """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or
         [H, W, 3].
         """
-
-
-def open_material(
-    config: RunConfig,
-    sources: Sequence[str | Path],
-    tell: Callable[[str], None] = lambda told: None,
-) -> Material:
-    """Open what a run is trained on.
-
-    Args:
-        config: the run.
-        sources: prepared corpora for music, folders or files for pictures (where there is none the
-            run's own ``data.source``), folders of (clean) recordings or MIDI files for sound.
-        tell: is told, before it begins, of what takes long.
-
-    Raises:
-        UsageError: no source, or one that does not fit the run.
-        MusaeError: a damaged source.
-    """
-    if config.codec.kind == "image":
-        from musicvae_lite.images.dataset import PictureMaterial
-
-        return PictureMaterial.open(config, sources)
-    if config.codec.kind == "sound":
-        tell(
-            "reading the sounds; new ones are converted first, MIDI files played, a second or so "
-            "for each"
-        )
-        if config.model.kind == "timbre":
-            from musicvae_lite.audio.timbre.dataset import TimbreMaterial
-
-            return TimbreMaterial.open(config, sources)
-        from musicvae_lite.audio.denoise.dataset import SoundMaterial
-
-        return SoundMaterial.open(config, sources)
-    from musicvae_lite.music.data.dataset import MusicMaterial
-
-    return MusicMaterial.open(config, sources)

@@ -30,6 +30,13 @@ def resource(*parts: str) -> Path:
     return root.joinpath(*parts)
 
 
+def cache_folder() -> Path:
+    """Return where fetched data is kept: ``MUSAE_CACHE``, or the user's cache folder."""
+    from platformdirs import user_cache_dir
+
+    return Path(os.environ.get("MUSAE_CACHE") or user_cache_dir("musae"))
+
+
 def reason(error: OSError) -> str:
     """Say in a few words why an operating-system call failed."""
     if error.errno == errno.ENOSPC:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, Protocol, get_args, overload
 
 import torch
 from numpy.typing import NDArray
@@ -23,6 +23,32 @@ Path = Literal["slerp", "lerp"]
 # Below this sine the two directions are equal or opposite for float32 and the great circle between
 # them is not defined.
 _PARALLEL = 1e-4
+
+
+class Posterior(Protocol):
+    """What an encoder says of the code of each example: a distribution, a point, a codebook entry.
+
+    Attributes:
+        mean: the code that stands for the example, [B, Z] or [B, Z, L].
+        scale: standard deviation about it, same shape; zeros where there is none.
+    """
+
+    @property
+    def mean(self) -> Tensor: ...
+    @property
+    def scale(self) -> Tensor: ...
+
+    def sample(self, noise: Noise) -> Tensor:
+        """Draw z, shape of ``mean``."""
+        ...
+
+    def penalties(self) -> dict[str, Tensor]:
+        """Return what the code costs beside the reconstruction, by name with its unit.
+
+        ``kl_nats`` [B, Z, ...] (the KL divergence to the prior, per dimension) is charged by beta
+        and free bits; any other [B, ...] is added as it is.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,16 @@ class Latent:
         if self.log_scale is None:
             return torch.zeros_like(self.mean)
         return 0.5 * (self.mean.square() + self.scale.square() - 1) - self.log_scale
+
+    def penalties(self) -> dict[str, Tensor]:
+        """Return ``kl_nats``, see :meth:`kl`; nothing for a deterministic code."""
+        return {} if self.log_scale is None else {"kl_nats": self.kl()}
+
+
+def kl_nats(posterior: Posterior) -> Tensor:
+    """Return the KL divergence of each example to the prior in nats [B]; zeros where there is none."""
+    kl = posterior.penalties().get("kl_nats")
+    return posterior.mean.new_zeros(len(posterior.mean)) if kl is None else kl.flatten(1).sum(1)
 
 
 @overload

@@ -5,7 +5,8 @@ every model.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from torch import Tensor
@@ -89,6 +90,7 @@ class Loss:
         kl: whole KL divergence per example.
         kl_charged: the part of it above the free bits.
         beta: weight of the charged KL at this step.
+        penalties: what else the codes cost, by name.
     """
 
     total: Tensor
@@ -96,6 +98,7 @@ class Loss:
     kl: Tensor
     kl_charged: Tensor
     beta: float
+    penalties: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,24 +118,36 @@ class Objective:
     free_bits: float = 0.0
     per: Literal["total", "dim"] = "total"
 
-    def __call__(self, nll: Tensor, kl: Tensor, step: int) -> Loss:
+    def __call__(self, nll: Tensor, penalties: Mapping[str, Tensor], step: int) -> Loss:
         """Weigh the terms of a batch.
 
         Args:
-            nll: [B] reconstruction term of each example.
-            kl: [B, ...] KL in nats per dimension (``Latent.kl()``).
+            nll: [B] reconstruction term of each example, see ``Autoencoder.nll``.
+            penalties: what the codes cost, see ``Posterior.penalties``: ``kl_nats`` [B, ...] is
+                charged, others [B, ...] are added as they are.
             step: global step, 0 for the first update.
         """
-        per_dimension = kl.flatten(1)
+        beta = self.beta(step)
+        nll_mean = nll.mean()
+        kl = penalties.get("kl_nats")
+        kl_mean = charged_mean = nll_mean.new_zeros(())
+        if kl is not None:
+            kl_mean, charged_mean = self._charge(kl.flatten(1))
+        total = nll_mean + beta * charged_mean
+        others = {name: cost.mean() for name, cost in penalties.items() if name != "kl_nats"}
+        for cost in others.values():
+            total = total + cost
+        return Loss(total, nll_mean, kl_mean, charged_mean, beta, others)
+
+    def _charge(self, kl: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean KL of an example [B, D] and the mean of what exceeds its free bits."""
         free_nats = self.free_bits * NATS_PER_BIT
-        raw = per_dimension.sum(1)
+        raw = kl.sum(1)
         if not self.free_bits:
-            charged = raw
-        elif self.per == "total":
+            mean = raw.mean()
+            return mean, mean
+        if self.per == "total":
             charged = (raw - free_nats).clamp_min(0)
         else:
-            charged = (per_dimension - free_nats).clamp_min(0).sum(1)
-        beta = self.beta(step)
-        nll_mean, kl_mean = nll.mean(), raw.mean()
-        charged_mean = kl_mean if charged is raw else charged.mean()
-        return Loss(nll_mean + beta * charged_mean, nll_mean, kl_mean, charged_mean, beta)
+            charged = (kl - free_nats).clamp_min(0).sum(1)
+        return raw.mean(), charged.mean()

@@ -31,9 +31,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sound": "musicvae_lite.audio.codec:SoundCodec",
         "trio": f"{_MUSIC}.trio:TrioCodec",
     },
+    # By the kind of the models.
+    "media": {
+        "image": "musicvae_lite.images.medium:IMAGES",
+        "sequence": "musicvae_lite.music.medium:MUSIC",
+        "spectrogram": "musicvae_lite.audio.denoise.medium:DENOISE",
+        "timbre": "musicvae_lite.audio.timbre.medium:TIMBRE",
+    },
 }
 
-_WORDS = {"codecs": "codec kind"}
+_WORDS = {"codecs": "codec kind", "media": "model kind"}
 
 
 @cache

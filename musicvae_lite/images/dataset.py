@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from musicvae_lite.config import ImageCodecSettings, ImageModel, RunConfig
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
-from musicvae_lite.core.dataset import Material, Measured
+from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.images.codec import ImageCodec
 from musicvae_lite.images.data.other_pictures import other_kinds
 from musicvae_lite.images.data.pictures import PictureBatches, PictureCorpus, Split, open_pictures
 from musicvae_lite.images.evaluate.pictures import BATCH, evaluate_pictures
-from musicvae_lite.music.plots import tile
+from musicvae_lite.plotting import tile
 
 _SHOWN = 12
 
 
-class PictureMaterial(Material):
+class ImageDataset(Dataset):
     """One corpus of pictures; its test part (official where there is one) is held out."""
 
     unit = "pictures"
@@ -50,7 +50,7 @@ class PictureMaterial(Material):
         )  # what does not fit is told now, not after hours
 
     @classmethod
-    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> PictureMaterial:
+    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> ImageDataset:
         """Open one source, or the run's own where none is named.
 
         Raises:
@@ -79,7 +79,7 @@ class PictureMaterial(Material):
     def batches(
         self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Yield the pictures of one epoch, corrupted as the run says; see :meth:`Material.batches`."""
+        """Yield the pictures of one epoch, corrupted as the run says; see :meth:`Dataset.batches`."""
         return self.on_device(self.corpus.train, device).shuffled(size, seed, epoch, rank, world)
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:
@@ -101,7 +101,7 @@ class PictureMaterial(Material):
             self.classes,
         )
         batch = next(few.in_order(_SHOWN, 0))
-        output = model.predict(model.encode(batch).mean, batch)
+        output = model.predict(model.encode(batch).latent.mean, batch)
         return tile(
             [planes.permute(0, 2, 3, 1).cpu().numpy() for planes in (batch.x, output, batch.target)]
         )

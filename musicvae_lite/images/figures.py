@@ -19,22 +19,20 @@ from musicvae_lite.config import ImageModel
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
 from musicvae_lite.images.plots import (
-    Curve,
     Row,
     Scale,
-    draw_curves,
     draw_grid,
     draw_rows,
     draw_scatter,
     in_colours,
     prior_grid,
 )
-from musicvae_lite.model_dir.bundle import Description
-from musicvae_lite.training.logger import METRICS
+from musicvae_lite.model_dir.bundle import METRICS, Description
+from musicvae_lite.plotting import Curve, draw_curves
 
 if TYPE_CHECKING:
     from musicvae_lite.images.data.pictures import Split
-    from musicvae_lite.images.session import PictureSession
+    from musicvae_lite.images.session import ImageSession
 
 _SHOWN, _ROWS = 10, 6  # pictures side by side, and below one another
 _STEPS = 9  # of a path
@@ -93,7 +91,7 @@ class Gallery:
         seed: of all draws.
     """
 
-    session: PictureSession
+    session: ImageSession
     split: Split
     name: str
     source: str
@@ -284,7 +282,7 @@ def perturbations(gallery: Gallery) -> bytes:
 
 def feature_maps(gallery: Gallery) -> bytes:
     """Draw the feature maps that are the code of a convolutional model without a latent size."""
-    from musicvae_lite.images.model import ConvEncoder
+    from musicvae_lite.nn.conv import ConvEncoder
 
     session = gallery.session
     encoder = session.model.encoder
@@ -316,12 +314,7 @@ def classes(gallery: Gallery) -> bytes:
 
     session = gallery.session
     count = session.model.classes
-    z = (
-        Noise(gallery.seed, _POINTS)
-        .normal((_SAMPLES, session.latent_size), session.device)
-        .cpu()
-        .numpy()
-    )
+    z = session.prior.sample(_SAMPLES, Noise(gallery.seed, _POINTS)).numpy()
     made = session.decode_windows(
         np.tile(z, (count, 1)), condition=np.repeat(np.arange(count), _SAMPLES)
     )

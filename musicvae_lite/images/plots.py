@@ -8,7 +8,7 @@ N pictures, H W pixels, Z latent size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.music.plots import DPI, figure_bytes
+from musicvae_lite.plotting import DPI, empty_figure, figure_bytes
 
 #: Ten colours that are told apart with every common kind of colour blindness (Tol's "muted" and
 #: black).
@@ -32,7 +32,6 @@ COLOURS = (
     "#AA4499",
     "#555555",
 )
-_TRAINING, _HELD_OUT = "#2f6db5", "#d9622b"
 _CELL_PIXELS, _GAP_PIXELS = 84, 6
 _FONT, _SMALL = 10, 9
 _LETTER_INCHES = 0.085  # width of a letter, a little more than most have
@@ -91,7 +90,7 @@ def draw_rows(
     top = 0.2 + 0.19 * len(lines) + (0.22 if any(columns) else 0)
     bottom = 0.4 if axes[0] else 0.12
     w, h = left + width + right, top + height + bottom
-    figure = _figure(w, h)
+    figure = empty_figure(w, h)
     panel = figure.add_axes((left / w, bottom / h, width / w, height / h))
     panel.imshow(
         canvas, interpolation="none", aspect="auto", extent=(0, canvas.shape[1], canvas.shape[0], 0)
@@ -115,16 +114,6 @@ def draw_rows(
     if scale:
         _bar(figure, scale, ((left + width + 0.12) / w, bottom / h, 0.12 / w, height / h))
     return figure_bytes(figure, suffix)
-
-
-def _figure(width: float, height: float) -> Any:
-    """Return an empty figure of a size in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def _wrapped(text: str, inches: float) -> list[str]:
@@ -241,7 +230,7 @@ def draw_scatter(
         axes: what the two numbers are.
         prior: draw the circles that hold half and 95 % of a standard normal prior.
     """
-    figure = _figure(8.0, 7.0)
+    figure = empty_figure(8.0, 7.0)
     panel = figure.add_axes((0.1, 0.09, 0.76, 0.83))
     classes = [] if labels is None else np.unique(labels).tolist()
     size = float(np.clip(24_000 / max(1, len(points)), 2.5, 30))
@@ -328,93 +317,3 @@ def _draw_prior(figure: Any, panel: Any) -> None:
     figure.text(
         0.875, 0.12, "dashed: 50 %\nand 95 % of\nthe prior", fontsize=_SMALL, color="#333333"
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """Values over the steps of a run.
-
-    Attributes:
-        label: its name in the legend.
-        steps: [N].
-        values: [N].
-        points: the values are of held-out examples: few, drawn as dots, too.
-    """
-
-    label: str
-    steps: Sequence[float]
-    values: Sequence[float]
-    points: bool = False
-
-
-def draw_curves(
-    panels: Mapping[str, Sequence[Curve]],
-    title: str,
-    suffix: str = ".png",
-    across: str = "step",
-    level: float | None = None,
-) -> bytes:
-    """Draw panels of curves, one below another over the same steps.
-
-    Each is named by what its values are.
-
-    Args:
-        panels: curves by the name of their values.
-        title: above all.
-        suffix: kind of the file.
-        across: what the steps are.
-        level: value to which those of the last panel compare, drawn as a dashed line.
-    """
-    h = 0.8 + 2.6 * len(panels)
-    figure = _figure(8.0, h)
-    shown = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    figure.subplots_adjust(left=0.11, right=0.97, top=1 - 0.5 / h, bottom=0.55 / h, hspace=0.12)
-    for panel, (name, curves) in zip(shown, panels.items(), strict=True):
-        for curve in curves:
-            style, colour = ("o-", _HELD_OUT) if curve.points else ("-", _TRAINING)
-            panel.plot(
-                curve.steps,
-                curve.values,
-                style,
-                color=colour,
-                linewidth=1.5,
-                markersize=4,
-                label=curve.label,
-            )
-        low, high = _limits(curves)
-        panel.set_ylim(low, high)
-        panel.set_ylabel(name, fontsize=_FONT)
-        panel.grid(color="#e6e6e6", linewidth=0.6)
-        panel.set_axisbelow(True)
-    if level is not None:
-        shown[-1].axhline(level, color="#555555", linewidth=0.9, linestyle=(0, (4, 3)))
-    shown[-1].set_xlabel(across, fontsize=_FONT)
-    figure.text(0.11, 1 - 0.12 / h, title, va="top", fontsize=_FONT + 1)
-    lines = {
-        label: line
-        for panel in shown
-        for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        lines.values(),
-        lines.keys(),
-        loc="upper right",
-        bbox_to_anchor=(0.98, 1 - 0.05 / h),
-        ncols=2,
-        frameon=False,
-        fontsize=_FONT,
-    )
-    return figure_bytes(figure, suffix)
-
-
-def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Return the range to show: the first few values, far off before anything is learned, would
-    flatten the rest.
-    """
-    later = np.concatenate(
-        [np.asarray(curve.values[len(curve.values) // 20 :], float) for curve in curves]
-    )
-    later = later[np.isfinite(later)]
-    low, high = (float(later.min()), float(later.max())) if len(later) else (0.0, 1.0)
-    room = 0.06 * (high - low) or 0.5
-    return low - room, high + room

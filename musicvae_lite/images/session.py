@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _PRIOR, _CORRUPTION = 2, 3
 
 
-class PictureSession:
+class ImageSession:
     """A model of pictures with its codec, on one device.
 
     Args:
@@ -51,6 +51,7 @@ class PictureSession:
             raise UsageError(f"{name} is no model of pictures")
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model
+        self.prior = bundle.prior
         self.blocks = Blocks(bundle.model, name)
         self.device = self.blocks.device
         self.corrupt = bundle.config.data.corrupt
@@ -58,7 +59,7 @@ class PictureSession:
     def __repr__(self) -> str:
         size = f"{self.codec.width} x {self.codec.height}"
         return (
-            f"<PictureSession {self.name}: pictures of {size}, latent size {self.latent_size}, "
+            f"<ImageSession {self.name}: pictures of {size}, latent size {self.latent_size}, "
             f"{self.device}>"
         )
 
@@ -265,9 +266,7 @@ class PictureSession:
                 "a variational model"
             )
         noise = Noise(seed, _PRIOR)
-        return torch.cat(
-            [noise.normal((1, self.latent_size), torch.device("cpu")) for _ in range(count)]
-        )
+        return torch.cat([self.prior.sample(1, noise) for _ in range(count)])
 
     @property
     def has_prior(self) -> bool:
@@ -326,7 +325,7 @@ class PictureSession:
         x = self._seen(windows)
 
         def block(start: int, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-            latent = self.model.encode(Batch(x, x, condition=condition))
+            latent = self.model.encode(Batch(x, x, condition=condition)).latent
             return latent.mean, latent.scale
 
         arrays: dict[str, NDArray[Any] | None] = {
@@ -381,7 +380,7 @@ class PictureSession:
 
         def block(start: int, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
             batch = Batch(x, x, condition=condition)
-            return (self.model.predict(self.model.encode(batch).mean, batch),)
+            return (self.model.predict(self.model.encode(batch).latent.mean, batch),)
 
         arrays: dict[str, NDArray[Any] | None] = {
             "x": x,

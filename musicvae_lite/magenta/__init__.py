@@ -105,7 +105,7 @@ def build_from(config: RunConfig, weights: Weights) -> tuple[RunConfig, Sequence
     """
     import torch
 
-    from musicvae_lite.core.autoencoder import build_model
+    from musicvae_lite.core.medium import build_model
     from musicvae_lite.magenta.mapping import check_shapes, convert, layout, with_sizes
     from musicvae_lite.music.codec import score_codec
     from musicvae_lite.music.model import SequenceAutoencoder

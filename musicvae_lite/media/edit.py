@@ -15,7 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.media.midi import DRUM_CHANNEL, MAX_DELTA, MidiError, Score, check_structure, unwrap_riff
+from musicvae_lite.media.midi import (
+    DRUM_CHANNEL,
+    MAX_DELTA,
+    MidiError,
+    Score,
+    check_structure,
+    unwrap_riff,
+)
 
 _OFF, _ON, _PROGRAM = 0x8, 0x9, 0xC  # high half of the first byte of a message
 _DIVISION = 12  # where a file says its ticks per quarter
@@ -78,10 +85,18 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
     parts, done = [], 0
     for chunk, (start, end) in enumerate(ranges):
         own = {place: index for index, place in enumerate(places) if place.chunk == chunk}
-        added = [event for place, index in own.items() for event in _notes(new[new["track"] == index], place.channel)]
-        leaving = {place: (_keys(gone, index), _keys(before.notes, index)) for place, index in own.items()}
+        added = [
+            event
+            for place, index in own.items()
+            for event in _notes(new[new["track"] == index], place.channel)
+        ]
+        leaving = {
+            place: (_keys(gone, index), _keys(before.notes, index)) for place, index in own.items()
+        }
         if added or any(keys for keys, _ in leaving.values()):
-            changed = {event.channel for event in added} | {place.channel for place, (keys, _) in leaving.items() if keys}
+            changed = {event.channel for event in added} | {
+                place.channel for place, (keys, _) in leaving.items() if keys
+            }
             events = [*_without(chunks[chunk], chunk, leaving, changed), *added]
             parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
             done = end
@@ -102,7 +117,10 @@ def with_finer_ticks(data: bytes, source: str, least: int) -> tuple[bytes, int]:
         return data, 1
     parts, done = [data[:_DIVISION], struct.pack(">H", division * factor)], _DIVISION + 2
     for start, end in ranges:
-        events = [event._replace(tick=event.tick * factor) for event in _events(data[start + 8 : end], source)]
+        events = [
+            event._replace(tick=event.tick * factor)
+            for event in _events(data[start + 8 : end], source)
+        ]
         parts += [data[done:start], _written(events, events[-1].tick if events else 0)]
         done = end
     return b"".join([*parts, data[done:]]), factor
@@ -189,7 +207,14 @@ def _digits(value: int) -> bytes:
 def _keys(notes: NDArray[np.void], track: int) -> _Keys:
     """Count the starts of the notes of one track."""
     notes = notes[notes["track"] == track]
-    return Counter(zip(notes["start"].tolist(), notes["pitch"].tolist(), notes["velocity"].tolist(), strict=True))
+    return Counter(
+        zip(
+            notes["start"].tolist(),
+            notes["pitch"].tolist(),
+            notes["velocity"].tolist(),
+            strict=True,
+        )
+    )
 
 
 def _places(chunks: list[list[_Event]], score: Score) -> list[_Place]:
@@ -212,7 +237,11 @@ def _places(chunks: list[list[_Event]], score: Score) -> list[_Place]:
                 places.append(place)
                 break
         else:
-            raise MidiError(score.source, "cannot be edited", f"its other tracks cannot be kept (track {index + 1} is not found)")
+            raise MidiError(
+                score.source,
+                "cannot be edited",
+                f"its other tracks cannot be kept (track {index + 1} is not found)",
+            )
     return places
 
 
@@ -222,7 +251,9 @@ class _Fate(Enum):
     LEAVES, STAYS, UNKNOWN = range(3)
 
 
-def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]], changed: set[int]) -> Iterator[_Event]:
+def _without(
+    events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]], changed: set[int]
+) -> Iterator[_Event]:
     """Yield the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
 
     Of a channel with other notes than before, each note that stays gets one note-off: one that ends nothing (some files have
@@ -243,9 +274,16 @@ def _without(events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, 
             gone, known = notes.get(_Place(chunk, event.channel, event.program), (_Keys(), _Keys()))
             voice = sounding[event.channel, event.data[1]]
             # What is struck again while it sounds and has no end of its own is no note of the score, and goes with the first.
-            leaves = gone[event.key] > 0 or (not known[event.key] and any(fate is _Fate.LEAVES for _, fate in voice))
+            leaves = gone[event.key] > 0 or (
+                not known[event.key] and any(fate is _Fate.LEAVES for _, fate in voice)
+            )
             gone[event.key] -= gone[event.key] > 0
-            voice.append((event.tick, _Fate.LEAVES if leaves else _Fate.STAYS if known[event.key] else _Fate.UNKNOWN))
+            voice.append(
+                (
+                    event.tick,
+                    _Fate.LEAVES if leaves else _Fate.STAYS if known[event.key] else _Fate.UNKNOWN,
+                )
+            )
             times = int(not leaves)
         elif event.kind == _OFF and event.channel in changed:
             voice = sounding[event.channel, event.data[1]]

@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.core.files import atomic_output, reason, shown
 
-NOTE = np.dtype([("start", "<i8"), ("end", "<i8"), ("pitch", "u1"), ("velocity", "u1"), ("track", "<u2")])
+NOTE = np.dtype(
+    [("start", "<i8"), ("end", "<i8"), ("pitch", "u1"), ("velocity", "u1"), ("track", "<u2")]
+)
 TEMPO = np.dtype([("tick", "<i8"), ("qpm", "<f8")])
 METRE = np.dtype([("tick", "<i8"), ("numerator", "<i4"), ("denominator", "<i4")])
 PEDAL = np.dtype([("start", "<i8"), ("end", "<i8"), ("track", "<u2")])
@@ -33,8 +35,16 @@ PEDAL = np.dtype([("start", "<i8"), ("end", "<i8"), ("track", "<u2")])
 MAX_BYTES = 16 * 2**20
 MAX_DELTA = 2**28 - 1  # the largest time between two events that a MIDI file can hold
 DRUM_CHANNEL = 9
-SUSTAIN, _PRESSED = 64, 64  # number of the controller; values from here on mean that the pedal is down
-_TEXT_KINDS: dict[int, Literal["text", "lyrics", "marker", "cue_marker"]] = {1: "text", 5: "lyrics", 6: "marker", 7: "cue_marker"}
+SUSTAIN, _PRESSED = (
+    64,
+    64,
+)  # number of the controller; values from here on mean that the pedal is down
+_TEXT_KINDS: dict[int, Literal["text", "lyrics", "marker", "cue_marker"]] = {
+    1: "text",
+    5: "lyrics",
+    6: "marker",
+    7: "cue_marker",
+}
 _TEMPO, _METRE = 0x51, 0x58
 _TEXT_EVENT = re.compile(rb"\xff[\x01\x05-\x07]")
 
@@ -108,7 +118,9 @@ class Score:
         notes = self.notes
         order = np.lexsort((notes["end"], 127 - notes["pitch"], notes["start"], notes["track"]))
         object.__setattr__(self, "notes", notes[order])
-        object.__setattr__(self, "pedals", self.pedals[np.lexsort((self.pedals["start"], self.pedals["track"]))])
+        object.__setattr__(
+            self, "pedals", self.pedals[np.lexsort((self.pedals["start"], self.pedals["track"]))]
+        )
         for name in ("tempos", "metres"):
             table = getattr(self, name)
             if len(table) > 1:
@@ -142,7 +154,10 @@ class Score:
     def bars(self) -> int:
         """Bars of the piece, over all metres; one that is not full counts."""
         segments = self.metre_segments()
-        return sum(-(-(s.end - s.start) * s.denominator // (4 * self.ticks_per_quarter * s.numerator)) for s in segments)
+        return sum(
+            -(-(s.end - s.start) * s.denominator // (4 * self.ticks_per_quarter * s.numerator))
+            for s in segments
+        )
 
     @property
     def qpm(self) -> float:
@@ -165,7 +180,11 @@ class Score:
                 marks.append((tick, numerator, denominator))
         ends = [mark[0] for mark in marks[1:]] + [max(end, marks[-1][0])]
         pairs = zip(marks, ends, strict=True)
-        return [Segment(tick, min(stop, end), num, den) for (tick, num, den), stop in pairs if tick < min(stop, end)]
+        return [
+            Segment(tick, min(stop, end), num, den)
+            for (tick, num, den), stop in pairs
+            if tick < min(stop, end)
+        ]
 
 
 def read_midi(
@@ -194,7 +213,11 @@ def read_midi(
         data = read_bytes(Path(path_or_bytes), name)
     data = unwrap_riff(data, name)
     ticks_per_quarter, chunks = check_structure(data, name)
-    parts = _read_symusic(data, ticks_per_quarter, chunks) if reader == "symusic" else _read_pretty_midi(data)
+    parts = (
+        _read_symusic(data, ticks_per_quarter, chunks)
+        if reader == "symusic"
+        else _read_pretty_midi(data)
+    )
     score = _assemble(parts, ticks_per_quarter, name)
     return replace(score, texts=_texts(data, chunks)) if texts else score
 
@@ -208,7 +231,9 @@ def check_size(name: str, size: int) -> None:
     """Refuse a file that is empty or too large for a song."""
     if size > MAX_BYTES:
         megabytes, limit = size / 2**20, MAX_BYTES // 2**20
-        raise MidiError(name, "too large", f"file is {megabytes:.0f} MB; a song is under {limit} MB")
+        raise MidiError(
+            name, "too large", f"file is {megabytes:.0f} MB; a song is under {limit} MB"
+        )
     if size == 0:
         raise MidiError(name, "empty file", "the file is empty (0 bytes)")
 
@@ -237,7 +262,9 @@ def unwrap_riff(data: bytes, name: str) -> bytes:
     if data[:4] != b"RIFF":
         return data
     if data[8:12] != b"RMID":
-        raise MidiError(name, "not a MIDI file", f"not a MIDI file (a RIFF file of kind {data[8:12]!r})")
+        raise MidiError(
+            name, "not a MIDI file", f"not a MIDI file (a RIFF file of kind {data[8:12]!r})"
+        )
     position = 12
     while position + 8 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 8], "little")
@@ -254,21 +281,39 @@ def check_structure(data: bytes, name: str) -> tuple[int, list[tuple[int, int]]]
         Ticks per quarter and the (start, end) byte range of every track chunk, its 8-byte header included.
     """
     if data[:4] != b"MThd":
-        raise MidiError(name, "not a MIDI file", f"not a MIDI file (it starts with {data[:8]!r}, not with b'MThd')")
+        raise MidiError(
+            name,
+            "not a MIDI file",
+            f"not a MIDI file (it starts with {data[:8]!r}, not with b'MThd')",
+        )
     if len(data) < 14:
-        raise MidiError(name, "truncated", f"truncated: {len(data)} bytes, shorter than a MIDI header")
+        raise MidiError(
+            name, "truncated", f"truncated: {len(data)} bytes, shorter than a MIDI header"
+        )
     size, kind, count, division = struct.unpack(">IHHH", data[4:14])
     if size < 6 or kind > 2:
         raise MidiError(name, "malformed", f"malformed header (length {size}, format {kind})")
     if kind == 2:
-        raise MidiError(name, "format 2", "MIDI format 2 (independent patterns) is not supported; save it as format 1")
+        raise MidiError(
+            name,
+            "format 2",
+            "MIDI format 2 (independent patterns) is not supported; save it as format 1",
+        )
     if division & 0x8000:
-        raise MidiError(name, "SMPTE time", "time is in SMPTE frames, not in beats; save the file with ticks per quarter note")
+        raise MidiError(
+            name,
+            "SMPTE time",
+            "time is in SMPTE frames, not in beats; save the file with ticks per quarter note",
+        )
     if division == 0:
         raise MidiError(name, "malformed", "malformed header (0 ticks per quarter note)")
     chunks = list(_track_chunks(data, 8 + size, name))
     if len(chunks) < count:
-        raise MidiError(name, "truncated", f"truncated: the header announces {count} tracks, {len(chunks)} are there")
+        raise MidiError(
+            name,
+            "truncated",
+            f"truncated: the header announces {count} tracks, {len(chunks)} are there",
+        )
     return division, chunks
 
 
@@ -279,7 +324,11 @@ def _track_chunks(data: bytes, position: int, name: str) -> Iterator[tuple[int, 
         if data[position : position + 4] == b"MTrk":
             if end > len(data):
                 missing = end - len(data)
-                raise MidiError(name, "truncated", f"truncated: a track says it goes on for {missing} more bytes than there are")
+                raise MidiError(
+                    name,
+                    "truncated",
+                    f"truncated: a track says it goes on for {missing} more bytes than there are",
+                )
             yield position, end
         position = end
 
@@ -306,8 +355,12 @@ def _metas(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, byt
             delta, position = _number(data, position)
             tick += delta
             first = data[position]
-            if first < 0xF0:  # a message of a channel; program change and pressure have one byte, others two
-                if first & 0x80:  # else the first byte of the message before counts again, also past a meta event
+            if (
+                first < 0xF0
+            ):  # a message of a channel; program change and pressure have one byte, others two
+                if (
+                    first & 0x80
+                ):  # else the first byte of the message before counts again, also past a meta event
                     status, position = first, position + 1
                 position += 1 if status >> 4 in (0xC, 0xD) else 2
                 continue
@@ -343,13 +396,17 @@ def _as_text(words: bytes) -> str:
 class _Part(NamedTuple):
     """What one chunk gave: tracks with (start, end, pitch, velocity) columns and pedal rows (start, end), tempos and metres."""
 
-    tracks: list[tuple[Track, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], list[tuple[int, int]]]]
+    tracks: list[
+        tuple[Track, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], list[tuple[int, int]]]
+    ]
     tempos: list[tuple[int, float]]
     metres: list[tuple[int, int, int]]
     error: str = ""
 
 
-def _read_symusic(data: bytes, ticks_per_quarter: int, chunks: list[tuple[int, int]]) -> list[_Part]:
+def _read_symusic(
+    data: bytes, ticks_per_quarter: int, chunks: list[tuple[int, int]]
+) -> list[_Part]:
     """Read chunk by chunk: symusic does not say which chunk a track came from."""
     from symusic import Score as SymusicScore
 
@@ -361,7 +418,9 @@ def _read_symusic(data: bytes, ticks_per_quarter: int, chunks: list[tuple[int, i
             if _order_lost(part.tempos) or _order_lost(part.metres):
                 tempos, metres = _tempos_and_metres(data, start, end)
                 part = part._replace(tempos=tempos, metres=metres)
-        except Exception as error:  # symusic raises RuntimeError and ValueError, nanobind and mido others
+        except (
+            Exception
+        ) as error:  # symusic raises RuntimeError and ValueError, nanobind and mido others
             return [_Part([], [], [], str(error) or type(error).__name__)]
         parts.append(part)
     return parts
@@ -372,7 +431,9 @@ def _order_lost(rows: list[Any]) -> bool:
     return len(rows) > 16 and len({row[0] for row in rows}) < len(set(rows))
 
 
-def _tempos_and_metres(data: bytes, start: int, end: int) -> tuple[list[tuple[int, float]], list[tuple[int, int, int]]]:
+def _tempos_and_metres(
+    data: bytes, start: int, end: int
+) -> tuple[list[tuple[int, float]], list[tuple[int, int, int]]]:
     """Read tempos and metres of a chunk in the order of the file (slow, rarely needed)."""
     tempos: list[tuple[int, float]] = []
     metres: list[tuple[int, int, int]] = []
@@ -395,16 +456,27 @@ def _symusic_part(score: Any) -> _Part:
             who = Track(track.name, int(track.program), bool(track.is_drum))
             # Bytes 0-127, but a signed type: a negative one would be damage, and shows up as a value above 127.
             pitch, velocity = columns["pitch"].view(np.uint8), columns["velocity"].view(np.uint8)
-            tracks.append((who, start, start + columns["duration"], pitch, velocity, _pedal_rows(track)))
+            tracks.append(
+                (who, start, start + columns["duration"], pitch, velocity, _pedal_rows(track))
+            )
     tracks.sort(key=lambda row: int(row[2].min()))
     tempos: list[tuple[int, float]] = []
     metres: list[tuple[int, int, int]] = []
     if len(score.tempos):
         table = score.tempos.numpy()
-        tempos = [(t, _qpm(mspq)) for t, mspq in zip(table["time"].tolist(), table["mspq"].tolist(), strict=True) if mspq > 0]
+        tempos = [
+            (t, _qpm(mspq))
+            for t, mspq in zip(table["time"].tolist(), table["mspq"].tolist(), strict=True)
+            if mspq > 0
+        ]
     if len(score.time_signatures):
         table = score.time_signatures.numpy()
-        rows = zip(table["time"].tolist(), table["numerator"].tolist(), table["denominator"].tolist(), strict=True)
+        rows = zip(
+            table["time"].tolist(),
+            table["numerator"].tolist(),
+            table["denominator"].tolist(),
+            strict=True,
+        )
         metres = [row for row in rows if row[1] > 0 and row[2] > 0]
     return _Part(tracks, tempos, metres)
 
@@ -415,7 +487,15 @@ def _pedal_rows(track: Any) -> list[tuple[int, int]]:
         return []
     table = track.controls.numpy()
     sent = table["number"] == SUSTAIN
-    return _held(list(zip(table["time"][sent].tolist(), (table["value"][sent] >= _PRESSED).tolist(), strict=True)))
+    return _held(
+        list(
+            zip(
+                table["time"][sent].tolist(),
+                (table["value"][sent] >= _PRESSED).tolist(),
+                strict=True,
+            )
+        )
+    )
 
 
 def _qpm(mspq: int) -> float:
@@ -428,7 +508,9 @@ def _read_pretty_midi(data: bytes) -> list[_Part]:
     import io
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns about its own dependencies, and about meta events on later tracks
+        warnings.simplefilter(
+            "ignore"
+        )  # it warns about its own dependencies, and about meta events on later tracks
         import pretty_midi
 
         try:
@@ -439,15 +521,27 @@ def _read_pretty_midi(data: bytes) -> list[_Part]:
     tick = score.time_to_tick
     tracks = []
     for instrument in score.instruments:
-        rows = [(tick(note.start), tick(note.end), note.pitch, note.velocity) for note in instrument.notes]
+        rows = [
+            (tick(note.start), tick(note.end), note.pitch, note.velocity)
+            for note in instrument.notes
+        ]
         if rows:
             columns = np.array(rows, np.int64).T
             who = Track(instrument.name, int(instrument.program), bool(instrument.is_drum))
-            presses = [(int(tick(c.time)), c.value >= _PRESSED) for c in instrument.control_changes if c.number == SUSTAIN]
+            presses = [
+                (int(tick(c.time)), c.value >= _PRESSED)
+                for c in instrument.control_changes
+                if c.number == SUSTAIN
+            ]
             tracks.append((who, columns[0], columns[1], columns[2], columns[3], _held(presses)))
     times, qpms = score.get_tempo_changes()
-    tempos = [(int(tick(time)), _qpm(round(6e7 / qpm))) for time, qpm in zip(times, qpms, strict=True)]
-    metres = [(int(tick(m.time)), int(m.numerator), int(m.denominator)) for m in score.time_signature_changes]
+    tempos = [
+        (int(tick(time)), _qpm(round(6e7 / qpm))) for time, qpm in zip(times, qpms, strict=True)
+    ]
+    metres = [
+        (int(tick(m.time)), int(m.numerator), int(m.denominator))
+        for m in score.time_signature_changes
+    ]
     return [_Part(tracks, tempos, metres)]
 
 
@@ -483,14 +577,24 @@ def _assemble(parts: list[_Part], ticks_per_quarter: int, name: str) -> Score:
         notes[key] = np.concatenate([row[column] for row in rows])
     tempos = np.array([row for part in parts for row in part.tempos], TEMPO)
     metres = np.array([row for part in parts for row in part.metres], METRE)
-    first = min(int(notes["start"].min()), int(tempos["tick"].min(initial=0)), int(metres["tick"].min(initial=0)))
+    first = min(
+        int(notes["start"].min()),
+        int(tempos["tick"].min(initial=0)),
+        int(metres["tick"].min(initial=0)),
+    )
     if first < 0 or bool((notes["end"] < notes["start"]).any()):
-        raise MidiError(name, "ticks out of range", "times go beyond 2^31 ticks; the file is damaged")
+        raise MidiError(
+            name, "ticks out of range", "times go beyond 2^31 ticks; the file is damaged"
+        )
     if int(notes["pitch"].max()) > 127 or int(notes["velocity"].max()) > 127:
         raise MidiError(name, "malformed", "damaged MIDI data (a pitch or velocity above 127)")
     tracks = tuple(row[0] for row in rows)
-    pedals = np.array([(start, end, index) for index, row in enumerate(rows) for start, end in row[5]], PEDAL)
-    pedals = pedals[(pedals["start"] >= 0) & (pedals["end"] > pedals["start"])]  # damage of so little weight is left out
+    pedals = np.array(
+        [(start, end, index) for index, row in enumerate(rows) for start, end in row[5]], PEDAL
+    )
+    pedals = pedals[
+        (pedals["start"] >= 0) & (pedals["end"] > pedals["start"])
+    ]  # damage of so little weight is left out
     return Score(ticks_per_quarter, _close_overlaps(notes), tracks, tempos, metres, name, pedals)
 
 
@@ -506,7 +610,9 @@ def _close_overlaps(notes: NDArray[np.void]) -> NDArray[np.void]:
     if overlaps.any():
         by_end = np.lexsort((end, group))
         offs = np.rec.fromarrays([group[by_end], end[by_end]])
-        first = np.searchsorted(offs, np.rec.fromarrays([group, start], dtype=offs.dtype), side="right")
+        first = np.searchsorted(
+            offs, np.rec.fromarrays([group, start], dtype=offs.dtype), side="right"
+        )
         notes["end"][order] = end[by_end][first]
     return notes
 
@@ -536,7 +642,9 @@ def midi_bytes(score: Score) -> bytes:
     from musicvae_lite.media.midi_messages import chunks_of
 
     if not 0 < score.ticks_per_quarter < 2**15:
-        raise MusaeError(f"{score.ticks_per_quarter} ticks per quarter note; MIDI files hold 1 to 32767")
+        raise MusaeError(
+            f"{score.ticks_per_quarter} ticks per quarter note; MIDI files hold 1 to 32767"
+        )
     file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_quarter, charset="utf-8")
     file.tracks += chunks_of(score)
     buffer = io.BytesIO()

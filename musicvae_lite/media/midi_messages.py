@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def chunks_of(score: Score) -> list[MidiTrack]:
     """Return the chunks of a format 1 file: one of tempos, metres and texts, then one for each track."""
     chunks = [_as_track(_conductor_events(score))]
-    for index, (track, channel) in enumerate(zip(score.tracks, _channels(score.tracks), strict=True)):
+    for index, (track, channel) in enumerate(
+        zip(score.tracks, _channels(score.tracks), strict=True)
+    ):
         notes, pedals = (table[table["track"] == index] for table in (score.notes, score.pedals))
         chunks.append(_as_track(_note_events(notes, pedals, track, channel)))
     return chunks
@@ -33,7 +35,10 @@ def _channels(tracks: Sequence[Track]) -> list[int]:
     melodic = [track.program for track in tracks if not track.is_drum]
     channels = list(range(len(tracks)))
     if len(melodic) > len(free):
-        channels = [0 if track.is_drum else list(dict.fromkeys(melodic)).index(track.program) for track in tracks]
+        channels = [
+            0 if track.is_drum else list(dict.fromkeys(melodic)).index(track.program)
+            for track in tracks
+        ]
     places = zip(tracks, channels, strict=True)
     return [DRUM_CHANNEL if track.is_drum else free[place % len(free)] for track, place in places]
 
@@ -44,7 +49,9 @@ def _conductor_events(score: Score) -> list[tuple[int, Any]]:
 
     events: list[tuple[int, Any]] = []
     for tick, numerator, denominator in score.metres.tolist():
-        events.append((tick, MetaMessage("time_signature", numerator=numerator, denominator=denominator)))
+        events.append(
+            (tick, MetaMessage("time_signature", numerator=numerator, denominator=denominator))
+        )
     for tick, qpm in score.tempos.tolist():
         mspq = min(max(round(6e7 / qpm), 1), 2**24 - 1)
         events.append((tick, MetaMessage("set_tempo", tempo=mspq)))
@@ -53,7 +60,9 @@ def _conductor_events(score: Score) -> list[tuple[int, Any]]:
     return sorted(events, key=lambda event: event[0])
 
 
-def _note_events(notes: NDArray[np.void], pedals: NDArray[np.void], track: Track, channel: int) -> list[tuple[int, Any]]:
+def _note_events(
+    notes: NDArray[np.void], pedals: NDArray[np.void], track: Track, channel: int
+) -> list[tuple[int, Any]]:
     """Name, program, note and pedal messages of one track; at one tick a note ends before the next one starts."""
     from mido import Message, MetaMessage
 
@@ -66,9 +75,21 @@ def _note_events(notes: NDArray[np.void], pedals: NDArray[np.void], track: Track
         on = Message("note_on", note=pitch, velocity=velocity, channel=channel)
         off = Message("note_off", note=pitch, velocity=0, channel=channel)
         timed += [(start, 1, on), (end, 0 if end > start else 2, off)]
-    for start, end, _ in pedals.tolist():  # a pedal acts before the notes of its tick, and is lifted before it is pressed again
+    for (
+        start,
+        end,
+        _,
+    ) in (
+        pedals.tolist()
+    ):  # a pedal acts before the notes of its tick, and is lifted before it is pressed again
         for tick, order, value in ((start, -1, 127), (end, -2, 0)):
-            timed.append((tick, order, Message("control_change", control=SUSTAIN, value=value, channel=channel)))
+            timed.append(
+                (
+                    tick,
+                    order,
+                    Message("control_change", control=SUSTAIN, value=value, channel=channel),
+                )
+            )
     timed.sort(key=lambda event: event[:2])
     return events + [(tick, message) for tick, _, message in timed]
 

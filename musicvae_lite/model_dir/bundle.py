@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from musicvae_lite.core.autoencoder import Autoencoder
     from musicvae_lite.core.codec import Codec
+    from musicvae_lite.core.prior import Prior
 
 FORMAT = "musae-model"
 VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+METRICS = "metrics.jsonl"  # what a run folder has beside them: one JSON object a line
 DEFAULT_MODEL = "mel-2bar"
 #: Settings of a model that are no dimension of a weight.
 _NOT_SIZES: dict[str, Any] = {
@@ -62,11 +64,19 @@ class Description:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model ready for use, with its codec."""
+    """A model ready for use.
+
+    Attributes:
+        description: what its folder says.
+        model: on the device where it is used, in eval mode.
+        codec: what its arrays mean.
+        prior: what its codes are drawn from.
+    """
 
     description: Description
     model: Autoencoder
     codec: Codec
+    prior: Prior
 
     @property
     def config(self) -> RunConfig:
@@ -138,19 +148,27 @@ def describe(name: str | Path) -> Description:
     )
 
 
-def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
+def load_bundle(
+    name: str | Path | Description, device: torch.device | str = "cpu", codec: Codec | None = None
+) -> Bundle:
     """Load a model for use.
+
+    Args:
+        name: shipped name, model folder, or what :func:`describe` said of one.
+        device: where the weights go.
+        codec: the model's, where it is built already.
 
     Raises:
         UsageError: no such model.
         MusaeError: the folder is foreign, truncated or damaged.
     """
-    from musicvae_lite.core.autoencoder import build_model
     from musicvae_lite.core.codec import build_codec
+    from musicvae_lite.core.medium import build_model
+    from musicvae_lite.core.prior import NormalPrior
     from musicvae_lite.nn.lstm import filled_later
 
-    description = describe(name)
-    codec = build_codec(description.config.codec.model_dump())
+    description = name if isinstance(name, Description) else describe(name)
+    codec = codec or build_codec(description.config.codec.model_dump())
     tensors = _read_weights(description)
     # Before memory is taken: settings of a damaged or hostile folder may ask for any size.
     largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
@@ -164,7 +182,8 @@ def load_bundle(name: str | Path, device: torch.device | str = "cpu") -> Bundle:
     with filled_later():
         model = build_model(description.config, codec)
     _fill(model, tensors, description)
-    return Bundle(description, model.to(device).eval(), codec)
+    prior = NormalPrior(model.latent_size)
+    return Bundle(description, model.to(device).eval(), codec, prior)
 
 
 def start_from(model: Autoencoder, description: Description) -> None:

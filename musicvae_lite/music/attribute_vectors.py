@@ -165,13 +165,9 @@ def section(vectors: AttributeVectors) -> str:
         "    musae attribute song.mid density+0.5 --model FOLDER",
         "",
         f"Each vector is the mean code of the quarter of {facts.get('windows', 0):,} training "
-        "windows that has most of an "
-        "attribute, less that of the quarter that has least. The table says by how much each "
-        "attribute (column) changed on "(
-            "average when a vector (row) was added once to the codes of "
-            f"{facts.get('probes', 0):,} "
-            f"{seen} windows."
-        ),
+        "windows that has most of an attribute, less that of the quarter that has least. The "
+        "table says by how much each attribute (column) changed on average when a vector (row) was "
+        f"added once to the codes of {facts.get('probes', 0):,} {seen} windows.",
         "",
         f"![effects of the attribute vectors]({PICTURE})",
         "",

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Teacher
-from musicvae_lite.core.latent import Latent
+from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Encoding, Teacher
 from musicvae_lite.core.random import Noise
 from musicvae_lite.music.conditioning.chord_frame import ChordFrame, Pitches
 from musicvae_lite.nn.dct import SpectralHead
@@ -74,13 +73,12 @@ class SequenceAutoencoder(Autoencoder):
             self.head = PosteriorHead(encoder.output_size, latent_size)
         self.decoder = decoder
 
-    def encode(self, batch: Batch) -> Latent:
+    def encode(self, batch: Batch) -> Encoding:
         """Return the posterior of each sequence, mean [B, Z]."""
         control = self._told(batch.condition, batch.x)
-        latent: Latent = self.head(
-            self.encoder(self._seen(batch.x, control), batch.length, control)
+        return Encoding(
+            self.head(self.encoder(self._seen(batch.x, control), batch.length, control))
         )
-        return latent
 
     def logits(
         self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
@@ -98,10 +96,15 @@ class SequenceAutoencoder(Autoencoder):
             else self.frame.outputs(outputs, control)
         )
 
-    def nll(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
-    ) -> Tensor:
-        """Return [B] nats, summed over the valid steps (and over the classes of a step)."""
+    def losses(
+        self,
+        z: Tensor,
+        batch: Batch,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        skips: tuple[Tensor, ...] = (),
+    ) -> dict[str, Tensor]:
+        """Return ``nll_nats`` [B], summed over the valid steps (and the classes of a step)."""
         control = self._told(batch.condition, batch.target)
         target = self._seen(
             batch.target, control
@@ -112,9 +115,9 @@ class SequenceAutoencoder(Autoencoder):
         if batch.length is not None:
             steps = torch.arange(nats.shape[1], device=nats.device)
             nats = nats * (steps < batch.length.unsqueeze(1))
-        return nats.sum(1)
+        return {"nll_nats": nats.sum(1)}
 
-    def predict(self, z: Tensor, batch: Batch) -> Tensor:
+    def predict(self, z: Tensor, batch: Batch, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the likeliest event of each step under teacher forcing, shape of the target.
 
         Padding stays.
@@ -184,7 +187,7 @@ class SequenceAutoencoder(Autoencoder):
         size = 0 if condition is None else condition.shape[-1]
         if size != self.control_size:
             raise ValueError(
-                f"the model is told of {self.control_size} control numbers a step, not of {size}"
+                f"expected a condition of {self.control_size} numbers a step, got {size}"
             )
         return condition
 

@@ -5,7 +5,6 @@ Letters in shapes: N windows, T steps, H W picture.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.files import atomic_output
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.codecs.groove import HITS, VELOCITIES
 from musicvae_lite.music.codecs.melody import FIRST_NOTE, NOTE_OFF
+from musicvae_lite.plotting import CORNER_COLOURS, check_picture, figure_bytes
 
-FORMATS = (".png", ".svg", ".pdf")
 _BARS_WITH_BEATS = 8  # in longer steps beats are too near to one another, and lines take time
-MAX_STEPS = 200  # in one picture; they take half a minute, and matplotlib can draw no more than 65,535 pixels in height
-
-MAX_IN_SHEET = 2500
-DPI = 150
-_SHEET_PIXELS, _EACH_PIXELS, _LINE = (
-    4000,
-    96,
-    128,
-)  # width that is not exceeded, wanted size of one, brightness between
-
 _PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
-# Of start and end (and the lower corners of a grid): told apart with every common kind of colour
-# blindness.
-_CORNERS = ("#2f6db5", "#d9622b", "#2a8f6a", "#7a3f98")
 _PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
 
 
@@ -106,94 +91,12 @@ def _framed(rolls: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate(list(np.concatenate([large, line], axis=2)), axis=1)
 
 
-def tile(rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """Lay pictures out in rows, with a thin line between them.
-
-    Smaller ones are enlarged by whole pixels.
-
-    Args:
-        rows: pictures of each row, brightness 0..1 [N, H, W, 1] or [N, H, W, 3].
-
-    Returns:
-        Brightness 0 to 1 [H, W] or [H, W, 3].
-    """
-    height, width = (max(pictures.shape[axis] for pictures in rows) for axis in (1, 2))
-    lines = []
-    for pictures in rows:
-        large = pictures.repeat(height // pictures.shape[1], axis=1).repeat(
-            width // pictures.shape[2], axis=2
-        )
-        framed = np.pad(
-            large.astype(np.float64), ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=0.5
-        )
-        lines.append(np.concatenate(list(framed), axis=1))
-    picture = np.concatenate(lines)
-    return picture[..., 0] if picture.shape[-1] == 1 else picture
-
-
-def sheet(pictures: NDArray[Any], columns: int) -> NDArray[np.uint8]:
-    """Lay pictures out row by row, enlarged by whole pixels to a size that can be looked at, with
-    lines between them.
-
-    Args:
-        pictures: brightness 0..1 [N, H, W] or [N, H, W, 3].
-        columns: pictures in a row.
-
-    Returns:
-        One picture as bytes [h, w] or [h, w, 3].
-
-    Raises:
-        UsageError: more pictures than one can hold.
-    """
-    count, height, width = pictures.shape[:3]
-    if count > MAX_IN_SHEET:
-        raise UsageError(
-            f"one picture shows up to {MAX_IN_SHEET:,}, not {count:,}; write a folder (DIR/) or "
-            "arrays (.npz)"
-        )
-    rows = -(-count // columns)
-    fits = _SHEET_PIXELS // max(columns * width, rows * height)
-    times = max(1, min(-(-_EACH_PIXELS // max(height, width)), fits))
-    gap = max(1, times // 2)
-    large = (
-        np.rint(np.clip(pictures, 0, 1) * 255)
-        .astype(np.uint8)
-        .repeat(times, axis=1)
-        .repeat(times, axis=2)
-    )
-    canvas = np.full(
-        (
-            rows * (large.shape[1] + gap) + gap,
-            columns * (large.shape[2] + gap) + gap,
-            *pictures.shape[3:],
-        ),
-        _LINE,
-    )
-    for index, picture_ in enumerate(large):
-        top = gap + index // columns * (large.shape[1] + gap)
-        left = gap + index % columns * (large.shape[2] + gap)
-        canvas[top : top + large.shape[1], left : left + large.shape[2]] = picture_
-    return canvas.astype(np.uint8)
-
-
 def _sounding(windows: NDArray[Any]) -> NDArray[np.int64]:
     """Return the key (0 for the lowest) that sounds at every step, -1 for silence [N, T]."""
     steps = np.arange(windows.shape[1])
     last = np.maximum.accumulate(np.where(windows > 0, steps, 0), axis=1)
     event = np.take_along_axis(windows.astype(np.int64), last, axis=1)
     return np.where(event > NOTE_OFF, event - FIRST_NOTE, -1)
-
-
-def check_picture(path: Path, steps: int = 0) -> None:
-    """Refuse a picture of a kind that cannot be written, or of too many steps.
-
-    Raises:
-        UsageError: naming the kinds, or the limit.
-    """
-    if steps > MAX_STEPS:
-        raise UsageError(f"{path}: a picture holds up to {MAX_STEPS:,} steps, not {steps:,}")
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a picture ends in {', '.join(FORMATS)}")
 
 
 def plot_interpolation(
@@ -242,23 +145,6 @@ def picture(
     return figure_bytes(_figure(scores, title, names, columns), path.suffix)
 
 
-def figure_bytes(figure: Any, suffix: str) -> bytes:
-    """Return a matplotlib figure as the content of a file; the same figure gives the same bytes.
-
-    Args:
-        figure: what was drawn.
-        suffix: one of :data:`FORMATS`.
-    """
-    import matplotlib
-
-    # No date, and fixed names inside an SVG.
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix.lower(), {})
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "musae"}):
-        figure.savefig(buffer, format=suffix[1:].lower(), dpi=DPI, metadata=metadata)
-    return buffer.getvalue()
-
-
 def _figure(scores: Sequence[Score], title: str, labels: Sequence[str], grid: int | None) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -296,7 +182,8 @@ def _mixed(steps: int, grid: int | None) -> NDArray[np.float64]:
     from matplotlib.colors import to_rgb
 
     top, bottom = (
-        np.array([to_rgb(colour) for colour in pair]) for pair in (_CORNERS[:2], _CORNERS[2:])
+        np.array([to_rgb(colour) for colour in pair])
+        for pair in (CORNER_COLOURS[:2], CORNER_COLOURS[2:])
     )
     columns = grid or steps
     across = np.tile(np.linspace(0, 1, columns), -(-steps // columns))[:steps, None]
@@ -354,47 +241,3 @@ def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
     panel.set_ylim(low - 1.5, high + 1.5)
     for side in ("top", "right", "left", "bottom"):
         panel.spines[side].set_color("#bbbbbb")
-
-
-def matrix_picture(
-    values: NDArray[Any], rows: Sequence[str], columns: Sequence[str], title: str, label: str
-) -> bytes:
-    """Draw a matrix of signed numbers [R, C] as coloured cells with the numbers in them; PNG.
-
-    Args:
-        values: orange above 0, blue below; full colour at the largest of all.
-        rows: their names, to the left.
-        columns: their names, above.
-        title: above all.
-        label: what the numbers are.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.8 + 1.1 * len(columns), 1.3 + 0.5 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
-    limit = float(np.abs(values).max(initial=0.0)) or 1.0
-    colours = LinearSegmentedColormap.from_list("signed", [_CORNERS[0], "#ffffff", _CORNERS[1]])
-    image = panel.imshow(values, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
-    for row, column in np.ndindex(*values.shape):
-        dark = abs(values[row, column]) > 0.75 * limit
-        text = f"{values[row, column]:+.2f}"
-        panel.text(
-            column,
-            row,
-            text,
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="white" if dark else "#222222",
-        )
-    panel.set_xticks(range(len(columns)), columns, fontsize=9)
-    panel.set_yticks(range(len(rows)), rows, fontsize=9)
-    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    for side in panel.spines.values():
-        side.set_visible(False)
-    figure.colorbar(image, ax=panel, shrink=0.9).set_label(label, fontsize=8)
-    figure.suptitle(title, fontsize=10)
-    return figure_bytes(figure, ".png")

@@ -7,26 +7,21 @@ events), V classes of a step, Z latent size, S steps of a path, C controls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.audio.denoise.session import SoundSession
-from musicvae_lite.audio.timbre.session import TimbreSession
 from musicvae_lite.core.autoencoder import Batch
-from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, one_thread, points
-from musicvae_lite.core.devices import resolve_device
+from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, points
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.latent import Latent, check_similar, grid, interpolate, towards
 from musicvae_lite.core.random import Noise
 from musicvae_lite.core.validation import check_tempo, seed_of, whole
-from musicvae_lite.images.session import PictureSession
 from musicvae_lite.media.midi import Score
-from musicvae_lite.model_dir.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from musicvae_lite.model_dir.bundle import Bundle
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
@@ -57,53 +52,7 @@ from musicvae_lite.music.windows import (
 _EVENTS, _PRIOR = 1, 2
 
 
-AnySession = Union["Session", PictureSession, SoundSession, TimbreSession]
-
-
-def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> AnySession:
-    """Load a model for use.
-
-    Args:
-        model: name of a shipped model, or a model folder.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        seed: of every draw for which no other seed is given.
-
-    Returns:
-        A session of music, of pictures, of (noisy) sound or of timbre, as the model is.
-
-    Raises:
-        UsageError: no such model or device.
-        MusaeError: the folder is foreign, truncated or damaged.
-    """
-    place, seed = resolve_device(device), seed_of(seed)
-    with one_thread():
-        bundle = load_bundle(model, place)
-        kinds: dict[str, type[AnySession]] = {
-            "image": PictureSession,
-            "spectrogram": SoundSession,
-            "timbre": TimbreSession,
-        }
-        return kinds.get(bundle.config.model.kind, Session)(bundle, str(model), seed)
-
-
-S = TypeVar("S", "Session", PictureSession, SoundSession, TimbreSession)
-
-
-def load_as(
-    kind: type[S], model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0
-) -> S:
-    """Load a model that must be of one kind; see :func:`load`.
-
-    Raises:
-        UsageError: if it is of another kind, too.
-    """
-    session = load(model, device, seed)
-    if not isinstance(session, kind):
-        raise UsageError(f"{model} is a model of {session.unit}, not of {kind.unit}")
-    return session
-
-
-class Session:
+class MusicSession:
     """A model of music with its codec, on one device.
 
     Args:
@@ -116,7 +65,7 @@ class Session:
 
     def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
-        self.model = bundle.model
+        self.model, self.prior = bundle.model, bundle.prior
         if not isinstance(bundle.codec, ScoreCodec):
             raise UsageError(f"{name} is no model of music")
         self.codec = bundle.codec
@@ -126,7 +75,7 @@ class Session:
 
     def __repr__(self) -> str:
         return (
-            f"<Session {self.name}: {self.codec.steps} steps a window, latent size "
+            f"<MusicSession {self.name}: {self.codec.steps} steps a window, latent size "
             f"{self.latent_size}, {self.device}>"
         )
 
@@ -569,7 +518,7 @@ class Session:
         Those of piece i are the same for every ``count`` above i.
         """
         noise = Noise(seed, _PRIOR)
-        return [noise.normal((2, self.latent_size), torch.device("cpu")) for _ in range(count)]
+        return [self.prior.sample(2, noise) for _ in range(count)]
 
     # Arrays in, arrays out
 
@@ -604,7 +553,7 @@ class Session:
         }
 
         def block(start: int, **rows: Tensor) -> tuple[Tensor, Tensor]:
-            latent = self.model.encode(Batch(**rows))
+            latent = self.model.encode(Batch(**rows)).latent
             return latent.mean, latent.scale
 
         mean, scale = self.blocks.run(block, len(tokens), arrays, [(self.latent_size,)] * 2)

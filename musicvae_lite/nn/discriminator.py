@@ -5,30 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from musicvae_lite.core.autoencoder import Contest
+from musicvae_lite.core.prior import NormalPrior
 from musicvae_lite.core.random import Noise
-
-
-@dataclass(frozen=True)
-class Contest:
-    """What discriminator and encoder pay in one batch, means over its examples.
-
-    Attributes:
-        discriminator: binary cross-entropy of telling codes from draws; its gradient reaches the
-            discriminator alone.
-        encoder: -log D(code); its gradient reaches the encoder alone.
-        accuracy: codes and draws that the discriminator tells right; 0.5 is chance.
-    """
-
-    discriminator: Tensor
-    encoder: Tensor
-    accuracy: Tensor
 
 
 class Adversary(nn.Module):
@@ -45,7 +30,7 @@ class Adversary(nn.Module):
 
     def __init__(self, latent_size: int, sizes: Sequence[int], weight: float = 1.0) -> None:
         super().__init__()
-        self.weight = weight
+        self.weight, self.prior = weight, NormalPrior(latent_size)
         widths = [latent_size, *sizes]
         layers: list[nn.Module] = []
         for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
@@ -54,7 +39,7 @@ class Adversary(nn.Module):
 
     def forward(self, z: Tensor, noise: Noise) -> Contest:
         """Let both sides play one round on the codes z [B, Z]."""
-        drawn = noise.normal(z.shape, z.device)
+        drawn = self.prior.sample(len(z), noise).to(z.device)
         fake, real = self.discriminator(z.detach().float()), self.discriminator(drawn)
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
         told = F.binary_cross_entropy_with_logits(real, ones) + F.binary_cross_entropy_with_logits(

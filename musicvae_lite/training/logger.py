@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.core.files import atomic_output, json_text, reason
+from musicvae_lite.model_dir.bundle import METRICS
 
-METRICS, BOARD = "metrics.jsonl", "tensorboard"
+BOARD = "tensorboard"
 
 
 class RunLog:

@@ -34,11 +34,14 @@ class TrainStep(nn.Module):
 
         Only ``loss`` carries a gradient.
         """
-        latent = self.model.encode(batch)
+        encoding = self.model.encode(batch)
         teacher = Teacher(self.sampling(step), self.dropout)
-        z = latent.sample(noise)
-        loss = self.objective(self.model.nll(z, batch, teacher, noise), latent.kl(), step)
-        terms = {"nll": loss.nll, "kl": loss.kl}
+        z = encoding.latent.sample(noise)
+        losses = self.model.losses(z, batch, teacher, noise, encoding.skips)
+        loss = self.objective(self.model.weighted(losses), encoding.latent.penalties(), step)
+        terms = {"nll": loss.nll, "kl": loss.kl, **loss.penalties}
+        if len(losses) > 1:
+            terms |= {name: value.mean() for name, value in losses.items()}
         total = loss.total
         adversary = self.model.adversary
         if adversary is not None:

@@ -17,9 +17,9 @@ from musicvae_lite.config import (
 )
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
-from musicvae_lite.model_dir.bundle import CARD, CONFIG, WEIGHTS
+from musicvae_lite.model_dir.bundle import CARD, CONFIG, METRICS, WEIGHTS
 from musicvae_lite.training.checkpoint import STATE, read_progress
-from musicvae_lite.training.logger import BOARD, METRICS
+from musicvae_lite.training.logger import BOARD
 
 LAST = "last"
 _BOARD_FILES = "events.out.tfevents."

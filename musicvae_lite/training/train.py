@@ -24,11 +24,12 @@ from torch import Tensor
 
 from musicvae_lite import __version__
 from musicvae_lite.config import RunConfig, parse_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.codec import build_codec
-from musicvae_lite.core.dataset import Material, Measured, open_material
+from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.medium import build_model, open_dataset
 from musicvae_lite.core.objective import NATS_PER_BIT
 from musicvae_lite.core.random import Noise, seed_layers
 from musicvae_lite.model_dir.bundle import describe, save_bundle, start_from
@@ -130,7 +131,7 @@ def train(
         )
     where, report = resolve_device(device), on_event or (lambda event: None)
     speaks = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes the first one speaks
-    material = open_material(
+    material = open_dataset(
         config, _named(data), lambda told: report(Notice(0, told, False)) if speaks else None
     )
     config = _with_steps(config, len(material))
@@ -148,7 +149,7 @@ class _Run:
     def __init__(
         self,
         config: RunConfig,
-        material: Material,
+        material: Dataset,
         output: Path,
         resume: bool,
         init_from: str | Path | None,

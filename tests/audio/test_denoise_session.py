@@ -241,9 +241,10 @@ def test_codes_and_reconstructions(session, tmp_path):
         session.reconstruct(tmp_path / "none.wav")
     assert "latent size 3" in repr(session) and dataclasses.is_dataclass(latent)
     with pytest.raises(UsageError, match="model of sound, not of music"):
-        from musicvae_lite.music.session import Session, load_as
+        from musicvae_lite.model_dir.handle import load_as
+        from musicvae_lite.music.session import MusicSession
 
-        load_as(Session, session.bundle.description.folder)
+        load_as(MusicSession, session.bundle.description.folder)
     assert issubclass(NothingUsableError, MusaeError)
 
 

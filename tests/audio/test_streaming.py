@@ -4,7 +4,7 @@ from torch import nn
 
 from musicvae_lite.audio.denoise.network import BANDS, FEATURES, Shape, folded
 from musicvae_lite.audio.denoise.streaming import MaskStream
-from musicvae_lite.nn.kernels import WinogradConv, fits, winograd_works
+from musicvae_lite.nn.winograd import WinogradConv, fits, winograd_works
 from tests.sounds import mask_network
 
 SHAPES = [

@@ -7,9 +7,10 @@ import torch
 from musicvae_lite.audio.denoise.evaluate import log_spectral_distance_db
 from musicvae_lite.audio.timbre.model import Rows
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.codec import build_codec
 from musicvae_lite.core.errors import UsageError
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.media.spectrum import grid_of, istft, stft
 from tests.sounds import RATE, TIMBRE, noise, tone
 
@@ -63,14 +64,14 @@ def test_the_model_learns_a_sound_by_heart() -> None:
     losses = []
     for _ in range(200):
         optimiser.zero_grad()
-        loss = model.nll(model.encode(batch).mean, batch).mean()
+        loss = model.nll(model.encode(batch).latent.mean, batch).mean()
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] / 4
     with torch.no_grad():
-        made = model.predict(model.encode(batch).mean, batch)
-        other = model.predict(model.encode(batch).mean.flip(0), batch)
+        made = model.predict(model.encode(batch).latent.mean, batch)
+        other = model.predict(model.encode(batch).latent.mean.flip(0), batch)
     for index in range(2):
         want = clips[index].numpy()
         assert log_spectral_distance_db(made[index].numpy(), want) < log_spectral_distance_db(

@@ -8,9 +8,9 @@ from musicvae_lite.audio.timbre.evaluate import evaluate_timbre
 from musicvae_lite.audio.timbre.session import TimbreSession
 from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.errors import NothingUsableError, UsageError
+from musicvae_lite.evaluation import evaluate
 from musicvae_lite.media.audio import Audio
-from musicvae_lite.music import session as sessions
-from musicvae_lite.music.evaluate.scoring import evaluate
+from musicvae_lite.model_dir.handle import load
 from tests.sounds import (
     RATE,
     noise,
@@ -24,7 +24,7 @@ from tests.sounds import (
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    found = sessions.load(save_tiny_timbre(tmp_path_factory.mktemp("models") / "timbre"), seed=3)
+    found = load(save_tiny_timbre(tmp_path_factory.mktemp("models") / "timbre"), seed=3)
     assert isinstance(found, TimbreSession)
     return found
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_used_is_told(session, tmp_path):
     with pytest.raises(UsageError, match="points"):
         session.decode(np.zeros((2, 5)))
     with pytest.raises(UsageError, match="of timbre, not of sound"):
-        sessions.load_as(sessions.SoundSession, session.name)
+        sessions.load_as(sessions.DenoiseSession, session.name)
     denoiser = save_tiny_denoiser(tmp_path / "denoiser")
     with pytest.raises(UsageError, match="of sound, not of timbre"):
         sessions.load_as(TimbreSession, denoiser)

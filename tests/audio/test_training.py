@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from musicvae_lite.audio.denoise.dataset import SoundMaterial, ahead
+from musicvae_lite.audio.denoise.dataset import DenoiseDataset, ahead
 from musicvae_lite.audio.denoise.network import BANDS, FEATURES, MaskNetwork, Shape
 from musicvae_lite.config import load_config
 from musicvae_lite.core.errors import MusaeError, UsageError
@@ -138,7 +138,7 @@ def test_sources_that_do_not_fit_are_told(clean, tmp_path):
 
 def test_an_archive_among_recordings_is_left_alone(clean):
     (clean / "covers.zip").write_bytes(b"no music")
-    assert len(SoundMaterial.open(load_config("denoise", SETTINGS), [clean]).train.clean)
+    assert len(DenoiseDataset.open(load_config("denoise", SETTINGS), [clean]).train.clean)
 
 
 def test_the_next_clips_are_made_while_some_are_in_use():
@@ -180,8 +180,8 @@ def test_files_that_cannot_be_used_are_named_and_never_held_out(clean):
         (clean / f"bad{number}.wav").write_bytes(b"RIFF")
     save(np.zeros(16000, np.float32), clean / "silent.wav")
     config = load_config("denoise", [*SETTINGS, *SHORT, "data.mixture.held_out=0.3"])
-    material = SoundMaterial.open(config, [clean])
+    material = DenoiseDataset.open(config, [clean])
     assert material.held_out and "bad0.wav" in material.notice and "and 8 more" in material.notice
     for file in clean.glob("bad*"):
         file.unlink()
-    assert "silent.wav: is silent or too short" in SoundMaterial.open(config, [clean]).notice
+    assert "silent.wav: is silent or too short" in DenoiseDataset.open(config, [clean]).notice

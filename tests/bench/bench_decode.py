@@ -4,7 +4,7 @@ presets' real sizes.
     python tests/bench/bench_decode.py [--threads 2] [--rounds 5] [--preset hierdec-mel_16bar]
     [--random]
 
-The time is that of ``Session.decode_windows``, the best and the median of the rounds. Weights are
+The time is that of ``MusicSession.decode_windows``, the best and the median of the rounds. Weights are
 random, the slow case for models with ``carry``: no guess of the event before a bar is right, so
 nearly every bar is decoded twice. A shipped model may be named in place of a preset. ``--random``
 draws at temperature 1 instead of taking the likeliest event.
@@ -21,22 +21,23 @@ import numpy as np
 import torch
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import build_model
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.model_dir.bundle import Bundle, Description, shipped_models
-from musicvae_lite.music.session import Session, load_as
+from musicvae_lite.model_dir.handle import load_as
+from musicvae_lite.music.session import MusicSession
 
 PRESETS = ("cat-mel_2bar_small", "mel-2bar", "mel-16bar", "hierdec-mel_16bar")
 
 
-def session(name: str) -> Session:
+def session(name: str) -> MusicSession:
     if name in shipped_models():
-        return load_as(Session, name, "cpu")
+        return load_as(MusicSession, name, "cpu")
     # An encoder is not needed and would take a minute to fill at 2048 units.
     config = load_config(name, ["model.encoder.sizes=[8]"])
     codec = build_codec(config.codec.model_dump())
     torch.manual_seed(0)
-    return Session(
+    return MusicSession(
         Bundle(Description(Path(name), config), build_model(config, codec).eval(), codec), name
     )
 

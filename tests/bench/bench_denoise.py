@@ -21,12 +21,12 @@ import torch
 
 from musicvae_lite.audio.denoise.evaluate import Example, SoundMeasures, evaluate_examples
 from musicvae_lite.audio.denoise.pairs import find_pairs
-from musicvae_lite.audio.denoise.session import SoundSession
+from musicvae_lite.audio.denoise.scoring import mixture_examples, pair_examples
+from musicvae_lite.audio.denoise.session import DenoiseSession
 from musicvae_lite.media.audio import Audio
 from musicvae_lite.media.spectrum import grid_of, istft, stft
 from musicvae_lite.model_dir.bundle import describe
-from musicvae_lite.music.evaluate.scoring import mixture_examples, pair_examples
-from musicvae_lite.music.session import load_as
+from musicvae_lite.model_dir.handle import load_as
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 
@@ -97,7 +97,7 @@ def main() -> None:
         else mixture_examples(describe(arguments.model), [arguments.data], arguments.limit, 0)
     )
     examples = list(drawn)
-    session = load_as(SoundSession, arguments.model)
+    session = load_as(DenoiseSession, arguments.model)
     methods = {
         arguments.model: lambda samples, rate: session.denoise(Audio(samples, rate)).samples,
         **classics(),

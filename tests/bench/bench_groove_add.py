@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from musicvae_lite.model_dir.handle import load_as
 from musicvae_lite.music.codecs.groove import DRUMS
 from musicvae_lite.music.data.corpus import Corpus
 from musicvae_lite.music.data.groove_inputs import all_but_given, without_drum
-from musicvae_lite.music.session import Session, load_as
+from musicvae_lite.music.session import MusicSession
 from musicvae_lite.music.verbs.groove import likeliest_hits
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--model", default="groove-2bar")
     parser.add_argument("--windows", type=int, default=300)
     asked = parser.parse_args()
-    session = load_as(Session, asked.model, "cpu")
+    session = load_as(MusicSession, asked.model, "cpu")
     corpus = Corpus.open(asked.corpus)
     train, valid = (corpus.split(name).windows for name in ("train", "valid"))
     print(

@@ -2,7 +2,7 @@
 
 [--model mel-2bar] [--pieces 50]``.
 
-Pieces of the validation side of each zip (with index.csv) go through ``Session.reconstruct``
+Pieces of the validation side of each zip (with index.csv) go through ``MusicSession.reconstruct``
 (windows that overlap), and through windows that abut, as one would join them by hand. Printed for
 both: steps of a note that start right; steps at which the right pitch (or silence) sounds; notes
 held over a bar line, or over a border of windows that abut, that are still one note; and notes that
@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.media.midi import read_midi
+from musicvae_lite.model_dir.handle import load_as
 from musicvae_lite.music.codecs.melody import FIRST_NOTE, MelodyCodec
 from musicvae_lite.music.data.prepare import is_valid
 from musicvae_lite.music.overlap import weave
-from musicvae_lite.music.session import Session, load_as
+from musicvae_lite.music.session import MusicSession
 from musicvae_lite.music.windows import Passage, is_silent, whole_melody
 
 #: The number of the note that sounds at each step, 0 for none, and its token.
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--model", default="mel-2bar")
     parser.add_argument("--pieces", type=int, default=50)
     options = parser.parse_args()
-    session = load_as(Session, options.model, "cpu")
+    session = load_as(MusicSession, options.model, "cpu")
     codec = session.codec
     if not isinstance(codec, MelodyCodec):
         raise SystemExit(f"{options.model}: is no model of melodies")

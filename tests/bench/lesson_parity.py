@@ -20,9 +20,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import musicvae_lite as mv
+from musicvae_lite.core.evaluation import Evaluation
 from musicvae_lite.images.codec import ImageCodec
 from musicvae_lite.images.data.pictures import Split, open_pictures
-from musicvae_lite.music.evaluate.scoring import Evaluation
 
 # name of the run, what the lesson calls it, key of the figure, the lesson's figures
 PARITY = [

@@ -28,7 +28,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Autoencoder, Batch, build_model
+from musicvae_lite.core.autoencoder import Autoencoder, Batch
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.model_dir.bundle import load_bundle, save_bundle
 from musicvae_lite.music.codecs.melody import FIRST_NOTE
 from musicvae_lite.music.data.corpus import Corpus
@@ -139,7 +140,9 @@ def voice_of(small: Autoencoder, shift: int, noise: float, tokens: Tensor, kept:
     events = torch.arange(len(weights["decoder.output.bias"]))
     if shift:
         events[FIRST_NOTE:] = events[FIRST_NOTE:].roll(-shift)
-    latents = [small.encode(Batch(part, part)) for part in events[tokens].flatten(0, 1).split(512)]
+    latents = [
+        small.encode(Batch(part, part)).latent for part in events[tokens].flatten(0, 1).split(512)
+    ]
     means = torch.cat([latent.mean for latent in latents])
     scale = torch.cat([latent.scale for latent in latents]).log().mean(0).exp()
     mean = means.mean(0)

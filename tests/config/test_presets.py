@@ -17,8 +17,9 @@ from musicvae_lite.config import (
     load_config,
     preset_names,
 )
-from musicvae_lite.core.autoencoder import Batch, Teacher, build_model
+from musicvae_lite.core.autoencoder import Batch, Teacher
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.core.random import Noise
 from musicvae_lite.images.data.pictures import corrupted
 from musicvae_lite.model_dir.bundle import load_bundle, save_bundle
@@ -144,7 +145,7 @@ def decode(codec, model, z, batch, *more):
 
 def test_shapes(parts):
     codec, model, batch = parts
-    latent = model.encode(batch)
+    latent = model.encode(batch).latent
     assert latent.mean.shape[:2] == latent.scale.shape[:2] == (4, model.latent_size)
     assert latent.log_scale is None or (latent.scale > 0).all()
     assert model.nll(latent.mean, batch).shape == (4,)
@@ -195,11 +196,11 @@ class TestSequences:
     def test_logits_have_one_number_a_class(self, parts, config):
         codec, model, batch = parts
         size = 4 + len(codec.sizes) if config.model.likelihood.kind == "nade" else codec.vocabulary
-        assert model.logits(model.encode(batch).mean, batch).shape == (4, codec.steps, size)
+        assert model.logits(model.encode(batch).latent.mean, batch).shape == (4, codec.steps, size)
 
     def test_draws_are_repeatable_and_temperature_zero_needs_none(self, parts):
         codec, model, batch = parts
-        z = model.encode(batch).mean
+        z = model.encode(batch).latent.mean
         drawn = [decode(codec, model, z, batch, 1.0, Noise(3)) for _ in range(2)]
         assert torch.equal(*drawn)
         assert not torch.equal(drawn[0], decode(codec, model, z, batch, 1.0, Noise(4)))
@@ -212,7 +213,7 @@ class TestSequences:
         as a whole.
         """
         codec, model, batch = parts
-        z = model.encode(batch).mean
+        z = model.encode(batch).latent.mean
         heard = decode(codec, model, z, batch)
         torch.testing.assert_close(
             model.predict(z, Batch(heard, heard, condition=batch.condition)), heard
@@ -227,13 +228,13 @@ class TestSequences:
         changed = torch.where(past, 1, batch.target)
         whole = Batch(batch.x, batch.target, length, batch.condition)
         cut = Batch(changed, changed, length, batch.condition)
-        torch.testing.assert_close(model.encode(whole).mean, model.encode(cut).mean)
+        torch.testing.assert_close(model.encode(whole).latent.mean, model.encode(cut).latent.mean)
         z = torch.zeros(4, 8)
         torch.testing.assert_close(model.nll(z, whole), model.nll(z, cut))
 
     def test_scheduled_sampling_is_repeatable(self, parts):
         _, model, batch = parts
-        z = model.encode(batch).mean
+        z = model.encode(batch).latent.mean
         for teacher in (Teacher(sampling=1.0), Teacher(sampling=0.5, dropout=0.3)):
             assert torch.equal(
                 model.nll(z, batch, teacher, Noise(1)), model.nll(z, batch, teacher, Noise(1))

@@ -61,7 +61,7 @@ def test_a_schedule_that_cannot_be_is_refused(wrong):
 def test_free_bits_are_one_budget_for_the_whole_latent():
     kl = torch.tensor([[1.0, 1.0, 1.0], [5.0, 0.0, 0.0]])
     objective = Objective(Schedule(end=0.5), free_bits=4 / math.log(2))  # 4 nats
-    loss = objective(torch.tensor([10.0, 20.0]), kl, step=3)
+    loss = objective(torch.tensor([10.0, 20.0]), {"kl_nats": kl}, step=3)
     assert loss.kl.item() == pytest.approx(4.0)
     assert loss.kl_charged.item() == pytest.approx(0.5)  # (0 + 1) / 2
     assert loss.total.item() == pytest.approx(15.25)
@@ -71,7 +71,7 @@ def test_free_bits_are_one_budget_for_the_whole_latent():
 def test_free_bits_per_dimension():
     kl = torch.tensor([[1.0, 0.2], [3.0, 0.4]])
     loss = Objective(Schedule(end=1.0), free_bits=0.5 / math.log(2), per="dim")(
-        torch.zeros(2), kl, 0
+        torch.zeros(2), {"kl_nats": kl}, 0
     )
     assert loss.kl_charged.item() == pytest.approx((0.5 + 2.5) / 2)
     assert loss.kl.item() == pytest.approx(2.3)
@@ -79,5 +79,5 @@ def test_free_bits_per_dimension():
 
 def test_no_gradient_flows_to_a_kl_inside_its_budget():
     kl = torch.full((2, 3), 0.1, requires_grad=True)
-    Objective(Schedule(end=1.0), free_bits=8)(torch.zeros(2), kl, 0).total.backward()
+    Objective(Schedule(end=1.0), free_bits=8)(torch.zeros(2), {"kl_nats": kl}, 0).total.backward()
     assert kl.grad is not None and kl.grad.abs().max() == 0

@@ -9,8 +9,9 @@ from skimage.metrics import structural_similarity
 
 import musicvae_lite as mv
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.images.codec import ImageCodec
 from musicvae_lite.images.data.pictures import open_pictures
 from musicvae_lite.images.evaluate.codes import against_components, neighbour_accuracy
@@ -70,7 +71,7 @@ def test_measures_of_a_variational_model_by_hand():
     batch = Batch(x, x)
     found = evaluate_pictures(model, [batch])
     with torch.inference_mode():
-        latent = model.encode(batch)
+        latent = model.encode(batch).latent
         expected = model.decode(latent.mean)
         squares = (expected - x).square().mean().item()
         kl = latent.kl().sum(1).mean().item()

@@ -18,7 +18,7 @@ from musicvae_lite.images.figures import (
 )
 from musicvae_lite.images.plots import Row, draw_rows, draw_scatter, prior_grid
 from musicvae_lite.model_dir.bundle import describe
-from musicvae_lite.music.plots import sheet
+from musicvae_lite.plotting import sheet
 from tests.tiny import PICTURE_MODELS, digits, save_picture_model, save_tiny_model
 
 

@@ -10,12 +10,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.errors import UsageError
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.core.random import Noise
 from musicvae_lite.images.codec import ImageCodec
-from musicvae_lite.images.model import Linear, convolve_few, enlarge_and_convolve, max_pool
 from musicvae_lite.nn.discriminator import Adversary
+from musicvae_lite.nn.kernels import Linear, convolve_few, enlarge_and_convolve, max_pool
 from musicvae_lite.nn.likelihood import Bernoulli, Gaussian
 
 
@@ -43,7 +44,7 @@ def lesson_forward(model, x):
 def test_the_autoencoder_is_the_lessons():
     model, x = model_of("mnist-ae"), pictures()
     code, picture = lesson_forward(model, x)
-    latent = model.encode(Batch(x, x))
+    latent = model.encode(Batch(x, x)).latent
     assert code.shape == (3, 8, 4, 4)
     torch.testing.assert_close(latent.mean, code.flatten(1))
     torch.testing.assert_close(model.decode(latent.mean), picture, atol=1e-5, rtol=0)
@@ -53,7 +54,7 @@ def test_the_autoencoder_is_the_lessons():
 def test_the_super_resolver_sees_a_quarter_of_the_pixels():
     model = model_of("mnist-superres")
     small = pictures(size=14)
-    latent = model.encode(Batch(small, pictures()))
+    latent = model.encode(Batch(small, pictures())).latent
     assert latent.mean.shape == (3, 128) and model.decode(latent.mean).shape == (3, 1, 28, 28)
 
 
@@ -61,7 +62,7 @@ def test_the_super_resolver_sees_a_quarter_of_the_pixels():
 def test_any_size_comes_back(height, width):
     sizes = [f"codec.height={height}", f"codec.width={width}"]
     model, x = model_of("mnist-ae", *sizes), torch.rand(2, 1, height, width)
-    assert model.decode(model.encode(Batch(x, x)).mean).shape == x.shape
+    assert model.decode(model.encode(Batch(x, x)).latent.mean).shape == x.shape
 
 
 def test_too_few_stages_are_told():
@@ -158,7 +159,7 @@ def test_the_discriminator_learns_and_the_encoder_pushes_back():
 def test_a_conditional_model_wants_the_class():
     model, x = model_of("mnist-cvae"), pictures(2)
     classes = torch.eye(10)[[3, 7]]
-    z = model.encode(Batch(x, x, condition=classes)).mean
+    z = model.encode(Batch(x, x, condition=classes)).latent.mean
     assert not torch.equal(
         model.decode(z, condition=classes), model.decode(z, condition=classes.flip(0))
     )
@@ -170,8 +171,8 @@ def test_a_convolutional_model_can_be_conditional_too():
     model = model_of("mnist-conv-vae", "model.classes=10")
     x, classes = pictures(2), torch.eye(10)[[3, 7]]
     assert not torch.equal(
-        model.encode(Batch(x, x, condition=classes)).mean,
-        model.encode(Batch(x, x, condition=classes.flip(0))).mean,
+        model.encode(Batch(x, x, condition=classes)).latent.mean,
+        model.encode(Batch(x, x, condition=classes.flip(0))).latent.mean,
     )
 
 
@@ -183,7 +184,7 @@ def test_a_residual_model_starts_from_the_enlarged_input():
             parameter.zero_()
     enlarged = F.interpolate(small, size=(28, 28), mode="bicubic", align_corners=False).clamp(0, 1)
     batch = Batch(small, pictures())
-    torch.testing.assert_close(model.predict(model.encode(batch).mean, batch), enlarged)
+    torch.testing.assert_close(model.predict(model.encode(batch).latent.mean, batch), enlarged)
 
 
 @pytest.mark.parametrize("planes", [1, 3, 4])

@@ -7,14 +7,15 @@ from torch.nn import functional as F
 
 import musicvae_lite as mv
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import build_model
 from musicvae_lite.core.batched import BLOCK
 from musicvae_lite.core.codec import build_codec
 from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.images.codec import as_bytes
-from musicvae_lite.images.session import PictureSession
+from musicvae_lite.images.session import ImageSession
 from musicvae_lite.model_dir.bundle import save_bundle
-from musicvae_lite.music.session import Session, load_as
+from musicvae_lite.model_dir.handle import load_as
+from musicvae_lite.music.session import MusicSession
 from tests.tiny import PICTURE_MODELS, digits, save_picture_model, save_tiny_model
 
 
@@ -36,7 +37,7 @@ def test_pictures_in_pictures_out(sessions, name):
     session = sessions[name]
     images, _ = digits(BLOCK + 3)
     made = session.reconstruct(images, condition(session, len(images)))
-    assert isinstance(session, PictureSession) and made.dtype == np.float32
+    assert isinstance(session, ImageSession) and made.dtype == np.float32
     assert made.shape == (len(images), *session.codec.shape) and 0 <= made.min() and made.max() <= 1
     few = session.reconstruct(images[:5], condition(session, 5))
     assert np.array_equal(few, made[:5])  # does not depend on how many are asked for
@@ -172,9 +173,9 @@ def test_arrays_that_do_not_fit_are_told_in_one_line(sessions, call):
 
 def test_a_model_of_another_kind(tmp_path, sessions):
     with pytest.raises(UsageError, match="is a model of music, not of pictures"):
-        load_as(PictureSession, save_tiny_model(tmp_path / "music"), "cpu")
+        load_as(ImageSession, save_tiny_model(tmp_path / "music"), "cpu")
     with pytest.raises(UsageError, match="is a model of pictures, not of music"):
-        load_as(Session, save_picture_model(tmp_path / "pictures"), "cpu")
+        load_as(MusicSession, save_picture_model(tmp_path / "pictures"), "cpu")
     assert "8 x 8" in repr(sessions["vae"])
 
 

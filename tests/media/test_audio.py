@@ -24,7 +24,11 @@ from musicvae_lite.media.spectrum import Chunks, Grid, change_spectrum, grid_of,
 
 
 def sound(channels: int, samples: int, seed: int = 0) -> np.ndarray:
-    return (0.2 * np.random.default_rng(seed).standard_normal((channels, samples))).clip(-0.9, 0.9).astype(np.float32)
+    return (
+        (0.2 * np.random.default_rng(seed).standard_normal((channels, samples)))
+        .clip(-0.9, 0.9)
+        .astype(np.float32)
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +55,12 @@ def test_a_copy_keeps_rate_channels_length_and_encoding(
     assert read.samples.shape == (channels, 3000) and read.samples.dtype == np.float32
     write_audio(read, second)
     info = soundfile.info(second)
-    assert (info.samplerate, info.channels, info.frames, info.subtype) == (rate, channels, 3000, subtype)
+    assert (info.samplerate, info.channels, info.frames, info.subtype) == (
+        rate,
+        channels,
+        3000,
+        subtype,
+    )
     if subtype != "VORBIS":  # the one lossy encoding
         np.testing.assert_array_equal(read_audio(second).samples, read.samples)
     assert read.header == Header(rate, channels, 3000, info.format, subtype)
@@ -67,16 +76,23 @@ def test_a_copy_keeps_rate_channels_length_and_encoding(
         ("a.ogg", ("WAV", "PCM_16"), "OGG", "VORBIS"),
     ],
 )
-def test_another_suffix_takes_the_nearest_encoding(name: str, like: tuple[str, str], container: str, subtype: str) -> None:
+def test_another_suffix_takes_the_nearest_encoding(
+    name: str, like: tuple[str, str], container: str, subtype: str
+) -> None:
     assert audio.encoding(Path(name), Header(44100, 1, 10, *like)) == (container, subtype)
 
 
 def test_an_hour_that_a_wav_file_cannot_count_is_written_as_rf64() -> None:
-    assert audio.encoding(Path("a.wav"), Header(192000, 6, 3600 * 192000, "WAV", "PCM_24"))[0] == "RF64"
+    assert (
+        audio.encoding(Path("a.wav"), Header(192000, 6, 3600 * 192000, "WAV", "PCM_24"))[0]
+        == "RF64"
+    )
 
 
 def test_bad_files_are_refused_in_one_line(tmp_path: Path) -> None:
-    empty, text, cut, none, many = (tmp_path / f"{name}.wav" for name in ("empty", "text", "cut", "none", "many"))
+    empty, text, cut, none, many = (
+        tmp_path / f"{name}.wav" for name in ("empty", "text", "cut", "none", "many")
+    )
     empty.touch()
     text.write_text("Dear Sir or Madam " * 20)
     cut.write_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(20))
@@ -100,7 +116,14 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_header_that_promises_4_gb_costs_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "short.wav"
     form = struct.pack("<IHHIIHH", 16, 1, 1, 44100, 88200, 2, 16)
-    head = b"RIFF" + struct.pack("<I", 2**32 - 16) + b"WAVEfmt " + form + b"data" + struct.pack("<I", 2**32 - 256)
+    head = (
+        b"RIFF"
+        + struct.pack("<I", 2**32 - 16)
+        + b"WAVEfmt "
+        + form
+        + b"data"
+        + struct.pack("<I", 2**32 - 256)
+    )
     path.write_bytes(head + np.arange(500, dtype="<i2").tobytes())
     assert read_audio(path).samples.shape == (1, 500)
 
@@ -167,10 +190,17 @@ def test_sounds_are_written_all_or_none(tmp_path: Path) -> None:
     assert not (tmp_path / "2.wav").exists()
 
 
-WHOLE = [(f"a.{kind}", subtype) for kind in ("wav", "flac") for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32")]
+WHOLE = [
+    (f"a.{kind}", subtype)
+    for kind in ("wav", "flac")
+    for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32")
+]
 
 
-@pytest.mark.parametrize(("name", "subtype"), [row for row in WHOLE if row not in (("a.flac", "PCM_U8"), ("a.flac", "PCM_32"))])
+@pytest.mark.parametrize(
+    ("name", "subtype"),
+    [row for row in WHOLE if row not in (("a.flac", "PCM_U8"), ("a.flac", "PCM_32"))],
+)
 def test_samples_are_rounded_and_come_back(subtype: str, name: str, tmp_path: Path) -> None:
     container = name[2:].upper()
     bits = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}[subtype]
@@ -206,7 +236,9 @@ def test_sound_beyond_full_scale_is_clipped_in_every_encoding(subtype: str, tmp_
     wave = 1.5 * np.sin(np.arange(8000) * 0.05, dtype=np.float32)[None]
     write_audio(Audio(wave, 8000, "WAV", subtype), tmp_path / "a.wav")
     read = read_audio(tmp_path / "a.wav").samples
-    assert np.abs(read[:, 100:8000] - wave[:, 100:].clip(-1, 1)).max() < 0.3  # not the opposite sign
+    assert (
+        np.abs(read[:, 100:8000] - wave[:, 100:].clip(-1, 1)).max() < 0.3
+    )  # not the opposite sign
 
 
 def test_tags_that_no_file_holds_are_left_out(tmp_path: Path) -> None:
@@ -259,7 +291,9 @@ def test_the_spectrogram_is_librosas() -> None:
     grid = grid_of(16000)
     wave = sound(1, 8 * grid.hop)
     ours = stft(torch.from_numpy(wave), grid)[0].numpy()
-    theirs = librosa.stft(wave[0], n_fft=grid.window, hop_length=grid.hop, window="hann", pad_mode="constant")
+    theirs = librosa.stft(
+        wave[0], n_fft=grid.window, hop_length=grid.hop, window="hann", pad_mode="constant"
+    )
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
@@ -288,12 +322,16 @@ def test_the_result_does_not_depend_on_the_chunks(samples: int) -> None:
 
 def test_nothing_changed_is_the_same_sound_without_delay() -> None:
     wave = sound(1, 12_345)
-    parts = change_spectrum([wave], grid_of(44100), Chunks(3), lambda spectrum, place: spectrum[..., place])
+    parts = change_spectrum(
+        [wave], grid_of(44100), Chunks(3), lambda spectrum, place: spectrum[..., place]
+    )
     np.testing.assert_allclose(np.concatenate(list(parts), 1), wave, atol=1e-5)
 
 
 def test_no_sound_at_all_gives_none() -> None:
-    assert list(change_spectrum([], grid_of(44100), Chunks(3), lambda spectrum, place: spectrum)) == []
+    assert (
+        list(change_spectrum([], grid_of(44100), Chunks(3), lambda spectrum, place: spectrum)) == []
+    )
 
 
 def test_chunks_that_do_not_fit_are_refused() -> None:
@@ -302,10 +340,13 @@ def test_chunks_that_do_not_fit_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "new_rate"), [(44100, 16000), (16000, 44100), (48000, 44100), (8000, 8000), (44101, 44100), (22255, 44100)]
+    ("rate", "new_rate"),
+    [(44100, 16000), (16000, 44100), (48000, 44100), (8000, 8000), (44101, 44100), (22255, 44100)],
 )
 def test_resampling_keeps_a_tone(rate: int, new_rate: int) -> None:
-    tone = np.sin(2 * np.pi * 1000 * np.arange(rate) / rate, dtype=np.float64)[None].astype(np.float32)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(rate) / rate, dtype=np.float64)[None].astype(
+        np.float32
+    )
     result = resample(tone, rate, new_rate)
     assert result.shape == (1, new_rate) and result.dtype == np.float32
     wanted = np.sin(2 * np.pi * 1000 * np.arange(new_rate) / new_rate)

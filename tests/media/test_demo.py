@@ -7,7 +7,9 @@ from musicvae_lite.media.audio import read_audio
 
 
 def test_the_noisy_demo_is_what_its_script_makes():
-    spec = importlib.util.spec_from_file_location("build_demo", resource("data", "audio", "build_demo.py"))
+    spec = importlib.util.spec_from_file_location(
+        "build_demo", resource("data", "audio", "build_demo.py")
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -24,7 +24,11 @@ FILE = smf(CONDUCTOR, MELODY, CHORDS)
 def events(data: bytes) -> list[list[tuple[int, bytes]]]:
     """Everything but notes, with its tick, by chunk."""
     return [
-        [(event.tick, event.data) for event in _read(data[start + 8 : end]) if event.data[0] >> 4 not in (8, 9)]
+        [
+            (event.tick, event.data)
+            for event in _read(data[start + 8 : end])
+            if event.data[0] >> 4 not in (8, 9)
+        ]
         for start, end in check_structure(data, "x")[1]
     ]
 
@@ -36,11 +40,21 @@ def changed(piece: Score, rows: list[tuple[int, int, int, int, int]], track: int
 
 def test_only_notes_of_the_track_change():
     before = read_midi(FILE)
-    after = changed(before, [(0, 480, 60, 80, 0), (480, 700, 70, 33, 0), (700, 1440, 71, 34, 0), (5000, 5240, 72, 35, 0)])
+    after = changed(
+        before,
+        [
+            (0, 480, 60, 80, 0),
+            (480, 700, 70, 33, 0),
+            (700, 1440, 71, 34, 0),
+            (5000, 5240, 72, 35, 0),
+        ],
+    )
     made = with_notes(FILE, before, after)
     assert read_midi(made) == after
     assert events(made) == events(FILE)
-    assert FILE[: FILE.index(b"Lead") - 20] == made[: FILE.index(b"Lead") - 20]  # the first chunk, byte for byte
+    assert (
+        FILE[: FILE.index(b"Lead") - 20] == made[: FILE.index(b"Lead") - 20]
+    )  # the first chunk, byte for byte
 
 
 def test_an_unknown_event_keeps_its_tick_and_the_end_of_the_track_stays():
@@ -56,7 +70,16 @@ def test_the_same_notes_give_the_same_bytes():
 
 
 def test_a_track_is_found_by_its_program_where_two_share_a_channel():
-    data = smf([(0, b"\xc0\x00"), (0, on(60)), (480, off(60)), (0, b"\xc0\x10"), (0, on(60)), (480, off(60))])
+    data = smf(
+        [
+            (0, b"\xc0\x00"),
+            (0, on(60)),
+            (480, off(60)),
+            (0, b"\xc0\x10"),
+            (0, on(60)),
+            (480, off(60)),
+        ]
+    )
     before = read_midi(data)
     assert [track.program for track in before.tracks] == [0, 16]
     after = changed(before, [(480, 960, 65, 80, 1)], track=1)
@@ -88,19 +111,43 @@ def test_of_notes_that_are_there_twice_both_go():
 
 def test_note_offs_that_end_nothing_do_not_end_new_notes():
     """Some files have several note-offs for a note, or one at every beat."""
-    stray = [(0, on(60)), (240, off(60)), (0, off(60)), (240, off(60)), (0, off(62)), (480, on(64)), (480, off(64))]
+    stray = [
+        (0, on(60)),
+        (240, off(60)),
+        (0, off(60)),
+        (240, off(60)),
+        (0, off(62)),
+        (480, on(64)),
+        (480, off(64)),
+    ]
     data = smf(stray, [(0, on(48, 1)), (480, off(48, 1)), (100, off(48, 1))])
     before = read_midi(data)
     after = changed(before, [(0, 960, 60, 80, 0), (240, 960, 62, 81, 0)])
     made = with_notes(data, before, after)
     assert read_midi(made) == after
-    assert made.endswith(data[check_structure(data, "x")[1][1][0] :])  # the other track as it was, byte for byte
+    assert made.endswith(
+        data[check_structure(data, "x")[1][1][0] :]
+    )  # the other track as it was, byte for byte
 
 
 def test_notes_that_share_an_end_are_read_as_before():
     """A second note-off, or the next note's, pairs with a note that another ended already."""
-    shared = [(0, on(60)), (10, on(60)), (230, off(60)), (5, off(60)), (235, on(62)), (240, off(62))]
-    fewer = [(0, on(60)), (10, on(60)), (230, off(60)), (240, on(60)), (100, off(60)), (100, off(60))]
+    shared = [
+        (0, on(60)),
+        (10, on(60)),
+        (230, off(60)),
+        (5, off(60)),
+        (235, on(62)),
+        (240, off(62)),
+    ]
+    fewer = [
+        (0, on(60)),
+        (10, on(60)),
+        (230, off(60)),
+        (240, on(60)),
+        (100, off(60)),
+        (100, off(60)),
+    ]
     for rows in (shared, fewer):
         data = smf(rows, [(0, on(48, 1)), (480, off(48, 1))])
         before = read_midi(data)
@@ -111,7 +158,11 @@ def test_notes_that_share_an_end_are_read_as_before():
 
 @pytest.mark.parametrize("gone", [8, 3])
 def test_a_note_that_is_struck_before_the_end_of_the_last_one_is_written_stays(gone):
-    repeated = [(0, on(48)), *[event for _ in range(7) for event in ((240, on(48)), (0, off(48)))], (240, off(48))]
+    repeated = [
+        (0, on(48)),
+        *[event for _ in range(7) for event in ((240, on(48)), (0, off(48)))],
+        (240, off(48)),
+    ]
     data = smf([*repeated, (0, on(72)), (480, off(72))])
     before = read_midi(data)
     assert len(before.notes) == 9

@@ -7,7 +7,15 @@ import pytest
 from PIL import Image
 
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.media.image import image_bytes, is_idx, looks_like_pictures, png_bytes, read_idx, read_picture, read_pictures
+from musicvae_lite.media.image import (
+    image_bytes,
+    is_idx,
+    looks_like_pictures,
+    png_bytes,
+    read_idx,
+    read_picture,
+    read_pictures,
+)
 from tests.idx import idx_bytes as idx
 
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
@@ -29,7 +37,10 @@ def test_modes_of_a_picture(tmp_path):
         "RGB": (Image.fromarray(colour), colour),
         "grey as RGB": (Image.fromarray(GREY).convert("RGB"), GREY),
         "palette": (Image.fromarray(GREY).convert("P"), GREY),
-        "RGBA": (Image.fromarray(np.dstack([colour, clear])), np.where(clear[..., None] > 0, colour, 0)),
+        "RGBA": (
+            Image.fromarray(np.dstack([colour, clear])),
+            np.where(clear[..., None] > 0, colour, 0),
+        ),
         "LA": (Image.fromarray(np.dstack([GREY, clear])), black),
         "16 bit": (Image.fromarray(GREY.astype(np.uint16) * 256 + 9), GREY),
         "one bit": (Image.fromarray(GREY > 100), (GREY > 100) * np.uint8(255)),
@@ -62,7 +73,11 @@ def test_idx_with_labels_beside(tmp_path, digits, zipped):
     path.write_bytes(pack(idx(digits)))
     assert is_idx(path) and looks_like_pictures(path)
     (group,) = read_pictures(path)
-    assert np.array_equal(group.images, digits) and group.labels is None and group.places.tolist() == list(range(6))
+    assert (
+        np.array_equal(group.images, digits)
+        and group.labels is None
+        and group.places.tolist() == list(range(6))
+    )
     labels = tmp_path / "t10k-labels-idx1-ubyte"
     labels.write_bytes(idx(np.arange(6, dtype=np.uint8)))
     assert read_pictures(path)[0].labels.tolist() == list(range(6))
@@ -96,7 +111,12 @@ def test_damaged_idx(tmp_path, digits, damage, words):
 
 def test_damaged_pictures(tmp_path):
     path = tmp_path / "p.png"
-    for data in (b"", b"this is text", png_bytes(GREY)[:40], png_bytes(np.tile(GREY, (40, 40)))[:-300]):
+    for data in (
+        b"",
+        b"this is text",
+        png_bytes(GREY)[:40],
+        png_bytes(np.tile(GREY, (40, 40)))[:-300],
+    ):
         path.write_bytes(data)
         with pytest.raises(MusaeError, match=r"p\.png: is ") as told:
             read_pictures(path)
@@ -110,7 +130,12 @@ def test_damaged_pictures(tmp_path):
 
 
 def test_folder_of_several_sizes_and_classes(tmp_path):
-    for name, shape in (("b/2.png", (5, 7)), ("a/1.png", (5, 7)), ("a/3.png", (4, 4)), ("b/5.png", (5, 7))):
+    for name, shape in (
+        ("b/2.png", (5, 7)),
+        ("a/1.png", (5, 7)),
+        ("a/3.png", (4, 4)),
+        ("b/5.png", (5, 7)),
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(png_bytes(np.full(shape, int(path.stem), np.uint8)))
@@ -134,7 +159,10 @@ ARCHIVES = {
     "0 to 255 as floats": ({"images": np.full((2, 4, 4), 255.0)}, "from 255 to 255"),
     "negative": ({"images": np.full((2, 4, 4), -1)}, "from -1 to -1"),
     "empty": ({"images": np.zeros((0, 4, 4))}, "holds no pictures"),
-    "labels of another length": ({"images": np.zeros((2, 4, 4)), "labels": np.zeros(3, int)}, "one whole number a picture"),
+    "labels of another length": (
+        {"images": np.zeros((2, 4, 4)), "labels": np.zeros(3, int)},
+        "one whole number a picture",
+    ),
     "pickled": ({"images": np.array([{}], dtype=object)}, "pickled"),
 }
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from musicvae_lite.core.errors import UsageError
-from musicvae_lite.media.levels import SILENCE_DBFS, ClipCounter, LevelMeter, Stretch, clock, level_change_db, parse_stretch
+from musicvae_lite.media.levels import (
+    SILENCE_DBFS,
+    ClipCounter,
+    LevelMeter,
+    Stretch,
+    clock,
+    level_change_db,
+    parse_stretch,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +29,20 @@ def test_a_stretch_of_time(text: str, start: float, end: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "a-b", "-1-2", "1-2-3", "1:2:3:4-9", "0:02-0:01", "1-1", "nan-2", "1e3-2e3", "0:1,5-2"]
+    "text",
+    [
+        "",
+        "1",
+        "a-b",
+        "-1-2",
+        "1-2-3",
+        "1:2:3:4-9",
+        "0:02-0:01",
+        "1-1",
+        "nan-2",
+        "1e3-2e3",
+        "0:1,5-2",
+    ],
 )
 def test_what_is_no_stretch(text: str) -> None:
     with pytest.raises(UsageError, match="0:01-0:02|earlier time"):
@@ -29,7 +50,13 @@ def test_what_is_no_stretch(text: str) -> None:
 
 
 def test_clock() -> None:
-    assert [clock(s) for s in (0, 2.268, 61, 59.9996, 3723.5)] == ["0:00", "0:02.268", "1:01", "1:00", "1:02:03.500"]
+    assert [clock(s) for s in (0, 2.268, 61, 59.9996, 3723.5)] == [
+        "0:00",
+        "0:02.268",
+        "1:01",
+        "1:00",
+        "1:02:03.500",
+    ]
 
 
 def test_levels_block_by_block() -> None:
@@ -41,7 +68,10 @@ def test_levels_block_by_block() -> None:
     assert square.dbfs == 0 and square.peak == 1
     assert quiet.dbfs == pytest.approx(-20, abs=1e-4)
     assert silence.dbfs == LevelMeter().dbfs == SILENCE_DBFS
-    assert level_change_db(square, quiet) == pytest.approx(-20, abs=1e-4) and level_change_db(silence, silence) == 0
+    assert (
+        level_change_db(square, quiet) == pytest.approx(-20, abs=1e-4)
+        and level_change_db(silence, silence) == 0
+    )
 
 
 def test_clipped_samples_are_counted_the_same_in_any_blocks() -> None:
@@ -52,4 +82,6 @@ def test_clipped_samples_are_counted_the_same_in_any_blocks() -> None:
         for first in range(0, 1000, size):
             counter.add(samples[:, first : first + size])
         assert counter.clipped == 4  # each from the third of its run on
-    assert "is clipped (0.2 % of the samples" in counter.warning("x.wav") and not ClipCounter(1).warning("x.wav")
+    assert "is clipped (0.2 % of the samples" in counter.warning("x.wav") and not ClipCounter(
+        1
+    ).warning("x.wav")

@@ -11,7 +11,18 @@ import pytest
 
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.media import midi
-from musicvae_lite.media.midi import METRE, NOTE, TEMPO, MidiError, Score, Segment, Text, Track, read_midi, write_midi
+from musicvae_lite.media.midi import (
+    METRE,
+    NOTE,
+    TEMPO,
+    MidiError,
+    Score,
+    Segment,
+    Text,
+    Track,
+    read_midi,
+    write_midi,
+)
 from tests.media.smf import LONGEST, TEXT, TUNE, chunk, header, metre, off, on, smf, tempo
 
 # pretty_midi imports pkg_resources, which warns about its own end.
@@ -37,7 +48,10 @@ DAMAGED = {
     "format 2": (header(1, 480, 2) + chunk(TUNE), "format 2"),
     "format 77": (header(1, 480, 77) + chunk(TUNE), "malformed"),
     "a bad event": (smf([(0, bytes([0x90, 200, 200])), *TUNE]), "malformed"),
-    "noise": (header() + b"MTrk" + struct.pack(">I", 500) + np.random.default_rng(0).bytes(500), "malformed"),
+    "noise": (
+        header() + b"MTrk" + struct.pack(">I", 500) + np.random.default_rng(0).bytes(500),
+        "malformed",
+    ),
     "ticks beyond 2^31": (smf([(LONGEST, TEXT)] * 9 + TUNE), "ticks out of range"),
     "too large": (smf(TUNE) + bytes(midi.MAX_BYTES), "too large"),
 }
@@ -56,7 +70,9 @@ def test_a_damaged_file_is_refused_in_one_line(what: str, as_file: bool, tmp_pat
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
-def test_a_missing_file_a_folder_and_a_forbidden_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_a_folder_and_a_forbidden_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(MidiError, match="no such file"):
         read_midi(tmp_path / "x.mid")
     with pytest.raises(MidiError, match="is a folder"):
@@ -82,7 +98,13 @@ def test_a_file_of_200_mb_is_refused_by_its_size_alone(tmp_path: Path) -> None:
 
 
 def test_what_is_read(tmp_path: Path) -> None:
-    first = [(0, b"\xff\x03\x04Solo"), (0, tempo(600_000)), (0, metre(3, 2)), (0, bytes([0xC0, 12])), *TUNE]
+    first = [
+        (0, b"\xff\x03\x04Solo"),
+        (0, tempo(600_000)),
+        (0, metre(3, 2)),
+        (0, bytes([0xC0, 12])),
+        *TUNE,
+    ]
     drums = [(240, on(36, 9)), (240, off(36, 9))]
     score = read_midi(smf(first, drums), source="here")
     assert score.tracks == (Track("Solo", 12, False), Track("", 0, True))
@@ -90,29 +112,58 @@ def test_what_is_read(tmp_path: Path) -> None:
     assert score.notes["end"].tolist() == [480, 960, 1920, 480]
     assert score.notes["pitch"].tolist() == [60, 62, 64, 36]
     assert score.notes["track"].tolist() == [0, 0, 0, 1]
-    assert (score.ticks_per_quarter, score.qpm, score.source, score.end) == (480, 100.0, "here", 1920)
+    assert (score.ticks_per_quarter, score.qpm, score.source, score.end) == (
+        480,
+        100.0,
+        "here",
+        1920,
+    )
     assert score.metre_segments() == [Segment(0, 1920, 3, 4)]
 
 
 def test_riff_wrapped_midi_and_foreign_chunks() -> None:
     plain = smf(TUNE)
-    riff = b"RIFF" + struct.pack("<I", len(plain) + 12) + b"RMIDdata" + struct.pack("<I", len(plain)) + plain
+    riff = (
+        b"RIFF"
+        + struct.pack("<I", len(plain) + 12)
+        + b"RMIDdata"
+        + struct.pack("<I", len(plain))
+        + plain
+    )
     assert read_midi(riff) == read_midi(plain)
-    assert read_midi(header() + b"XFIH" + struct.pack(">I", 4) + b"????" + chunk(TUNE)) == read_midi(plain)
+    assert read_midi(
+        header() + b"XFIH" + struct.pack(">I", 4) + b"????" + chunk(TUNE)
+    ) == read_midi(plain)
 
 
 def test_tracks_are_instruments_in_the_order_of_pretty_midi() -> None:
-    chunk_of_three = [(0, on(50, 3)), (0, on(60, 1)), (0, on(40, 2)), (100, off(60, 1)), (1, off(40, 2)), (1, off(50, 3))]
+    chunk_of_three = [
+        (0, on(50, 3)),
+        (0, on(60, 1)),
+        (0, on(40, 2)),
+        (100, off(60, 1)),
+        (1, off(40, 2)),
+        (1, off(50, 3)),
+    ]
     for reader in ("symusic", "pretty_midi"):
         score = read_midi(smf(chunk_of_three, TUNE), reader)  # type: ignore[arg-type]
-        assert [score.notes["pitch"][score.notes["track"] == track][0] for track in range(4)] == [60, 40, 50, 60]
+        assert [score.notes["pitch"][score.notes["track"] == track][0] for track in range(4)] == [
+            60,
+            40,
+            50,
+            60,
+        ]
 
 
 def test_a_note_off_ends_every_sounding_note_of_its_pitch() -> None:
     twice = [(0, on(60)), (100, on(60)), (100, off(60)), (100, off(60)), (0, on(60)), (50, off(60))]
     for reader in ("symusic", "pretty_midi"):
         notes = read_midi(smf(twice), reader).notes  # type: ignore[arg-type]
-        assert list(zip(notes["start"].tolist(), notes["end"].tolist(), strict=True)) == [(0, 200), (100, 200), (300, 350)]
+        assert list(zip(notes["start"].tolist(), notes["end"].tolist(), strict=True)) == [
+            (0, 200),
+            (100, 200),
+            (300, 350),
+        ]
 
 
 def test_metre_segments() -> None:
@@ -125,7 +176,11 @@ def test_metre_segments() -> None:
     assert cut((0, 4, 4), (500, 4, 4)) == [Segment(0, 1000, 4, 4)]
     assert cut((500, 3, 4)) == [Segment(0, 500, 4, 4), Segment(500, 1000, 3, 4)]
     assert cut((500, 3, 4), (500, 4, 4)) == [Segment(0, 1000, 4, 4)]
-    assert [segment[:2] for segment in cut((700, 5, 4), (500, 3, 4), (2000, 7, 8))] == [(0, 500), (500, 700), (700, 1000)]
+    assert [segment[:2] for segment in cut((700, 5, 4), (500, 3, 4), (2000, 7, 8))] == [
+        (0, 500),
+        (500, 700),
+        (700, 1000),
+    ]
 
 
 def test_events_at_one_tick_keep_their_order_however_many_there_are() -> None:
@@ -159,7 +214,10 @@ def test_round_trip_same_bytes_and_no_overwriting(tmp_path: Path) -> None:
     notes = np.zeros(300, NOTE)
     notes["start"] = np.arange(300) * 7
     notes["end"] = notes["start"] + generator.integers(1, 7, 300)
-    notes["pitch"], notes["velocity"] = generator.integers(0, 128, 300), generator.integers(1, 128, 300)
+    notes["pitch"], notes["velocity"] = (
+        generator.integers(0, 128, 300),
+        generator.integers(1, 128, 300),
+    )
     notes["track"] = np.arange(300) % 20
     tracks = tuple(Track(f"Spur {n} ü", n, n == 5) for n in range(20))
     tempos = np.array([(0, 120.0), (500, 100.0)], TEMPO)
@@ -179,11 +237,15 @@ def test_round_trip_same_bytes_and_no_overwriting(tmp_path: Path) -> None:
 
 def test_importing_loads_no_reader() -> None:
     code = "import sys, musicvae_lite.media.midi; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"symusic", "pretty_midi", "mido", "torch", "pyarrow"} & set(loaded)
 
 
-@pytest.mark.parametrize("corpus, exact", [("nottingham", 20), ("pop909_aligned", 4), ("simutrans", 4), ("webmidi", 4)])
+@pytest.mark.parametrize(
+    "corpus, exact", [("nottingham", 20), ("pop909_aligned", 4), ("simutrans", 4), ("webmidi", 4)]
+)
 def test_symusic_reads_what_pretty_midi_reads(corpus: str, exact: int, shared_data: Path) -> None:
     same = 0
     with zipfile.ZipFile(shared_data / "midi" / corpus / "train.zip") as archive:
@@ -226,7 +288,13 @@ def test_texts_are_read_where_they_are_asked_for() -> None:
         (480, meta(5, "Süß".encode())),
         (0, meta(7, b"\xfcb")),
     ]
-    running = [(0, bytes([0xC0, 5])), (0, on(60)), (480, bytes([62, 80])), (0, b"\xf0\x02\x01\xf7"), (480, meta(1, b"end"))]
+    running = [
+        (0, bytes([0xC0, 5])),
+        (0, on(60)),
+        (480, bytes([62, 80])),
+        (0, b"\xf0\x02\x01\xf7"),
+        (480, meta(1, b"end")),
+    ]
     data = smf(words, [*running, (0, off(60)), (0, off(62))])
     assert read_midi(data).texts == ()
     for reader in ("symusic", "pretty_midi"):
@@ -249,7 +317,14 @@ def test_empty_texts_and_a_cut_one_are_left_out() -> None:
 
 def test_running_status_goes_on_after_a_text() -> None:
     data = smf(
-        [(0, on(60)), (480, meta(6, b"C")), (0, bytes([60, 0])), (480, meta(6, b"Am")), (0, bytes([62, 80])), (9, off(62))]
+        [
+            (0, on(60)),
+            (480, meta(6, b"C")),
+            (0, bytes([60, 0])),
+            (480, meta(6, b"Am")),
+            (0, bytes([62, 80])),
+            (9, off(62)),
+        ]
     )
     score = read_midi(data, texts=True)
     assert score.notes["pitch"].tolist() == [60, 62]
@@ -259,8 +334,15 @@ def test_running_status_goes_on_after_a_text() -> None:
 def test_many_tracks_share_the_channels_of_their_programs() -> None:
     def channels(tracks: list[Track]) -> list[int]:
         rows = [(0, 480, 60, 80, index) for index in range(len(tracks))]
-        file = mido.MidiFile(file=io.BytesIO(midi.midi_bytes(Score(480, np.array(rows, midi.NOTE), tuple(tracks)))))
-        return [message.channel for track in file.tracks for message in track if message.type == "program_change"]
+        file = mido.MidiFile(
+            file=io.BytesIO(midi.midi_bytes(Score(480, np.array(rows, midi.NOTE), tuple(tracks))))
+        )
+        return [
+            message.channel
+            for track in file.tracks
+            for message in track
+            if message.type == "program_change"
+        ]
 
     drums = Track("Drums", 0, True)
     assert channels([Track("", 5), drums, Track("", 5)]) == [0, 9, 2]

@@ -21,13 +21,18 @@ def pedals(*events, reader="symusic"):
 def test_pedals_are_read(reader: str) -> None:
     notes = [(0, on(60)), (480, off(60))]
     assert pedals((0, press(127)), *notes, (480, press(0)), reader=reader) == [(0, 960, 0)]
-    assert pedals((0, press(64)), (240, press(100)), *notes, (0, press(63)), reader=reader) == [(0, 720, 0)]
+    assert pedals((0, press(64)), (240, press(100)), *notes, (0, press(63)), reader=reader) == [
+        (0, 720, 0)
+    ]
     assert pedals((0, press(63)), *notes, (0, press(0)), reader=reader) == []
     assert pedals((0, press(127)), *notes, reader=reader) == []  # never lifted
     again = [(0, press(127)), *notes, (0, press(0)), (0, press(127)), (480, press(0))]
     assert pedals(*again, reader=reader) == [(0, 480, 0), (480, 960, 0)]
     band = read_midi(
-        smf([(0, on(60)), (480, off(60))], [(0, press(127, 1)), (0, on(50, 1)), (480, off(50, 1)), (9, press(0, 1))])
+        smf(
+            [(0, on(60)), (480, off(60))],
+            [(0, press(127, 1)), (0, on(50, 1)), (480, off(50, 1)), (9, press(0, 1))],
+        )
     )
     assert band.pedals.tolist() == [(0, 489, 1)]
 

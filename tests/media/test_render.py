@@ -9,7 +9,9 @@ from musicvae_lite.media.midi import NOTE, Score, Track
 
 TUNE = [(k * 240, k * 240 + 200, 60 + k % 12, 90, 0) for k in range(64)]
 BEAT = [(k * 480, k * 480 + 60, 36, 100, 1) for k in range(32)]
-SONG = Score(480, np.array(TUNE + BEAT, NOTE), (Track("Tune", 5), Track("Drums", 0, True)), source="song.mid")
+SONG = Score(
+    480, np.array(TUNE + BEAT, NOTE), (Track("Tune", 5), Track("Drums", 0, True)), source="song.mid"
+)
 
 
 def fake_synthesizer(folder: Path, text: str) -> None:
@@ -37,10 +39,16 @@ def test_some_performances_stand_still() -> None:
     drawn = [render.orchestrate(SONG, np.random.default_rng(seed), 4.0) for seed in range(100)]
     standing = [score for score in drawn if not (score.notes["track"] == 1).any()]
     assert 4 < len(standing) < 25
-    assert all(score.qpm < 0.9 * SONG.qpm and score.tracks[0].program in render._STANDING_PROGRAMS for score in standing)
+    assert all(
+        score.qpm < 0.9 * SONG.qpm and score.tracks[0].program in render._STANDING_PROGRAMS
+        for score in standing
+    )
     assert min(score.notes["pitch"].min() for score in standing) < 45  # the tune is never below 60
     only_drums = Score(480, SONG.notes[SONG.notes["track"] == 1], SONG.tracks, source="drums.mid")
-    assert all(len(render.orchestrate(only_drums, np.random.default_rng(seed), 4.0).notes) for seed in range(20))
+    assert all(
+        len(render.orchestrate(only_drums, np.random.default_rng(seed), 4.0).notes)
+        for seed in range(20)
+    )
 
 
 def test_a_missing_synthesizer_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -52,7 +60,9 @@ def test_a_missing_synthesizer_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_a_synthesizer_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     fake_synthesizer(tmp_path, "echo no such soundfont >&2; exit 1")
-    with pytest.raises(MusaeError, match=r"song.mid: fluidsynth cannot play it with .*a.sf2 \(no such soundfont\)"):
+    with pytest.raises(
+        MusaeError, match=r"song.mid: fluidsynth cannot play it with .*a.sf2 \(no such soundfont\)"
+    ):
         render.render(SONG, tmp_path / "a.sf2", 44100)
 
 

@@ -12,7 +12,9 @@ def test_it_loads_beside_any_torch_and_only_when_asked() -> None:
         "import sys, musicvae_lite.media.audio as audio; assert 'torch' not in sys.modules and 'soundfile' not in sys.modules;"
         "import numpy; print(audio.resample(numpy.zeros((1, 480), 'f'), 48000, 16000).shape)"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "(1, 160)"
 
 

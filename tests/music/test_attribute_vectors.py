@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicvae_lite.core.autoencoder import Autoencoder
+from musicvae_lite.core.autoencoder import Autoencoder, Encoding
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.latent import Latent
 from musicvae_lite.model_dir.bundle import describe, load_bundle
@@ -27,7 +27,7 @@ class Ladder(Autoencoder):
 
     def encode(self, batch):
         starts = batch.x >= 2
-        return Latent(torch.stack([starts.sum(1), batch.x.max(1).values], 1).float())
+        return Encoding(Latent(torch.stack([starts.sum(1), batch.x.max(1).values], 1).float()))
 
     def decode(self, z, length, temperature=0.0, noise=None, condition=None):
         count, token = z.round().long().unbind(1)
@@ -36,10 +36,10 @@ class Ladder(Autoencoder):
             (torch.arange(length) % 2 == 0) & (steps < count[:, None]), token[:, None], 0
         )
 
-    def nll(self, z, batch, teacher=None, noise=None):
+    def losses(self, z, batch, teacher=None, noise=None, skips=()):
         raise NotImplementedError
 
-    def predict(self, z, batch):
+    def predict(self, z, batch, skips=()):
         raise NotImplementedError
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import build_model
 from musicvae_lite.core.errors import NothingUsableError, UsageError
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.model_dir.bundle import load_bundle
 from musicvae_lite.music.codec import score_codec
 from musicvae_lite.music.evaluate.attributes import learn_vectors

@@ -25,7 +25,7 @@ def test_measures_are_what_they_say(model, windows):
     tokens = torch.from_numpy(windows.astype(np.int64))
     batch = Batch(tokens, tokens)
     with torch.no_grad():
-        latent = model.encode(batch)
+        latent = model.encode(batch).latent
         right = model.decode(latent.mean, 32) == tokens
     assert measures.n == 21
     assert measures.kl_bits == pytest.approx(

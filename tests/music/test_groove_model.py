@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.core.random import Noise
 from musicvae_lite.nn.likelihood import Groove
 from tests.config.test_presets import grooves, reduced

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, Teacher, build_model
+from musicvae_lite.core.autoencoder import Batch, Teacher
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.core.random import Noise
 from musicvae_lite.music.codec import score_codec
 from musicvae_lite.music.evaluate.sequences import evaluate_windows
@@ -56,9 +57,9 @@ def test_padding_is_not_read_not_charged_and_not_said(parts):
     nats = -logits.gather(-1, tokens.clamp_max(codec.end).unsqueeze(-1))[..., 0]
     torch.testing.assert_close(model.nll(z, batch), (nats * valid).sum(1))
     alone = [
-        model.encode(Batch(row[None], row[None])).mean for row in tokens
+        model.encode(Batch(row[None], row[None])).latent.mean for row in tokens
     ]  # in a batch others' lengths do not matter
-    torch.testing.assert_close(model.encode(batch).mean, torch.cat(alone))
+    torch.testing.assert_close(model.encode(batch).latent.mean, torch.cat(alone))
     sampled = model.nll(z, batch, Teacher(sampling=1.0), Noise(1))
     assert torch.isfinite(sampled).all() and (sampled < 10 * valid.sum(1)).all()
 
@@ -94,7 +95,7 @@ def test_measures_leave_padding_out(parts):
     tokens = bars(codec)
     measures = evaluate_windows(model, tokens.numpy().astype(np.uint16), codec=codec)
     with torch.no_grad():
-        heard = model.decode(model.encode(Batch(tokens, tokens)).mean, codec.steps)
+        heard = model.decode(model.encode(Batch(tokens, tokens)).latent.mean, codec.steps)
     assert measures.accuracy == pytest.approx(
         (heard == tokens)[tokens != codec.padding].float().mean().item()
     )
@@ -115,7 +116,7 @@ def test_a_few_bars_are_learned_and_told_apart_by_their_codes(parts):
 
     for number in range(40):
         optimiser.zero_grad()
-        nats(model.encode(batch).mean, number).backward()
+        nats(model.encode(batch).latent.mean, number).backward()
         optimiser.step()
-    z = model.encode(batch).mean
+    z = model.encode(batch).latent.mean
     assert nats(z, 0) < 30 and nats(z, 0) < 0.6 * nats(z.roll(1, 0), 0)

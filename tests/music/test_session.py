@@ -36,7 +36,7 @@ def test_importing_the_package_imports_no_torch():
         "sys.modules; m.Score; print(dir(m))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Session" in done.stdout
+    assert "MusicSession" in done.stdout
 
 
 def test_unknown_public_name_is_an_attribute_error():

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.codec import build_codec
+from musicvae_lite.core.medium import build_model
 from tests.bench.start_16bar import start
 
 BARS, CODE = 4, 6  # two windows of 32 steps, all numbers of their latents kept

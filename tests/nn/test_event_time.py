@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from musicvae_lite.config import load_config
-from musicvae_lite.core.autoencoder import Batch, build_model
+from musicvae_lite.core.autoencoder import Batch
+from musicvae_lite.core.medium import build_model
 from musicvae_lite.music.codec import score_codec
 from musicvae_lite.nn.event_time import Clock, Running
 from tests.music.codecs.test_multitrack import CODEC, score

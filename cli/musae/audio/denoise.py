@@ -12,7 +12,7 @@ from musae.options import Console
 
 if TYPE_CHECKING:
     from musicvae_lite.audio.denoise.denoiser import View
-    from musicvae_lite.audio.denoise.session import SoundSession
+    from musicvae_lite.audio.denoise.session import DenoiseSession
     from musicvae_lite.audio.plots import SpectrogramRecorder
     from musicvae_lite.audio.timbre.session import TimbreSession
     from musicvae_lite.media.audio import Header
@@ -58,10 +58,10 @@ def denoise(
             headers[name] = reader.header
 
     code = each(files, look, console.error, more=True)
-    from musicvae_lite.audio.denoise.session import SoundSession
-    from musicvae_lite.music.session import load_as
+    from musicvae_lite.audio.denoise.session import DenoiseSession
+    from musicvae_lite.model_dir.handle import load_as
 
-    session = load_as(SoundSession, model, device)
+    session = load_as(DenoiseSession, model, device)
     results: list[dict[str, Any]] = []
 
     def clean(name: str) -> None:
@@ -91,7 +91,7 @@ def _places(
             f"{extra[0]}: one file cannot show {len(files)} results; give the sounds one at a time"
         )
     if wishes.plot:
-        from musicvae_lite.music.plots import check_picture
+        from musicvae_lite.plotting import check_picture
 
         check_picture(Path(wishes.plot))
     if wishes.profile is not None:
@@ -141,7 +141,7 @@ def _clean(
     place: Path,
     overwrite: bool,
     wishes: Wishes,
-    session: SoundSession,
+    session: DenoiseSession,
     console: Console,
 ) -> dict[str, Any]:
     """Clean one file, tell what happened and return that."""
@@ -219,22 +219,22 @@ def _progress(
         yield lambda done: bar.update(task, completed=done)
 
 
-def _session(model: str, device: str) -> SoundSession | TimbreSession:
+def _session(model: str, device: str) -> DenoiseSession | TimbreSession:
     """Load a model of sound of either kind; both encode and reconstruct."""
     from musae.kinds import is_timbre
-    from musicvae_lite.audio.denoise.session import SoundSession
+    from musicvae_lite.audio.denoise.session import DenoiseSession
     from musicvae_lite.audio.timbre.session import TimbreSession
-    from musicvae_lite.music.session import load_as
+    from musicvae_lite.model_dir.handle import load_as
 
     return (
         load_as(TimbreSession, model, device)
         if is_timbre(model)
-        else load_as(SoundSession, model, device)
+        else load_as(DenoiseSession, model, device)
     )
 
 
 def note_change(
-    name: str, header: Header, session: SoundSession | TimbreSession, console: Console
+    name: str, header: Header, session: DenoiseSession | TimbreSession, console: Console
 ) -> None:
     """Say how a sound is brought to the form that a model of timbre hears and makes.
 

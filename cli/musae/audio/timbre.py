@@ -32,7 +32,7 @@ class Job(NamedTuple):
     def session(self) -> TimbreSession:
         """Load the model."""
         from musicvae_lite.audio.timbre.session import TimbreSession
-        from musicvae_lite.music.session import load_as
+        from musicvae_lite.model_dir.handle import load_as
 
         return load_as(TimbreSession, self.model, self.device, self.seed)
 

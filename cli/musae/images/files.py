@@ -30,10 +30,10 @@ from musicvae_lite.media.image import (
     read_pictures,
 )
 from musicvae_lite.model_dir.bundle import describe
-from musicvae_lite.music.plots import sheet
+from musicvae_lite.plotting import sheet
 
 if TYPE_CHECKING:
-    from musicvae_lite.images.session import PictureSession
+    from musicvae_lite.images.session import ImageSession
 
 Floats = NDArray[np.float32]
 
@@ -440,12 +440,12 @@ class Job:
         model.check_label(self.label)
         return model
 
-    def session(self) -> PictureSession:
+    def session(self) -> ImageSession:
         """Load the model."""
-        from musicvae_lite.images.session import PictureSession
-        from musicvae_lite.music.session import load_as
+        from musicvae_lite.images.session import ImageSession
+        from musicvae_lite.model_dir.handle import load_as
 
-        return load_as(PictureSession, self.model, self.device, self.seed)
+        return load_as(ImageSession, self.model, self.device, self.seed)
 
 
 def read_fitting(job: Job, name: str, model: PictureModel) -> Input:

@@ -36,7 +36,7 @@ from musicvae_lite.images.codec import as_bytes
 from musicvae_lite.media.image import image_bytes
 
 if TYPE_CHECKING:
-    from musicvae_lite.images.session import PictureSession
+    from musicvae_lite.images.session import ImageSession
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Restored:
 
 
 def restore(
-    session: PictureSession, found: Input, labels: NDArray[np.int64] | None, noise_sd: float | None
+    session: ImageSession, found: Input, labels: NDArray[np.int64] | None, noise_sd: float | None
 ) -> Restored:
     """Give the pictures of an input to a model, with noise added where that is asked for."""
     if session.pieces and len(found.groups) > 1:
@@ -89,7 +89,7 @@ def reconstruct(job: Job, files: tuple[str, ...], noise_sd: float | None) -> int
     """Write what the model makes of pictures, and how far off it is."""
 
     def work(
-        session: PictureSession, found: Input, labels: NDArray[np.int64] | None
+        session: ImageSession, found: Input, labels: NDArray[np.int64] | None
     ) -> tuple[Restored, dict[str, Any]]:
         result = restore(session, found, labels, noise_sd)
         return result, result.compared()
@@ -111,7 +111,7 @@ def denoise(job: Job, files: tuple[str, ...], strength: float) -> int:
         )
 
     def work(
-        session: PictureSession, found: Input, labels: NDArray[np.int64] | None
+        session: ImageSession, found: Input, labels: NDArray[np.int64] | None
     ) -> tuple[Restored, dict[str, Any]]:
         result = restore(session, found, labels, None)
         blend = result.seen + np.float32(strength) * (result.pictures - result.seen)
@@ -120,9 +120,7 @@ def denoise(job: Job, files: tuple[str, ...], strength: float) -> int:
     return _each_file(job, files, "denoised", work)
 
 
-Work = Callable[
-    ["PictureSession", Input, NDArray[np.int64] | None], tuple[Restored, dict[str, Any]]
-]
+Work = Callable[["ImageSession", Input, NDArray[np.int64] | None], tuple[Restored, dict[str, Any]]]
 
 
 def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:

@@ -39,7 +39,7 @@ from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.files import atomic_output
 
 if TYPE_CHECKING:
-    from musicvae_lite.images.session import PictureSession
+    from musicvae_lite.images.session import ImageSession
 
 _MAX_STEM = 120  # bytes of each name in A__B.png
 
@@ -118,7 +118,7 @@ def _path_target(
     job: Job, names: tuple[str, ...], steps: int, grid: int | None, plot: str | None
 ) -> Target:
     """Return where the steps go, after checking that all outputs can be written."""
-    from musicvae_lite.music.plots import check_picture
+    from musicvae_lite.plotting import check_picture
 
     output = (
         job.output
@@ -261,7 +261,7 @@ def encode(job: Job, files: tuple[str, ...]) -> int:
 
 
 def _codes(
-    session: PictureSession, found: Input, labels: NDArray[np.int64] | None
+    session: ImageSession, found: Input, labels: NDArray[np.int64] | None
 ) -> dict[str, NDArray[Any]]:
     """Return the rows of one input: mean and scale [N, Z], source, index and label [N]."""
     seen = found.in_order([session.prepare(group.images) for group in found.groups])

@@ -9,11 +9,11 @@ from musae.options import Console
 from musae.outputs import check_files, write_together
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.bundle import describe
-from musicvae_lite.music.plots import check_picture
+from musicvae_lite.plotting import check_picture
 
 if TYPE_CHECKING:
+    from musicvae_lite.core.evaluation import Split
     from musicvae_lite.music.evaluate.paths import PathMeasures
-    from musicvae_lite.music.evaluate.scoring import Split
 
 
 def evaluate_paths(

@@ -59,9 +59,10 @@ def similar_melodies(
             "is like"
         )
     passage = one_window(wish.like, codec, model, wish.track, wish.bar, wish.roles)
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
-    session = load_as(Session, model, device, seed)
+    session = load_as(MusicSession, model, device, seed)
     result = session.similar(
         passage,
         wish.similarity,

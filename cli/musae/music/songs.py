@@ -69,10 +69,11 @@ def interpolate(request: Songs) -> None:
         for item, track, own in chosen
     )
     check_way(start, request.steps, request.model)
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.morph import morph
 
-    session = load_as(Session, request.model, request.device, request.seed)
+    session = load_as(MusicSession, request.model, request.device, request.seed)
     result = morph(
         session,
         start,

@@ -221,10 +221,13 @@ def _change(
         passage = whole_melody(file, codec, model, track, roles=roles, overlapping=True)
     else:
         passage = one_window(file, codec, model, track, bar, roles)
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.attribute import change
 
-    result = change(load_as(Session, model, device, seed), passage, moves, alone=bar is not None)
+    result = change(
+        load_as(MusicSession, model, device, seed), passage, moves, alone=bar is not None
+    )
     expected = vectors.expected(moves)
     _report(result, moves, expected, dict(zip(vectors.names, vectors.units, strict=True)), console)
     write_pieces([result.score], paths, overwrite, console)

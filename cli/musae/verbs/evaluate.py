@@ -9,7 +9,7 @@ import click
 from musae.options import FILE, Console, console_options, device_option, examples, seed_option
 
 if TYPE_CHECKING:
-    from musicvae_lite.music.evaluate.scoring import Split
+    from musicvae_lite.core.evaluation import Split
 
 _EPILOG = examples(
     "musae evaluate mel-2bar --data corpus",
@@ -92,7 +92,7 @@ def evaluate(
 
         evaluate_paths(model, data, split, limit, plot, device, seed, console)
         return
-    from musicvae_lite.music.evaluate.scoring import evaluate as score
+    from musicvae_lite.evaluation import evaluate as score
 
     result = score(model, data, split, limit, device, seed, claims=not quick)
     measures = result.measures.as_dict()

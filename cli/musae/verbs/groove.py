@@ -22,7 +22,7 @@ from musae.options import (
 
 if TYPE_CHECKING:
     from musicvae_lite.config import RunConfig
-    from musicvae_lite.music.session import Session
+    from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.groove import Grooved
     from musicvae_lite.music.windows import Passage
 
@@ -99,7 +99,7 @@ def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     from musicvae_lite.music.data.groove_inputs import HUMANIZE
     from musicvae_lite.music.groove_windows import check_task
 
-    def do(session: Session, passage: Passage) -> Grooved:
+    def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import humanize
 
         return humanize(session, passage, track, values["temperature"])
@@ -126,7 +126,7 @@ def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     from musicvae_lite.music.data.groove_inputs import TAP
     from musicvae_lite.music.groove_windows import check_task
 
-    def do(session: Session, passage: Passage) -> Grooved:
+    def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import tap
 
         return tap(session, passage, track, values["temperature"])
@@ -167,7 +167,7 @@ def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> 
 
     number = drum_named(drum)
 
-    def do(session: Session, passage: Passage) -> Grooved:
+    def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import add
 
         return add(session, passage, number, track, values["temperature"])
@@ -210,7 +210,7 @@ def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> in
         check_task(config, name, WHOLE)
         read.append(whole_melody(a, to_the_end(codec_of(name)), name, first))
 
-    def do(session: Session, passage: Passage) -> Grooved:
+    def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import transfer
 
         return transfer(session, read[0], passage, (first, second), values["temperature"])
@@ -238,7 +238,7 @@ def _each(
     track: int | None,
     kind: str,
     ready: Callable[[RunConfig, str], object],
-    do: Callable[[Session, Passage], Grooved],
+    do: Callable[[MusicSession, Passage], Grooved],
     *,
     output: str | None,
     overwrite: bool,
@@ -280,9 +280,10 @@ def _each(
         usable[name] = passage
 
     code = each(files, read, console.error, more=True)
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
-    session = load_as(Session, model, device, seed)
+    session = load_as(MusicSession, model, device, seed)
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:

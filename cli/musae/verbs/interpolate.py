@@ -332,10 +332,11 @@ def _melodies(request: Request) -> None:
         )
     if request.wav:
         _check_sound(request.wav, codec, ends, request.count)
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
     session, path = (
-        load_as(Session, request.model, request.device, request.seed),
+        load_as(MusicSession, request.model, request.device, request.seed),
         request.path or "slerp",
     )
     chords, key = request.chords, request.key
@@ -383,7 +384,7 @@ def _outputs(request: Request) -> list[Path]:
 def _check_extra(request: Request) -> None:
     """Refuse a picture or a sound file of another kind."""
     from musicvae_lite.core.errors import UsageError
-    from musicvae_lite.music.plots import check_picture
+    from musicvae_lite.plotting import check_picture
 
     if request.plot:
         check_picture(Path(request.plot), request.count)

@@ -21,7 +21,7 @@ from musae.options import (
 )
 
 if TYPE_CHECKING:
-    from musicvae_lite.music.session import Session
+    from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.windows import Passage
 
 _ENCODE = examples(
@@ -124,9 +124,10 @@ def _encode_music(
         lambda name: passages.append(whole_melody(name, codec, model, track, every_window, roles)),
         console.error,
     )
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
-    session = load_as(Session, model, device, seed)
+    session = load_as(MusicSession, model, device, seed)
     tables = [_table(passage, session) for passage in passages]
     count = len(save_latents(path, tables, model, overwrite)["mean"])
     listed = [
@@ -149,7 +150,7 @@ def _encode_music(
     return code
 
 
-def _table(passage: Passage, session: Session) -> dict[str, Any]:
+def _table(passage: Passage, session: MusicSession) -> dict[str, Any]:
     import numpy as np
 
     conditions = session.conditions
@@ -265,7 +266,8 @@ def _decode_melodies(
         )
     if table.model not in ("", model):
         console.warn(f"{latents} was encoded with model {table.model}, not with {model}")
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
     progression, number = conditions.progression(chords), conditions.key(key)
     starts = {}
@@ -273,7 +275,7 @@ def _decode_melodies(
         bars = table.bars(rows)
         starts[stem] = np.arange(len(rows)) * codec.bars + 1 if bars is None else bars
         told[rows] = conditions.changed(told[rows], starts[stem], progression, number)
-    windows = load_as(Session, model, device, seed).decode_windows(
+    windows = load_as(MusicSession, model, device, seed).decode_windows(
         table.mean, temperature, conditions.numbers(told)
     )
     for path, (stem, rows) in zip(paths, groups, strict=True):

@@ -19,7 +19,7 @@ from musae.options import (
 
 if TYPE_CHECKING:
     from musicvae_lite.images.data.pictures import Split
-    from musicvae_lite.images.session import PictureSession
+    from musicvae_lite.images.session import ImageSession
     from musicvae_lite.model_dir.bundle import Description
 
 PLOTS = (  # gallery.NAMES, which would import numpy; a test compares them
@@ -106,10 +106,10 @@ def plot(
     title = description.config.name
     if names != ["loss"]:
         from musicvae_lite.images.figures import Gallery
-        from musicvae_lite.images.session import PictureSession
-        from musicvae_lite.music.session import load_as
+        from musicvae_lite.images.session import ImageSession
+        from musicvae_lite.model_dir.handle import load_as
 
-        session = load_as(PictureSession, model, device, seed)
+        session = load_as(ImageSession, model, device, seed)
         split, source = _held_out(description, data, session, console)
         gallery = Gallery(session, split, title, source, f".{format_}", seed)
     for path, name in zip(paths, names, strict=True):
@@ -153,7 +153,7 @@ def _names(description: Description, model: str, only: tuple[str, ...]) -> list[
 
 
 def _held_out(
-    description: Description, data: str | None, session: PictureSession, console: Console
+    description: Description, data: str | None, session: ImageSession, console: Console
 ) -> tuple[Split, str]:
     """Return pictures that the model has not learned from, and where they are from."""
     from musicvae_lite.core.errors import UsageError

@@ -161,9 +161,10 @@ def _melodies(
         usable[name] = whole_melody(name, codec, model, track, roles=roles, overlapping=True)
 
     code = each(files, read, console.error, more=True)
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
-    session = load_as(Session, model, device, seed)
+    session = load_as(MusicSession, model, device, seed)
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:

@@ -261,9 +261,10 @@ def _melodies(
         console.note(
             f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"'
         )
-    from musicvae_lite.music.session import Session, load_as
+    from musicvae_lite.model_dir.handle import load_as
+    from musicvae_lite.music.session import MusicSession
 
-    session = load_as(Session, model, device, seed)
+    session = load_as(MusicSession, model, device, seed)
     scores = session.sample(
         count,
         temperature,

@@ -20,13 +20,13 @@ from musicvae_lite.audio.denoise.noises import SYNTHESISED
 from musicvae_lite.audio.recordings import SUFFIXES, list_recordings, perform, record
 from musicvae_lite.config import MixtureSettings, RunConfig, SoundCodecSettings
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
-from musicvae_lite.core.dataset import Material, Measured
+from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError, suggest
-from musicvae_lite.images.data.download import cache_folder
+from musicvae_lite.core.files import cache_folder
+from musicvae_lite.media.sources import SUFFIXES as MIDI_SUFFIXES
+from musicvae_lite.media.sources import MidiFile, list_sources
 from musicvae_lite.media.spectrum import grid_of, stft
-from musicvae_lite.music.data.sources import SUFFIXES as MIDI_SUFFIXES
-from musicvae_lite.music.data.sources import MidiFile, list_sources
-from musicvae_lite.music.plots import tile
+from musicvae_lite.plotting import tile
 
 _SHOWN = 3
 MEASURED_EPOCH = (
@@ -89,7 +89,7 @@ def ahead(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             yield made.result()
 
 
-class SoundMaterial(Material):
+class DenoiseDataset(Dataset):
     """Mixtures of one rate and length.
 
     Other clean files and, where there are enough, other noises are held out.
@@ -98,8 +98,8 @@ class SoundMaterial(Material):
         train: what is learned from.
         valid: what is measured on.
         config: the run.
-        sources: see :class:`Material`.
-        fingerprints: see :class:`Material`.
+        sources: see :class:`Dataset`.
+        fingerprints: see :class:`Dataset`.
         held_out: whether ``valid`` holds other files than ``train``.
     """
 
@@ -131,7 +131,7 @@ class SoundMaterial(Material):
         self.grid = grid_of(codec.rate)
 
     @classmethod
-    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> SoundMaterial:
+    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> DenoiseDataset:
         """Open folders of clean recordings or MIDI files, and the run's noises.
 
         The first time each file is converted (MIDI files are played) and kept in the cache folder.
@@ -176,7 +176,7 @@ class SoundMaterial(Material):
     def batches(
         self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Yield the clips of one epoch; see :meth:`Material.batches`."""
+        """Yield the clips of one epoch; see :meth:`Dataset.batches`."""
         mixtures = self.train.mixtures(self.recipe, seed)
 
         def make(places: range) -> _Clips:
@@ -227,7 +227,8 @@ class SoundMaterial(Material):
         """Show spectrograms of a few held-out clips, one a column: noisy, cleaned, clean."""
         clips = list(self.held_out_clips(min(_SHOWN, self.count)))
         batch = _plain(clips).on(next(model.parameters()).device)
-        cleaned = model.predict(model.encode(batch).mean, batch)
+        encoding = model.encode(batch)
+        cleaned = model.predict(encoding.latent.mean, batch, encoding.skips)
         return tile([self._brightness(wave) for wave in (batch.x, cleaned, batch.target)])
 
     def _brightness(self, waves: torch.Tensor) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ from musicvae_lite.core.devices import multiplies_bfloat16
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.audio import Samples
 from musicvae_lite.media.spectrum import BLOCK, Chunks, Grid, change_spectrum, grid_of, stft
-from musicvae_lite.nn.kernels import winograd_helps
+from musicvae_lite.nn.winograd import winograd_helps
 
 # Frames, 16 s, and for a mono sound, whose spectrum takes half the memory, 27 s. Longer ones are
 # faster: hum and noise floor are measured some seconds to both sides of each.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
 from musicvae_lite.core.errors import NothingUsableError
+from musicvae_lite.core.latent import kl_nats
 from musicvae_lite.core.objective import NATS_PER_BIT
 
 Signal = NDArray[Any]
@@ -321,13 +322,14 @@ def evaluate_batches(
     seconds = computing = 0.0
     for batch, kinds in batches:
         begun = time.perf_counter()
-        latent = model.encode(batch)
-        cleaned = model.predict(latent.mean, batch).cpu()  # a GPU has worked it out by then
+        encoding = model.encode(batch)
+        latent, skips = encoding.latent, encoding.skips
+        cleaned = model.predict(latent.mean, batch, skips).cpu()  # a GPU has worked it out by then
         computing += time.perf_counter() - begun
         seconds += batch.x.numel() / rate
-        losses.append(model.nll(latent.mean, batch))
-        if latent.log_scale is not None:
-            nats.append(latent.kl().flatten(1).sum(1))
+        losses.append(model.nll(latent.mean, batch, skips=skips))
+        if "kl_nats" in latent.penalties():
+            nats.append(kl_nats(latent))
         waves = (wave.cpu().numpy() for wave in (batch.target, batch.x, cleaned))
         for kind, clean, noisy, output in zip(kinds, *waves, strict=True):
             if clean.any():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from musicvae_lite.audio.denoise.losses import (
     worse_loss,
 )
 from musicvae_lite.audio.denoise.network import MaskNetwork, Shape, features, to_bins
-from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Encoding, Teacher
 from musicvae_lite.core.latent import Latent
 from musicvae_lite.core.random import Noise
 from musicvae_lite.media.spectrum import grid_of, istft, stft
@@ -31,30 +31,21 @@ if TYPE_CHECKING:
     from musicvae_lite.config import SpectrogramModel
 
 
-class _Heard(NamedTuple):
-    """What the encoder made of a batch: its input, its spectrum [B, F, T] and what each level
-    passes on.
-    """
-
-    x: Tensor
-    spectrum: Tensor
-    latent: Latent
-    passed: list[Tensor]
+_NAMES = {"snr": "snr_db", "magnitude": "magnitude", "worse": "worse_db"}  # with their units
 
 
 class SpectrogramAutoencoder(Autoencoder):
     """A denoiser: ``batch.x`` holds noisy clips, ``batch.target`` the clean ones,
     ``batch.condition`` the noise if it is known.
 
-    Its decoder needs more than the code: the noisy spectrum that the gains are laid on and, with
-    ``skips``, what the encoder passed on. :meth:`encode` keeps that for the call of :meth:`nll` or
-    :meth:`predict` with the same batch that follows, which takes it away (nothing is kept from step
-    to step); any other call computes it again from ``batch.x``.
+    Its decoder needs more than the code: the noisy spectrum that the gains are laid on and, where
+    the network has skip connections, the features of each level. Both are the ``skips`` of the
+    encoding; where a caller has none, they are computed again from ``batch.x``.
 
     Args:
         network: from features to gains.
         rate: samples per second of the clips.
-        losses: weight of each term, ``snr``, ``magnitude`` and ``worse``.
+        losses: weight of each term, ``snr``, ``magnitude`` and ``worse`` (0: left out).
         best_db: signal-to-noise ratio above which nothing is gained.
     """
 
@@ -69,58 +60,52 @@ class SpectrogramAutoencoder(Autoencoder):
         super().__init__()
         self.network, self.rate, self.grid = network, rate, grid_of(rate)
         self.latent_size, self.adversary = latent_size, None
-        self.losses, self.best_db = dict(losses), best_db
-        self._heard: _Heard | None = None
+        self.loss_weights = {_NAMES[name]: weight for name, weight in losses.items() if weight}
+        self.best_db = best_db
 
-    def encode(self, batch: Batch) -> Latent:
-        """Return the code of each clip, mean [B, Z, L]."""
-        self._heard = heard = self._hear(batch)
-        return heard.latent
-
-    def _hear(self, batch: Batch) -> _Heard:
-        with torch.autocast(
-            batch.x.device.type, enabled=False
-        ):  # powers span more decades than bfloat16 tells apart
+    def encode(self, batch: Batch) -> Encoding:
+        """Return the code of each clip, mean [B, Z, L]; skips: the spectrum [B, F, T], features."""
+        # In float32: powers span more decades than bfloat16 tells apart.
+        with torch.autocast(batch.x.device.type, enabled=False):
             spectrum = stft(batch.x.float(), self.grid)
             with torch.no_grad():
                 seen = features(spectrum, profile=batch.condition)
         latent, passed = self.network.encode(seen)
         scale = None if latent.log_scale is None else latent.log_scale.float()
-        return _Heard(batch.x, spectrum, Latent(latent.mean.float(), scale), passed)
+        return Encoding(Latent(latent.mean.float(), scale), (spectrum, *passed))
 
-    def gains(self, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def gains(
+        self, z: Tensor, batch: Batch, skips: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, Tensor]:
         """Return the gains 0..1 [B, K, T] for codes z [B, Z, L] and the noisy spectrum [B, F, T]
         that they are for.
         """
-        kept, self._heard = self._heard, None
-        heard = kept if kept is not None and kept.x is batch.x else self._hear(batch)
-        logits = self.network.decode(z, heard.passed, heard.spectrum.shape[-1])
-        return logits.float().sigmoid(), heard.spectrum
+        spectrum, *passed = skips or self.encode(batch).skips
+        logits = self.network.decode(z, passed, spectrum.shape[-1])
+        return logits.float().sigmoid(), spectrum
 
-    def terms(self, z: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms of the loss by name, [B] each, before they are weighted."""
-        gain, spectrum = self.gains(z, batch)
+    def losses(
+        self,
+        z: Tensor,
+        batch: Batch,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        skips: tuple[Tensor, ...] = (),
+    ) -> dict[str, Tensor]:
+        """Return the terms of :mod:`musicvae_lite.audio.denoise.losses` that have a weight."""
+        gain, spectrum = self.gains(z, batch, skips)
         with torch.autocast(gain.device.type, enabled=False):
             against = agreement(spectrum, stft(batch.target.float(), self.grid))
             known: dict[str, Callable[[Tensor, Agreement], Tensor]] = {
-                "snr": partial(snr_loss, best_db=self.best_db),
+                "snr_db": partial(snr_loss, best_db=self.best_db),
                 "magnitude": magnitude_loss,
-                "worse": worse_loss,
+                "worse_db": worse_loss,
             }
-            return {
-                name: known[name](gain, against) for name, weight in self.losses.items() if weight
-            }
+            return {name: known[name](gain, against) for name in self.loss_weights}
 
-    def nll(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
-    ) -> Tensor:
-        """Return [B], the weighted sum of :meth:`terms`: decibels and distances, no nats."""
-        terms = self.terms(z, batch)
-        return torch.stack([self.losses[name] * value for name, value in terms.items()]).sum(0)
-
-    def predict(self, z: Tensor, batch: Batch) -> Tensor:
+    def predict(self, z: Tensor, batch: Batch, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the cleaned clips, [B, N]."""
-        gain, spectrum = self.gains(z, batch)
+        gain, spectrum = self.gains(z, batch, skips)
         return istft(spectrum * to_bins(gain, self.grid.bins), self.grid, batch.x.shape[-1])
 
     def decode(

@@ -27,7 +27,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from musicvae_lite.core.latent import Latent
 from musicvae_lite.media.spectrum import BLOCK, HOP_SECONDS, OVERLAP
-from musicvae_lite.nn.kernels import WinogradConv, fits
+from musicvae_lite.nn.winograd import WinogradConv, fits
 
 if TYPE_CHECKING:
     from musicvae_lite.audio.denoise.streaming import History
@@ -515,7 +515,7 @@ def folded(network: MaskNetwork, winograd: bool = False) -> MaskNetwork:
     Args:
         network: of any mode.
         winograd: convolve levels of enough channels by
-            :class:`musicvae_lite.nn.kernels.WinogradConv`.
+            :class:`musicvae_lite.nn.winograd.WinogradConv`.
     """
     copy = deepcopy(network).eval()
     copy.winograd = winograd

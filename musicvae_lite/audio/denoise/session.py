@@ -126,7 +126,7 @@ class _Tally:
         )
 
 
-class SoundSession:
+class DenoiseSession:
     """A model of sound on one device.
 
     Args:
@@ -144,13 +144,14 @@ class SoundSession:
             raise UsageError(f"{name} is no model of sound")
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model
+        self.prior = bundle.prior
         self.cleaner = Cleaner(self.model.network)
         self.device = self.cleaner.device
         if self.device.type == "cpu":
             keep_freed_memory()
 
     def __repr__(self) -> str:
-        return f"<SoundSession {self.name}: latent size {self.latent_size}, {self.device}>"
+        return f"<DenoiseSession {self.name}: latent size {self.latent_size}, {self.device}>"
 
     @property
     def latent_size(self) -> int:
@@ -307,9 +308,9 @@ class SoundSession:
         with torch.inference_mode():
             for clip in clips:
                 x = clip[None].to(self.device)
-                latent = self.model.encode(Batch(x, x))
+                latent = self.model.encode(Batch(x, x)).latent
                 means.append(latent.mean.cpu())
-                if latent.log_scale is not None:
+                if isinstance(latent, Latent) and latent.log_scale is not None:
                     scales.append(latent.log_scale.cpu())
         return Latent(torch.cat(means), torch.cat(scales) if scales else None)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from musicvae_lite.audio.denoise.network import MaskNetwork
-    from musicvae_lite.nn.kernels import WinogradConv
+    from musicvae_lite.nn.winograd import WinogradConv
 
 
 class History:

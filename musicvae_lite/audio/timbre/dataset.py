@@ -20,16 +20,16 @@ from musicvae_lite.audio.timbre.evaluate import TimbreMeasures, evaluate_timbre
 from musicvae_lite.audio.timbre.model import TimbreAutoencoder
 from musicvae_lite.config import MixtureSettings, RunConfig, SoundCodecSettings, TimbreModel
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
-from musicvae_lite.core.dataset import Material, Measured
+from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.errors import UsageError
-from musicvae_lite.images.data.download import cache_folder
-from musicvae_lite.music.plots import tile
+from musicvae_lite.core.files import cache_folder
+from musicvae_lite.plotting import tile
 
 _SHOWN = 12
 _BATCH = 32
 
 
-class TimbreMaterial(Material):
+class TimbreDataset(Dataset):
     """Random clips at random levels.
 
     Other files than those that are learned from are held out, where there are enough.
@@ -38,8 +38,8 @@ class TimbreMaterial(Material):
         train: what is learned from.
         valid: what is measured on.
         config: the run.
-        sources: see :class:`Material`.
-        fingerprints: see :class:`Material`.
+        sources: see :class:`Dataset`.
+        fingerprints: see :class:`Dataset`.
         held_out: whether ``valid`` holds other files than ``train``.
     """
 
@@ -66,7 +66,7 @@ class TimbreMaterial(Material):
         )
 
     @classmethod
-    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> TimbreMaterial:
+    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> TimbreDataset:
         """Open folders of recordings or MIDI files.
 
         The first time each file is converted and kept in the cache folder.
@@ -105,7 +105,7 @@ class TimbreMaterial(Material):
     def batches(
         self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Yield the clips of one epoch; see :meth:`Material.batches`."""
+        """Yield the clips of one epoch; see :meth:`Dataset.batches`."""
         for places in shares(len(self), size, rank, world):
             yield self._batch(self.train, places, (seed, epoch), device)
 
@@ -158,7 +158,7 @@ class TimbreMaterial(Material):
         """
         assert isinstance(model, TimbreAutoencoder)
         batch = next(self.held_out_batches(next(model.parameters()).device, 0, _SHOWN))
-        decoded = model.decode(model.encode(batch).mean, model.frames).mT
+        decoded = model.decode(model.encode(batch).latent.mean, model.frames).mT
         rows = (model.levels(batch.x), decoded)
         return tile([row.flip(1).unsqueeze(-1).cpu().double().numpy() for row in rows])
 

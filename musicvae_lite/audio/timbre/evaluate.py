@@ -14,7 +14,7 @@ import torch
 from musicvae_lite.audio.denoise.evaluate import log_spectral_distance_db
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
 from musicvae_lite.core.errors import NothingUsableError
-from musicvae_lite.core.latent import active_units
+from musicvae_lite.core.latent import active_units, kl_nats
 from musicvae_lite.core.objective import NATS_PER_BIT
 from musicvae_lite.core.random import Noise
 
@@ -64,10 +64,10 @@ def evaluate_timbre(model: Autoencoder, batches: Iterable[Batch], seed: int) -> 
     distance = silent = 0.0
     sounding = 0
     for number, batch in enumerate(batches):
-        latent = model.encode(batch)
+        latent = model.encode(batch).latent
         z = latent.sample(Noise(seed, number, device=batch.x.device))
         sums += torch.stack(
-            [part.cpu().double().sum() for part in (model.nll(z, batch), latent.kl())]
+            [part.cpu().double().sum() for part in (model.nll(z, batch), kl_nats(latent))]
         )
         means.append(latent.mean)
         made, wanted = model.predict(latent.mean, batch).cpu().numpy(), batch.target.cpu().numpy()

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Teacher
+from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Encoding, Teacher
 from musicvae_lite.core.latent import Latent
 from musicvae_lite.core.random import Noise
-from musicvae_lite.images.model import ConvDecoder, ConvEncoder, start_weights
 from musicvae_lite.media.spectrum import Grid, grid_of, istft, stft
 from musicvae_lite.media.torchaudio import load_torchaudio
+from musicvae_lite.nn.conv import ConvDecoder, ConvEncoder, start_weights
 from musicvae_lite.nn.heads import PosteriorHead
 from musicvae_lite.nn.likelihood import Gaussian
 
@@ -129,25 +129,28 @@ class TimbreAutoencoder(Autoencoder):
                 stft(samples.float(), self.grid)[..., self.outside : self.outside + self.frames]
             )
 
-    def encode(self, batch: Batch) -> Latent:
+    def encode(self, batch: Batch) -> Encoding:
         """Return the posterior of each clip, mean [B, Z]."""
-        return self.encode_levels(self.levels(batch.x))
+        return Encoding(self.encode_levels(self.levels(batch.x)))
 
     def encode_levels(self, levels: Tensor) -> Latent:
         """Return the posterior of pictures of levels [B, R, T], mean [B, Z]."""
         latent: Latent = self.head(self.encoder(levels.unsqueeze(1), None))
         return latent
 
-    def nll(
-        self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
-    ) -> Tensor:
-        """Return [B] nats, summed over the picture."""
-        nats: Tensor = self.likelihood.nll(
-            self.decoder(z, None), self.levels(batch.target).unsqueeze(1)
-        )
-        return nats
+    def losses(
+        self,
+        z: Tensor,
+        batch: Batch,
+        teacher: Teacher = FORCED,
+        noise: Noise | None = None,
+        skips: tuple[Tensor, ...] = (),
+    ) -> dict[str, Tensor]:
+        """Return ``nll_nats`` [B], summed over the picture of levels."""
+        levels = self.levels(batch.target).unsqueeze(1)
+        return {"nll_nats": self.likelihood.nll(self.decoder(z, None), levels)}
 
-    def predict(self, z: Tensor, batch: Batch) -> Tensor:
+    def predict(self, z: Tensor, batch: Batch, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return clips [B, N] with the decoded levels and the phases of the input.
 
         The outermost levels go on to its ends.

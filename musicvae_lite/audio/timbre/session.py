@@ -74,6 +74,7 @@ class TimbreSession:
             raise UsageError(f"{name} is no model of timbre")
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
         self.codec, self.model = bundle.codec, bundle.model.eval()
+        self.prior = bundle.prior
         self.rate, self.grid = self.codec.rate, self.model.grid
         self.device = next(self.model.parameters()).device
         self._hop = max(self.model.frames // 2, 1)
@@ -180,7 +181,7 @@ class TimbreSession:
     def sample(self, count: int) -> list[Audio]:
         """Return new sounds, a window each: codes drawn from the prior, decoded."""
         count = whole(count, 1, f"count is {count}; at least 1 sound can be drawn")
-        z = Noise(self.seed, _PRIOR).normal((count, self.latent_size), self.device)
+        z = self.prior.sample(count, Noise(self.seed, _PRIOR)).to(self.device)
         return [
             self.decode(z[number : number + 1], f"sample {number + 1}") for number in range(count)
         ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from musicvae_lite.core.errors import MusaeError
-from musicvae_lite.core.files import atomic_output, reason
+from musicvae_lite.core.files import atomic_output, cache_folder, reason
 
 #: The four files and their MD5 sums as published with them.
 MNIST = {
@@ -23,13 +22,6 @@ MIRRORS = (
 )
 _TIMEOUT_SECONDS = 20
 _LARGEST = 50_000_000  # bytes; the largest of the four has 9.9 million
-
-
-def cache_folder() -> Path:
-    """Return where fetched data is kept: ``MUSAE_CACHE``, or the user's cache folder."""
-    from platformdirs import user_cache_dir
-
-    return Path(os.environ.get("MUSAE_CACHE") or user_cache_dir("musae"))
 
 
 def fetch_mnist(folder: Path | None = None, mirrors: Sequence[str] = MIRRORS) -> Path:

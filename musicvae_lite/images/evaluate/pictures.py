@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
-from musicvae_lite.core.latent import Latent, active_units
+from musicvae_lite.core.latent import Latent, Posterior, active_units, kl_nats
 from musicvae_lite.core.objective import NATS_PER_BIT
+from musicvae_lite.core.prior import NormalPrior
 from musicvae_lite.core.random import Noise
 from musicvae_lite.images.data.pictures import PictureBatches
 
@@ -105,10 +106,10 @@ def evaluate_pictures(
     latents: list[Latent] = []
     n = pixels = 0
     for index, batch in enumerate(batches):
-        latent = model.encode(batch)
+        latent = model.encode(batch).latent
         for key, value in _measure_batch(model, batch, latent, Noise(seed, index)).items():
             sums[key] = sums.get(key, 0.0) + value.cpu().double().sum().item()
-        latents.append(Latent(latent.mean.float(), latent.log_scale))
+        latents.append(Latent(latent.mean.float(), _log_scale(latent)))
         n, pixels = n + len(batch.target), batch.target[0].numel()
     model.train(training)
     if not n:
@@ -133,6 +134,11 @@ def evaluate_pictures(
     )
 
 
+def _log_scale(posterior: Posterior) -> Tensor | None:
+    """Return the log of the standard deviation of a normal posterior, None of any other code."""
+    return posterior.log_scale if isinstance(posterior, Latent) else None
+
+
 def _errors(means: dict[str, float], prefix: str, pixels: int) -> dict[str, Any]:
     """Return what is said of a picture that was made, from sums over its pixels."""
     mse = means[f"{prefix}squares"] / pixels
@@ -141,18 +147,17 @@ def _errors(means: dict[str, float], prefix: str, pixels: int) -> dict[str, Any]
 
 
 def _measure_batch(
-    model: Autoencoder, batch: Batch, latent: Latent, noise: Noise
+    model: Autoencoder, batch: Batch, latent: Posterior, noise: Noise
 ) -> dict[str, Tensor]:
     """Return each measure of each picture, [B]."""
     target = batch.target
     z = latent.sample(noise)
     terms = {
-        "kl": latent.kl().flatten(1).sum(1),
+        "kl": kl_nats(latent),
         "nll": model.nll(z, batch),
         **_compare(model.predict(latent.mean, batch), target),
     }
-    if latent.log_scale is not None:
-        s = latent.log_scale
+    if (s := _log_scale(latent)) is not None:
         terms["lesson_kl"] = -0.5 * (1 + s - latent.mean.square() - s.exp()).flatten(1).sum(1)
         terms["sampled_squares"] = (model.predict(z, batch) - target).square().flatten(1).sum(1)
     for name, picture in _without_model(batch).items():
@@ -193,7 +198,7 @@ def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, 
     z = torch.cat(
         [latent.sample(noise) if variational else latent.mean for latent in latents]
     ).flatten(1)
-    drawn = noise.normal(z.shape, z.device)
+    drawn = NormalPrior(z.shape[1]).sample(len(z), noise).to(z.device)
     found = {"prior_mmd": float(mmd(z[:2000], drawn[:2000]))} if len(z) > 1 else {}
     if model.adversary is not None:
         found["discriminator_accuracy"] = float(model.adversary(z, noise).accuracy)
@@ -204,7 +209,9 @@ def _shaping(model: Autoencoder, latents: list[Latent], seed: int) -> dict[str, 
 def codes_of(model: Autoencoder, pictures: PictureBatches) -> NDArray[np.float32]:
     """Return the code (or posterior mean) of every picture, [N, Z]."""
     codes: NDArray[np.float32] = (
-        torch.cat([model.encode(batch).mean for batch in pictures.in_order(BATCH, 0)]).cpu().numpy()
+        torch.cat([model.encode(batch).latent.mean for batch in pictures.in_order(BATCH, 0)])
+        .cpu()
+        .numpy()
     )
     return codes
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.config import RunConfig
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
-from musicvae_lite.core.dataset import Material, Measured
+from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.bundle import load_bundle
 from musicvae_lite.music.codec import ScoreCodec
@@ -71,7 +71,7 @@ def condition_of(corpus: Corpus, config: RunConfig) -> Told:
     return lambda rows: told(corpus.windows[rows], config)
 
 
-class MusicMaterial(Material):
+class MusicDataset(Dataset):
     """The windows of one or several prepared corpora; whole songs are held out."""
 
     unit = "windows"
@@ -98,7 +98,7 @@ class MusicMaterial(Material):
         ]
 
     @classmethod
-    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> MusicMaterial:
+    def open(cls, config: RunConfig, sources: Sequence[str | Path]) -> MusicDataset:
         """Open prepared corpora.
 
         Raises:
@@ -133,7 +133,7 @@ class MusicMaterial(Material):
     def batches(
         self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Yield the windows of one epoch, transposed at random; see :meth:`Material.batches`."""
+        """Yield the windows of one epoch, transposed at random; see :meth:`Dataset.batches`."""
         for arrays in self.train.batches(
             size, seed, epoch, self.transpose, rank, world, self.inputs
         ):
@@ -192,7 +192,7 @@ class MusicMaterial(Material):
             as_events(self.valid.inputs[:_SHOWN]).to(device),
         )
         condition = on_device(self.valid.condition(slice(_SHOWN)), device)
-        mean = model.encode(Batch(inputs, inputs, condition=condition)).mean
+        mean = model.encode(Batch(inputs, inputs, condition=condition)).latent.mean
         heard = model.decode(mean, inputs.shape[1], condition=condition)
         return np.concatenate(
             [roll_image(rows, self.codec) for rows in (windows, heard.cpu().numpy())]

@@ -21,8 +21,8 @@ from musicvae_lite.music.attribute_vectors import AttributeVectors, save_vectors
 from musicvae_lite.music.attributes import UNITS
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.evaluate.sequences import Told, nothing_told, on_device
-from musicvae_lite.music.plots import matrix_picture
 from musicvae_lite.nn.inputs import as_events
+from musicvae_lite.plotting import matrix_picture
 
 if TYPE_CHECKING:
     from musicvae_lite.model_dir.bundle import Description
@@ -120,7 +120,7 @@ def encode(
     for part in _parts(len(windows)):
         x = as_events(windows[part]).to(device)
         batch = Batch(x, x, condition=on_device(told(part), device))
-        means.append(model.encode(batch).mean.float().cpu().numpy())
+        means.append(model.encode(batch).latent.mean.float().cpu().numpy())
     return np.concatenate(means)
 
 

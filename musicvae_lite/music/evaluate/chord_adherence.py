@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from musicvae_lite.core.autoencoder import Autoencoder
+from musicvae_lite.core.prior import NormalPrior
 from musicvae_lite.core.random import Noise
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.chords import chord_pitches, transposed_chords
@@ -67,7 +68,7 @@ def chord_following(
     device, noise = next(model.parameters()).device, Noise(seed)
     drawn = []
     for start in range(0, len(chords), samples):
-        z = noise.normal((samples, model.latent_size), device)
+        z = NormalPrior(model.latent_size).sample(samples, noise).to(device)
         condition = on_device(control.numbers(classes[start : start + samples]), device)
         drawn.append(
             model.decode(z, codec.steps, _TEMPERATURE, noise, condition)

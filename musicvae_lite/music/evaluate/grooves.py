@@ -112,7 +112,7 @@ def decoded(
     for start in range(0, len(inputs), _BATCH):
         x, control = part(inputs, start), part(condition, start)
         assert x is not None
-        mean = model.encode(Batch(x, x, condition=control)).mean
+        mean = model.encode(Batch(x, x, condition=control)).latent.mean
         parts.append(
             model.decode(mean, x.shape[1], condition=control, given=part(given, start))
             .cpu()

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from musicvae_lite.core.autoencoder import Autoencoder
 from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.core.latent import interpolate
-from musicvae_lite.images.plots import Curve, draw_curves
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.evaluate.attributes import decode, encode
 from musicvae_lite.music.evaluate.ngrams import NGrams
+from musicvae_lite.plotting import Curve, draw_curves
 
 PAIRS, POINTS, ORDER = 500, 11, 5
 

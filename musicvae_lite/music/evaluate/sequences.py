@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
-from musicvae_lite.core.latent import active_units
+from musicvae_lite.core.latent import active_units, kl_nats
 from musicvae_lite.core.objective import NATS_PER_BIT
 from musicvae_lite.core.random import Noise
 from musicvae_lite.music.codec import ScoreCodec
@@ -151,7 +151,7 @@ def _measure_batch(
     """Return the posterior means [B, Z] and sums over the batch of each measure, those of steps for
     each voice.
     """
-    latent = model.encode(batch)
+    latent = model.encode(batch).latent
     rows, length, told = batch.target.cpu().numpy(), batch.target.shape[1], batch.condition
     sampled = latent.sample(noise)
 
@@ -166,7 +166,7 @@ def _measure_batch(
     starts = codec.onsets(rows)
     return latent.mean.float(), {
         "nll": model.nll(sampled, batch).sum().item(),
-        "kl": latent.kl().sum().item(),
+        "kl": kl_nats(latent).sum().item(),
         "steps": np.full(greedy.shape[-1], valid.sum()),
         "onsets": starts.sum((0, 1)),
         "right": greedy.sum((0, 1)),

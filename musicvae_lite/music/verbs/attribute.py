@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.attribute_vectors import AttributeVectors, load_vectors
 from musicvae_lite.music.codec import ScoreCodec
-from musicvae_lite.music.session import Session
+from musicvae_lite.music.session import MusicSession
 from musicvae_lite.music.windows import Passage, ended, is_silent, rebuild
 
 
@@ -53,7 +53,7 @@ class Changed:
         return {**self.passage.as_dict(), "windows": len(self.windows), **attributes}
 
 
-def vectors_of(session: Session) -> AttributeVectors:
+def vectors_of(session: MusicSession) -> AttributeVectors:
     """Read the attribute vectors of a session's model.
 
     Raises:
@@ -65,7 +65,7 @@ def vectors_of(session: Session) -> AttributeVectors:
 
 
 def change(
-    session: Session, passage: Passage, strengths: Mapping[str, float], alone: bool = False
+    session: MusicSession, passage: Passage, strengths: Mapping[str, float], alone: bool = False
 ) -> Changed:
     """Add attribute vectors to the codes of windows and decode them, greedily.
 

@@ -37,7 +37,7 @@ from musicvae_lite.music.groove_windows import (
     taps_of,
     to_the_end,
 )
-from musicvae_lite.music.session import Session
+from musicvae_lite.music.session import MusicSession
 from musicvae_lite.music.splice import covered_by
 from musicvae_lite.music.windows import (
     Item,
@@ -108,7 +108,7 @@ class Grooved:
 
 
 def humanize(
-    session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0
+    session: MusicSession, item: Item | Passage, track: int | None = None, temperature: float = 0.0
 ) -> Grooved:
     """Give drums velocities and timing, whatever they had; which drums are hit where stays.
 
@@ -130,7 +130,7 @@ def humanize(
 
 
 def tap(
-    session: Session, item: Item | Passage, track: int | None = None, temperature: float = 0.0
+    session: MusicSession, item: Item | Passage, track: int | None = None, temperature: float = 0.0
 ) -> Grooved:
     """Make a beat of a tapped rhythm: its timing counts, not which drums were tapped.
 
@@ -147,7 +147,7 @@ def tap(
 
 
 def add(
-    session: Session,
+    session: MusicSession,
     item: Item | Passage,
     drum: int,
     track: int | None = None,
@@ -189,17 +189,15 @@ def add(
     )
 
 
-def likeliest_hits(session: Session, windows: Floats, z: Floats, drum: int) -> NDArray[np.bool_]:
+def likeliest_hits(
+    session: MusicSession, windows: Floats, z: Floats, drum: int
+) -> NDArray[np.bool_]:
     """Return the steps [N, T] at which a drum is likeliest hit, as many in each window as the model
     usually plays of it.
 
     ``windows`` [N, T, 27] hold the other drums, ``z`` [N, Z] are points for them.
     """
-    draws = (
-        Noise(session.seed, _USUAL)
-        .normal((_PRIOR_DRAWS, session.latent_size), torch.device("cpu"))
-        .numpy()
-    )
+    draws = session.prior.sample(_PRIOR_DRAWS, Noise(session.seed, _USUAL)).numpy()
     condition = told(windows, session.bundle.config)
     of_draws = None if condition is None else condition[np.arange(_PRIOR_DRAWS) % len(condition)]
     counts = (session.decode_windows(draws, 1.0, condition=of_draws)[..., drum] > 0.5).sum(1)
@@ -212,7 +210,7 @@ def likeliest_hits(session: Session, windows: Floats, z: Floats, drum: int) -> N
 
 
 def transfer(
-    session: Session,
+    session: MusicSession,
     groove: Item | Passage,
     item: Item | Passage,
     tracks: tuple[int | None, int | None] = (None, None),
@@ -239,7 +237,7 @@ def transfer(
     )
 
 
-def _points(session: Session, windows: Floats, temperature: float) -> Floats:
+def _points(session: MusicSession, windows: Floats, temperature: float) -> Floats:
     """Return a point for each window [N, Z]: the mean of its posterior, or a draw around it."""
     mean, scale = session.encode_windows(windows)
     if temperature <= 0:
@@ -249,7 +247,7 @@ def _points(session: Session, windows: Floats, temperature: float) -> Floats:
 
 
 def _grooved(
-    session: Session,
+    session: MusicSession,
     passage: Passage,
     track: int | None,
     z: Floats,

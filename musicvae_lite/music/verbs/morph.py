@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from musicvae_lite.core.latent import along
 from musicvae_lite.core.validation import seed_of, whole
 from musicvae_lite.media.midi import Score
-from musicvae_lite.music.session import Session
+from musicvae_lite.music.session import MusicSession
 from musicvae_lite.music.splice import check_way, in_piece, left_bars
 from musicvae_lite.music.windows import (
     Item,
@@ -78,7 +78,7 @@ class Morph:
 
 
 def morph(
-    session: Session,
+    session: MusicSession,
     a: Item | Passage,
     b: Item | Passage,
     steps: int | None = None,
