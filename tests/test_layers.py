@@ -79,7 +79,7 @@ def test_the_library_does_not_know_the_command():
     "module",
     [
         "musicvae_lite",
-        "musicvae_lite.model_dir.bundle",
+        "musicvae_lite.model_dir.handle",
         "musicvae_lite.music.codec",
         "musicvae_lite.media.midi",
     ],

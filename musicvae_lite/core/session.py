@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from musicvae_lite.core.latent import Latent
+if TYPE_CHECKING:
+    from musicvae_lite.core.latent import Latent
 
 
 class Session(Protocol):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from musicvae_lite.config import RunConfig
 from musicvae_lite.core.codec import Codec, build_codec
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.medium import Medium, medium_of
-from musicvae_lite.core.session import Session
 from musicvae_lite.model_dir.bundle import DEFAULT_MODEL, Description, describe, load_bundle
+
+if TYPE_CHECKING:
+    from musicvae_lite.core.session import Session
 
 S = TypeVar("S")
 

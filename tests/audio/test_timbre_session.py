@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from musicvae_lite.audio.denoise.session import DenoiseSession
 from musicvae_lite.audio.timbre.evaluate import evaluate_timbre
 from musicvae_lite.audio.timbre.session import TimbreSession
 from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.evaluation import evaluate
 from musicvae_lite.media.audio import Audio
-from musicvae_lite.model_dir.handle import load
+from musicvae_lite.model_dir.handle import load, load_as
 from tests.sounds import (
     RATE,
     noise,
@@ -81,10 +82,10 @@ def test_what_cannot_be_used_is_told(session, tmp_path):
     with pytest.raises(UsageError, match="points"):
         session.decode(np.zeros((2, 5)))
     with pytest.raises(UsageError, match="of timbre, not of sound"):
-        sessions.load_as(sessions.DenoiseSession, session.name)
+        load_as(DenoiseSession, session.name)
     denoiser = save_tiny_denoiser(tmp_path / "denoiser")
     with pytest.raises(UsageError, match="of sound, not of timbre"):
-        sessions.load_as(TimbreSession, denoiser)
+        load_as(TimbreSession, denoiser)
 
 
 def test_a_file_is_heard_as_its_samples_are(session, tmp_path):

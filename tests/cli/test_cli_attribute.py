@@ -114,7 +114,7 @@ def test_what_cannot_be(musae, folder, model, tiny, corpus, tmp_path):
         (("a.mid", "--learn", "--data", corpus, "-m", model), 2, "no file"),
         (("a.mid", "density+1", "--data", corpus, "-m", model), 2, "--data goes with --learn"),
         (("--learn", "--data", "none", "-m", model), 1, "none: no such folder"),
-        (("-m", pictures), 2, "no model of music"),
+        (("-m", pictures), 2, "is a model of pictures; 'musae attribute' is for models of music"),
     ):
         run = musae("attribute", *arguments)
         assert (
@@ -159,7 +159,10 @@ def test_paths_are_measured_and_drawn(musae, folder, model, corpus):
         ((model, "--paths"), "name it with --data"),
         ((model, "--data", corpus, "--paths", "--plot", "p.png"), "exists already"),
         ((model, "--data", corpus, "--paths", "--plot", "q.gif"), "a picture ends in"),
-        (("mnist-vae", "--data", corpus, "--paths"), "no model of music"),
+        (
+            ("mnist-vae", "--data", corpus, "--paths"),
+            "is a model of pictures; 'musae attribute' is for models of music",
+        ),
     ):
         run = musae("evaluate", *arguments)
         assert (run.code, run.out) == (2, "") and words in run.err, (arguments, run.err)

@@ -121,7 +121,7 @@ def test_interpolate_draws_and_sounds(musae, folder, tiny):
 
 
 def test_a_picture_that_takes_long_is_told_of(musae, folder, tiny, monkeypatch):
-    monkeypatch.setattr("musae.verbs.interpolate._SLOW_TO_DRAW", 3)
+    monkeypatch.setattr("musae.music.interpolate._SLOW_TO_DRAW", 3)
     run = musae("interpolate", "a.mid", "b.mid", "-m", tiny, "--plot", "p.png", "--steps", "4")
     assert run.code == 0 and run.err == "p.png: drawing 4 steps; that takes up to half a minute\n"
     assert (

@@ -6,40 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from musae.job import Job
 from musae.options import Console
 
 if TYPE_CHECKING:
+    from musae.verbs.denoise import Request
     from musicvae_lite.audio.denoise.denoiser import View
     from musicvae_lite.audio.denoise.session import DenoiseSession
     from musicvae_lite.audio.plots import SpectrogramRecorder
-    from musicvae_lite.audio.timbre.session import TimbreSession
     from musicvae_lite.media.audio import Header
 
 # Sounds are read in more formats (MP3) than they are written in; those become WAV files.
 KEPT = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf")
 
 
-class Wishes(NamedTuple):
-    """How the user wants it: see ``musae denoise --help``."""
-
-    strength: float = 1.0
-    max_reduction_db: float | None = None
-    profile: str | None = None
-    residual: str | None = None
-    plot: str | None = None
-
-
-def denoise(
-    files: Sequence[str],
-    output: str | None,
-    overwrite: bool,
-    wishes: Wishes,
-    model: str,
-    device: str,
-    console: Console,
-) -> int:
+def denoise(job: Job, request: Request) -> int:
     """Clean every file and return the exit code.
 
     Raises:
@@ -48,7 +31,8 @@ def denoise(
     """
     from musae.outputs import each
 
-    places = dict(zip(files, _places(files, output, overwrite, wishes), strict=True))
+    files, console = request.files, job.console
+    places = dict(zip(files, output_places(job, files, request), strict=True))
     from musicvae_lite.media.audio import open_audio
 
     headers: dict[str, Header] = {}
@@ -59,45 +43,40 @@ def denoise(
 
     code = each(files, look, console.error, more=True)
     from musicvae_lite.audio.denoise.session import DenoiseSession
-    from musicvae_lite.model_dir.handle import load_as
 
-    session = load_as(DenoiseSession, model, device)
+    session = job.load(DenoiseSession)
     results: list[dict[str, Any]] = []
 
     def clean(name: str) -> None:
-        results.append(
-            _clean(name, headers[name], places[name], overwrite, wishes, session, console)
-        )
+        results.append(_clean(job, request, name, headers[name], places[name], session))
 
     code = max(code, each(list(headers), clean, console.error, of=len(set(files))))
-    console.document({"model": model, "files": results})
+    console.document({"model": job.model, "files": results})
     return code
 
 
-def _places(
-    files: Sequence[str],
-    output: str | None,
-    overwrite: bool,
-    wishes: Wishes,
-    kind: str = "denoised",
+def output_places(
+    job: Job, files: Sequence[str], request: Request | None = None, kind: str = "denoised"
 ) -> list[Path]:
     """Return where results go, after checking that all outputs can be written."""
     from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, shortened
     from musicvae_lite.core.errors import UsageError
 
-    extra = [Path(name) for name in (wishes.residual, wishes.plot) if name]
+    output, overwrite = job.output, job.overwrite
+    residual, plot = (request.residual, request.plot) if request else (None, None)
+    extra = [Path(name) for name in (residual, plot) if name]
     if extra and len(files) > 1:
         raise UsageError(
             f"{extra[0]}: one file cannot show {len(files)} results; give the sounds one at a time"
         )
-    if wishes.plot:
+    if plot:
         from musicvae_lite.plotting import check_picture
 
-        check_picture(Path(wishes.plot))
-    if wishes.profile is not None:
+        check_picture(Path(plot))
+    if request is not None and request.profile is not None:
         from musicvae_lite.media.levels import parse_stretch
 
-        parse_stretch(wishes.profile)
+        parse_stretch(request.profile)
     if output is None:
         kept = [Path(_kept_name(Path(name))) for name in files]
         ends = [f".{kind}{path.suffix}" for path in kept]
@@ -118,7 +97,7 @@ def _places(
     else:
         paths = [Path(output)]
         check_files(paths, overwrite, files)
-    for path in [*paths, *([Path(wishes.residual)] if wishes.residual else [])]:
+    for path in [*paths, *([Path(residual)] if residual else [])]:
         if path.suffix.lower() not in KEPT:
             raise UsageError(
                 f"{path}: names no format that can be written; end the name in {', '.join(KEPT)}"
@@ -136,30 +115,24 @@ def _kept_name(path: Path) -> str:
 
 
 def _clean(
-    name: str,
-    header: Header,
-    place: Path,
-    overwrite: bool,
-    wishes: Wishes,
-    session: DenoiseSession,
-    console: Console,
+    job: Job, request: Request, name: str, header: Header, place: Path, session: DenoiseSession
 ) -> dict[str, Any]:
     """Clean one file, tell what happened and return that."""
     from musae.outputs import make_folder
 
     made = not place.parent.is_dir()
     make_folder(place.parent)
-    recorder, watch = _recorder(header) if wishes.plot else (None, None)
+    recorder, watch = _recorder(header) if request.plot else (None, None)
     try:
-        with _progress(console, name, header.seconds) as progress:
+        with _progress(job.console, name, header.seconds) as progress:
             told = session.denoise_file(
                 name,
                 place,
-                wishes.strength,
-                wishes.max_reduction_db,
-                wishes.profile,
-                wishes.residual,
-                overwrite,
+                request.strength,
+                request.max_reduction_db,
+                request.profile,
+                request.residual,
+                job.overwrite,
                 watch,
                 progress,
             )
@@ -169,18 +142,23 @@ def _clean(
                 place.parent.rmdir()  # empty: the file was not written
         raise
     if told.warning:
-        console.warn(told.warning)
-    if recorder is not None and wishes.plot:
+        job.console.warn(told.warning)
+    if recorder is not None and request.plot:
         from musicvae_lite.audio.plots import plot_denoised
 
-        plot_denoised(recorder, Path(wishes.plot), Path(name).name, overwrite)
+        plot_denoised(recorder, Path(request.plot), Path(name).name, job.overwrite)
     from musicvae_lite.media.levels import clock
 
-    console.show(
+    job.console.show(
         f"{place}: {clock(told.seconds)} of sound, noise at {told.noise_dbfs:.1f} dBFS, level "
         f"{told.level_change_db:+.1f} dB, {told.real_time_factor:.0f} times real time"
     )
-    return {**asdict(told), "output": str(place), "residual": wishes.residual, "plot": wishes.plot}
+    return {
+        **asdict(told),
+        "output": str(place),
+        "residual": request.residual,
+        "plot": request.plot,
+    }
 
 
 def _recorder(header: Header) -> tuple[SpectrogramRecorder, Callable[[View], None]]:
@@ -217,109 +195,3 @@ def _progress(
     with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
         task = bar.add_task(Path(name).name, total=seconds)
         yield lambda done: bar.update(task, completed=done)
-
-
-def _session(model: str, device: str) -> DenoiseSession | TimbreSession:
-    """Load a model of sound of either kind; both encode and reconstruct."""
-    from musae.kinds import is_timbre
-    from musicvae_lite.audio.denoise.session import DenoiseSession
-    from musicvae_lite.audio.timbre.session import TimbreSession
-    from musicvae_lite.model_dir.handle import load_as
-
-    return (
-        load_as(TimbreSession, model, device)
-        if is_timbre(model)
-        else load_as(DenoiseSession, model, device)
-    )
-
-
-def note_change(
-    name: str, header: Header, session: DenoiseSession | TimbreSession, console: Console
-) -> None:
-    """Say how a sound is brought to the form that a model of timbre hears and makes.
-
-    A denoiser takes any.
-    """
-    from musicvae_lite.audio.timbre.session import TimbreSession
-
-    if isinstance(session, TimbreSession) and (header.rate, header.channels) != (session.rate, 1):
-        console.note(
-            f"{name}: {header.rate:,} Hz with {header.channels} channel(s), heard as mono at "
-            f"{session.rate:,} Hz"
-        )
-
-
-def reconstruct(
-    files: Sequence[str],
-    output: str | None,
-    overwrite: bool,
-    model: str,
-    device: str,
-    console: Console,
-) -> int:
-    """Write what a model of sound makes of every file by itself, ``NAME.reconstructed.*``, and
-    return the exit code.
-
-    Raises:
-        UsageError, MusaeError: see :func:`denoise`.
-    """
-    from musae.outputs import each, make_folder
-    from musicvae_lite.media.audio import open_audio, write_audio
-
-    places = dict(
-        zip(files, _places(files, output, overwrite, Wishes(), "reconstructed"), strict=True)
-    )
-    session = _session(model, device)
-    results: list[dict[str, Any]] = []
-
-    def write(name: str) -> None:
-        with open_audio(name) as reader:
-            note_change(name, reader.header, session, console)
-        audio = session.reconstruct(name)
-        make_folder(places[name].parent)
-        write_audio(audio, places[name], overwrite)
-        results.append({"file": name, "seconds": audio.header.seconds, "output": str(places[name])})
-        console.show(f"{places[name]}: {audio.header.seconds:.1f} s of sound")
-
-    code = each(files, write, console.error)
-    console.document({"model": model, "files": results})
-    return code
-
-
-def encode(
-    files: Sequence[str], output: Path, overwrite: bool, model: str, device: str, console: Console
-) -> int:
-    """Write the codes of the files to one ``.npz`` and return the exit code.
-
-    It holds mean, scale [W, Z, L] (of timbre [W, Z]), source [W] and clip [W].
-
-    Raises:
-        UsageError, MusaeError: see :func:`denoise`.
-    """
-    import numpy as np
-
-    from musae.music.latents import save_latents
-    from musae.music.reading import counted
-    from musae.outputs import check_files, each
-
-    check_files([output], overwrite, files)
-    session = _session(model, device)
-    tables: list[dict[str, Any]] = []
-
-    def read(name: str) -> None:
-        latent = session.encode(name)
-        count = len(latent.mean)
-        arrays = {"mean": latent.mean.numpy(), "scale": latent.scale.numpy()}
-        tables.append({**arrays, "source": np.full(count, name), "clip": np.arange(count)})
-
-    code = each(files, read, console.error)
-    mean = save_latents(output, tables, model, overwrite)["mean"]
-    clips, shape = len(mean), mean.shape[1:]
-    console.show(
-        f"wrote {output}: {counted(clips, 'clip')} of {counted(len(tables), 'file')}, "
-        f"{' x '.join(map(str, shape))} numbers each"
-    )
-    console.document(
-        {"model": model, "clips": clips, "latent_size": session.latent_size, "output": str(output)}
-    )
-    return code

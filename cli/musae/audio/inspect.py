@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from musae.options import Console
+from musae.job import Job
 
 
-def inspect(files: Sequence[str], model: str, console: Console) -> int:
+def inspect(job: Job, files: Sequence[str]) -> int:
     """Say what sound files hold and what the model would do to them."""
     from musae.outputs import each
     from musicvae_lite.config import SoundCodecSettings
-    from musicvae_lite.model_dir.bundle import describe
 
-    config = describe(model).config
+    config, model, console = job.handle.config, job.model, job.console
     assert isinstance(config.codec, SoundCodecSettings)
     heard_at = config.codec.rate if config.model.kind == "timbre" else None
     found: list[dict[str, Any]] = []

@@ -1,45 +1,29 @@
-"""What the verbs do where the model is one of timbre: morphs, sounds from codes, new sounds."""
+"""Verbs for a model of timbre: morphs, sounds from codes, new sounds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
-from musae.audio.denoise import KEPT, note_change
-from musae.music.reading import counted
-from musae.options import Console
+from musae.audio.denoise import KEPT
+from musae.audio.reconstruct import note_change
+from musae.job import Job
+from musae.latents import read_latents
 from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, make_folder, shortened
+from musae.words import counted
 from musicvae_lite.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from musicvae_lite.audio.timbre.session import TimbreSession
+    from musae.verbs.interpolate import Request
+    from musae.verbs.latents import DecodeRequest
+    from musae.verbs.sample import Request as SampleRequest
     from musicvae_lite.media.audio import Audio, Header
 
-_STEPS = 9  # where a folder is asked for
+_STEPS, _COUNT = 9, 4  # where a folder is asked for; samples
 
 
-class Job(NamedTuple):
-    """What every verb was asked; see :class:`musae.pictures.Job`."""
-
-    model: str
-    device: str
-    seed: int
-    output: str | None
-    overwrite: bool
-    console: Console
-
-    def session(self) -> TimbreSession:
-        """Load the model."""
-        from musicvae_lite.audio.timbre.session import TimbreSession
-        from musicvae_lite.model_dir.handle import load_as
-
-        return load_as(TimbreSession, self.model, self.device, self.seed)
-
-
-def interpolate(
-    job: Job, ends: tuple[str, str], steps: int | None, path: Literal["slerp", "lerp"] | None
-) -> None:
+def interpolate(job: Job, request: Request) -> None:
     """Turn one sound into another: in one that moves all the time, or in steps, each a sound of its
     own.
 
@@ -48,6 +32,10 @@ def interpolate(
     """
     from musicvae_lite.media.audio import open_audio
 
+    if request.plot or request.grid:
+        option = "--plot" if request.plot else "--grid"
+        raise UsageError(f"{option} is for melodies and pictures, not for sounds")
+    ends, steps, path = (request.files[0], request.files[1]), request.steps, request.path
     folder = job.output is not None and is_folder(job.output)
     count = steps or (_STEPS if folder else None)
     paths = _numbered(job, count or 0, ends) if folder else [_one(job, _morph_name(ends), ends)]
@@ -55,7 +43,9 @@ def interpolate(
     for name in ends:  # before torch is loaded
         with open_audio(name) as reader:
             headers.append(reader.header)
-    session = job.session()
+    from musicvae_lite.audio.timbre.session import TimbreSession
+
+    session = job.load(TimbreSession)
     for name, header in zip(ends, headers, strict=True):
         note_change(name, header, session, job.console)
     route = path or "slerp"
@@ -80,12 +70,17 @@ def interpolate(
     )
 
 
-def sample(job: Job, count: int) -> None:
+def sample(job: Job, request: SampleRequest) -> None:
     """Draw new sounds from the prior.
 
     Raises:
         UsageError, MusaeError: an output cannot be written.
     """
+    from musicvae_lite.audio.timbre.session import TimbreSession
+
+    if request.like is not None:
+        raise UsageError("--like is for melodies and pictures, not for sounds")
+    count = request.count or _COUNT
     if job.output is None or is_folder(job.output):
         digits = max(2, len(str(count)))
         names = [f"sample-{number:0{digits}}.wav" for number in range(1, count + 1)]
@@ -97,20 +92,19 @@ def sample(job: Job, count: int) -> None:
                 f"{job.output}: one file cannot hold {count} samples; add --count 1, or a slash "
                 f"for a folder ({paths[0].stem}/)"
             )
-    _write(job, job.session().sample(count), paths)
+    _write(job, job.load(TimbreSession).sample(count), paths)
     job.console.show(f"wrote {_shown(paths)}")
     outputs = [str(path) for path in paths]
     job.console.document({"model": job.model, "count": count, "seed": job.seed, "outputs": outputs})
 
 
-def decode(job: Job, latents: str) -> None:
+def decode(job: Job, request: DecodeRequest) -> None:
     """Turn codes into sounds, one for each source.
 
     Raises:
         UsageError, MusaeError: the codes do not fit, or an output cannot be written.
     """
-    from musae.music.latents import read_latents
-
+    latents = request.latents
     table = read_latents(Path(latents))
     groups = table.groups()
     if job.output is None:
@@ -128,9 +122,10 @@ def decode(job: Job, latents: str) -> None:
         )
     else:
         paths = [_one(job, "", [latents])]
-    if table.model not in ("", job.model):
-        job.console.warn(f"{latents} was encoded with model {table.model}, not with {job.model}")
-    session = job.session()
+    table.warn_of_other(job, latents)
+    from musicvae_lite.audio.timbre.session import TimbreSession
+
+    session = job.load(TimbreSession)
     made = [session.decode(table.mean[rows], f"decode {stem}") for stem, rows in groups]
     _write(job, made, paths)
     for path, audio in zip(paths, made, strict=True):

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from musae.music.latents import numbered, safe_stem
-from musae.options import Console, echo
+from musae.job import Job
+from musae.latents import numbered, safe_stem
+from musae.options import echo
 from musae.outputs import MAX_NAME, check_files, check_in_folder, is_folder, shortened
 from musicvae_lite.config import ImageCodecSettings, ImageModel, RunConfig
 from musicvae_lite.core.errors import MusaeError, UsageError
@@ -29,11 +30,10 @@ from musicvae_lite.media.image import (
     png_bytes,
     read_pictures,
 )
-from musicvae_lite.model_dir.bundle import describe
 from musicvae_lite.plotting import sheet
 
 if TYPE_CHECKING:
-    from musicvae_lite.images.session import ImageSession
+    from musicvae_lite.model_dir.handle import Handle
 
 Floats = NDArray[np.float32]
 
@@ -70,14 +70,13 @@ class PictureModel:
             )
 
 
-def picture_model(name: str) -> PictureModel:
+def picture_model(handle: Handle) -> PictureModel:
     """Read what a folder says of its model.
 
     Raises:
-        UsageError: no such model, or none of pictures.
-        MusaeError: the folder is foreign or damaged.
+        UsageError: it is none of pictures.
     """
-    config = describe(name).config
+    name, config = handle.name, handle.config
     codec, model, corrupt = config.codec, config.model, config.data.corrupt
     if not isinstance(codec, ImageCodecSettings) or not isinstance(model, ImageModel):
         raise UsageError(f"{name} is no model of pictures")
@@ -251,6 +250,35 @@ def origin(found: Input) -> dict[str, NDArray[Any]]:
     return {"source": np.full(len(found), found.path), "index": found.places}
 
 
+def single(job: Job, name: str, model: PictureModel) -> Input:
+    """Read an input that must be one picture."""
+    found = read_input(name)
+    if len(found) > 1:
+        raise UsageError(
+            f"{name}: holds {len(found):,} pictures; choose one of them, such as {name}#0"
+        )
+    said = changes(found, model)
+    if said:
+        job.console.note(f"{name}: {said}")
+    return found
+
+
+def one_label(inputs: list[Input], model: PictureModel, label: int | None) -> int | None:
+    """Return the one class of a path through a conditional model."""
+    if not model.classes:
+        return None
+    labels = {
+        int(found[0]) for item in inputs if (found := labels_for(item, model, label)) is not None
+    }
+    if len(labels) > 1:
+        both = " and ".join(map(str, sorted(labels)))
+        raise UsageError(
+            f"{model.name} draws one class along the path, and these are {both}; choose with "
+            "--label"
+        )
+    return labels.pop()
+
+
 # Outputs
 
 
@@ -412,40 +440,11 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 # Verbs
 
 
-@dataclass(frozen=True)
-class Job:
-    """What every verb that runs a model was asked.
-
-    Attributes:
-        model: name or folder.
-        device: where it runs.
-        seed: of every draw.
-        output: as the user wrote it, or None.
-        overwrite: replace existing files.
-        console: where to say what.
-        label: class for a conditional model, or None.
-    """
-
-    model: str
-    device: str
-    seed: int
-    output: str | None
-    overwrite: bool
-    console: Console
-    label: int | None = None
-
-    def known(self) -> PictureModel:
-        """Read what is known of the model; a label that it does not know is refused."""
-        model = picture_model(self.model)
-        model.check_label(self.label)
-        return model
-
-    def session(self) -> ImageSession:
-        """Load the model."""
-        from musicvae_lite.images.session import ImageSession
-        from musicvae_lite.model_dir.handle import load_as
-
-        return load_as(ImageSession, self.model, self.device, self.seed)
+def known(job: Job) -> PictureModel:
+    """Read what is known of the model of a job; a label that it does not know is refused."""
+    model = picture_model(job.handle)
+    model.check_label(job.label)
+    return model
 
 
 def read_fitting(job: Job, name: str, model: PictureModel) -> Input:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from musae.images.files import (
     Floats,
     Input,
-    Job,
     Target,
     decibels_of,
     form_of,
+    known,
     labels_for,
     mean_squared_error,
     npz_bytes,
@@ -28,14 +28,17 @@ from musae.images.files import (
     picture_model,
     read_fitting,
 )
-from musae.music.reading import counted
+from musae.job import Job
 from musae.outputs import each, write_together
+from musae.words import counted
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.files import atomic_output
 from musicvae_lite.images.codec import as_bytes
 from musicvae_lite.media.image import image_bytes
 
 if TYPE_CHECKING:
+    from musae.verbs.denoise import Request as DenoiseRequest
+    from musae.verbs.reconstruct import Request as ReconstructRequest
     from musicvae_lite.images.session import ImageSession
 
 
@@ -85,25 +88,25 @@ def restore(
     return Restored(session.restore_windows(seen, labels), seen, target, noise_sd is not None)
 
 
-def reconstruct(job: Job, files: tuple[str, ...], noise_sd: float | None) -> int:
+def reconstruct(job: Job, request: ReconstructRequest) -> int:
     """Write what the model makes of pictures, and how far off it is."""
 
     def work(
         session: ImageSession, found: Input, labels: NDArray[np.int64] | None
     ) -> tuple[Restored, dict[str, Any]]:
-        result = restore(session, found, labels, noise_sd)
+        result = restore(session, found, labels, request.noise_sd)
         return result, result.compared()
 
-    return _each_file(job, files, "reconstructed", work)
+    return _each_file(job, request.files, "reconstructed", work)
 
 
-def denoise(job: Job, files: tuple[str, ...], strength: float) -> int:
+def denoise(job: Job, request: DenoiseRequest) -> int:
     """Write cleaned pictures; a model that was not trained to clean is refused.
 
     Raises:
         UsageError: the model is no denoiser.
     """
-    corrupt = picture_model(job.model).config.data.corrupt
+    corrupt = picture_model(job.handle).config.data.corrupt
     if corrupt is None or corrupt.kind != "noise":
         raise UsageError(
             f"{job.model} was not trained to remove noise; 'musae reconstruct' shows what it "
@@ -114,10 +117,10 @@ def denoise(job: Job, files: tuple[str, ...], strength: float) -> int:
         session: ImageSession, found: Input, labels: NDArray[np.int64] | None
     ) -> tuple[Restored, dict[str, Any]]:
         result = restore(session, found, labels, None)
-        blend = result.seen + np.float32(strength) * (result.pictures - result.seen)
-        return Restored(blend, result.seen, None, False), {"strength": strength}
+        blend = result.seen + np.float32(request.strength) * (result.pictures - result.seen)
+        return Restored(blend, result.seen, None, False), {"strength": request.strength}
 
-    return _each_file(job, files, "denoised", work)
+    return _each_file(job, request.files, "denoised", work)
 
 
 Work = Callable[["ImageSession", Input, NDArray[np.int64] | None], tuple[Restored, dict[str, Any]]]
@@ -127,7 +130,7 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
     """Do ``work`` on every input and write what it returns: a file (or folder) each, or all as
     arrays in one.
     """
-    model = job.known()
+    model = known(job)
     paths = dict(zip(files, one_each(job.output, files, kind, job.overwrite), strict=True))
     joined = (
         job.output is not None
@@ -141,7 +144,9 @@ def _each_file(job: Job, files: tuple[str, ...], kind: str, work: Work) -> int:
         job.console.error,
         more=True,
     )
-    session = job.session()
+    from musicvae_lite.images.session import ImageSession
+
+    session = job.load(ImageSession)
     results: list[dict[str, Any]] = []
     tables: list[dict[str, NDArray[Any]]] = []
 

@@ -1,4 +1,4 @@
-"""What verbs find out before torch is loaded: the codec of a model, and that its input can be used."""
+"""What verbs of music find out before torch is loaded: codec, conditions, usable input."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from musicvae_lite.media.midi import Score
+    from musicvae_lite.model_dir.handle import Handle
     from musicvae_lite.music.codec import ScoreCodec
     from musicvae_lite.music.conditioning.conditions import Conditions
     from musicvae_lite.music.verbs.groove import Grooved
@@ -17,33 +18,32 @@ if TYPE_CHECKING:
 _FINE_TICKS = 480  # per quarter: a millisecond at 120 quarters a minute, less than a drummer means
 
 
-def codec_of(model: str) -> ScoreCodec:
-    """Return the codec of a model.
+def codec_of(handle: Handle) -> ScoreCodec:
+    """Return the codec of a model of music.
 
     Raises:
-        UsageError: no such model.
-        MusaeError: the folder is foreign or damaged.
+        UsageError: it is of something else.
     """
-    from musicvae_lite.model_dir.bundle import describe
-    from musicvae_lite.music.codec import score_codec
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.music.codec import ScoreCodec
 
-    return score_codec(describe(model).config.codec.model_dump())
+    codec = handle.codec
+    if not isinstance(codec, ScoreCodec):
+        raise UsageError(f"{handle.name} is no model of music")
+    return codec
 
 
 def conditions_of(
-    model: str, chords: str | Sequence[str] | None = None, key: str | None = None
+    handle: Handle, chords: str | Sequence[str] | None = None, key: str | None = None
 ) -> Conditions:
-    """Return what a model can be told, after checking the chords and the key that a user gives.
+    """Return what a model is conditioned on, after checking the chords and key of a user.
 
     Raises:
-        UsageError: no such model, a chord or key that is not known, or the model is not told of
-            them.
-        MusaeError: the folder is foreign or damaged.
+        UsageError: a chord or key that is not known, or the model is not conditioned on them.
     """
-    from musicvae_lite.model_dir.bundle import describe
     from musicvae_lite.music.conditioning.conditions import Conditions
 
-    conditions = Conditions.of_model(describe(model).config, codec_of(model), model)
+    conditions = Conditions.of_model(handle.config, codec_of(handle), handle.name)
     conditions.progressions(chords)
     conditions.key(key)
     return conditions
@@ -54,16 +54,6 @@ def place(passage: Passage, bars: int) -> str:
     first = int(passage.bars[0])
     where = f"bar {first}" if bars == 1 else f"bars {first}-{first + bars - 1}"
     return f"{passage.place}, {where}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write ``1 window``, ``2 windows``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def percent(fraction: float) -> str:
-    """Write a fraction as a percentage without rounding up to 100."""
-    return f"{int(fraction * 1000) / 10:g} %"
 
 
 def check_keep_tracks(keep_tracks: bool, codec: ScoreCodec, model: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import click
 
+from musae.job import Job, check_inputs, present, with_job
 from musae.options import (
     FILE,
-    Console,
     Number,
     console_options,
     device_option,
@@ -27,6 +30,33 @@ _EPILOG = examples(
         "input left in"
     ),
 )
+
+
+_ONLY = {
+    "pictures": ("label",),
+    "sound": ("max_reduction_db", "profile", "residual", "plot"),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; None where nothing was said.
+
+    Attributes:
+        files: the inputs.
+        strength: 0 leaves the input as it is, 1 takes the cleaned one.
+        max_reduction_db: most that any band is turned down.
+        profile: stretch of the recording that is noise alone, as the user wrote it.
+        residual: file for what was taken away.
+        plot: picture of before and after.
+    """
+
+    files: tuple[str, ...]
+    strength: float
+    max_reduction_db: float | None
+    profile: str | None
+    residual: str | None
+    plot: str | None
 
 
 @click.command(epilog=_EPILOG)
@@ -70,31 +100,28 @@ _EPILOG = examples(
 @device_option
 @seed_option
 @console_options
+@with_job
 def denoise(
     files: tuple[str, ...],
-    output: str | None,
-    overwrite: bool,
     strength: float,
     max_reduction_db: float | None,
     profile: str | None,
     residual: str | None,
     plot: str | None,
-    label: int | None,
-    model: str | None,
-    device: str,
-    seed: int,
-    console: Console,
-) -> int:
+    job: Job,
+) -> Any:
     """Clean noisy recordings or pictures with a model that was trained for it.
 
-    \b .wav, .flac, .ogg, .aif    the same, of any length, rate and number of channels (.mp3 becomes
-    .wav) .png, .jpg ...             .png, of the size that the model was made for folder of
-    pictures         .png each, in a folder .npz, IDX (also .gz)       .npz with images [N, H, W] or
-    [N, H, W, 3], float32 in 0..1 FILE#7                     picture 7 of a file, counted from 0
+    \b
+    .wav, .flac, .ogg, .aif    the same, of any length, rate and number of channels (.mp3 becomes .wav)
+    .png, .jpg ...             .png, of the size that the model was made for
+    folder of pictures         .png each, in a folder
+    .npz, IDX (also .gz)       .npz with images [N, H, W] or [N, H, W, 3], float32 in 0..1
+    FILE#7                     picture 7 of a file, counted from 0
 
     Of sounds, rate, channels and length stay; so does what is hardly noisy.
-    """  # noqa: D301 (click looks for this very charact"""
-    from musae.kinds import choose_kind, kind_of_files
+    """  # noqa: D301 (click looks for this very character)
+    from musae.kinds import kind_of_files
     from musicvae_lite.core.errors import UsageError
 
     notes = next((file for file in files if kind_of_files([file]) == "music"), None)
@@ -102,23 +129,9 @@ def denoise(
         raise UsageError(
             f"{notes}: holds notes, not a recording; there is no noise in it to take away"
         )
-    name = model or ("mnist-denoise" if kind_of_files(files) == "pictures" else "denoise")
-    sound_only = ["max_reduction_db", "profile", "residual", "plot"]
-    kind = choose_kind(name, files, pictures=["label"], sound=sound_only)
-    if kind == "pictures":
-        from musae.images import restore
-        from musae.images.files import Job
-
-        return restore.denoise(
-            Job(name, device, seed, output, overwrite, console, label), files, strength
-        )
-    if kind == "sound":
-        from musae.audio.denoise import Wishes
-        from musae.audio.denoise import denoise as clean
-
-        wishes = Wishes(strength, max_reduction_db, profile, residual, plot)
-        return clean(files, output, overwrite, wishes, name, device, console)
-    raise UsageError(
-        f"{name} is a model of music, which has no noise to remove; use a denoiser of sound or "
-        "pictures"
-    )
+    if not job.model:
+        pictures = kind_of_files(files) == "pictures"
+        job = replace(job, model="mnist-denoise" if pictures else "denoise")
+    check_inputs(job, files, _ONLY)
+    request = Request(files, strength, max_reduction_db, profile, residual, plot)
+    return present(job, "denoise", request)

@@ -82,9 +82,9 @@ def evaluate(
     points: the share of steps unlike each end, and the cost under a 5-gram model of the training
     windows divided by that of the ends.
     """
-    from musicvae_lite.model_dir.bundle import describe
+    from musicvae_lite.model_dir.handle import open_model
 
-    describe(model)
+    open_model(model)  # a wrong name is refused first
     if plot and not paths:
         raise click.UsageError("--plot goes with --paths", click.get_current_context())
     if paths:

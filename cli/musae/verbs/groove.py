@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from musae.job import Job, job_options, present
 from musae.options import (
     FILE,
-    Console,
-    console_options,
     examples,
     for_each,
-    model_options,
     numbers_each,
     output_option,
     temperature_option,
 )
 
 if TYPE_CHECKING:
-    from musicvae_lite.config import RunConfig
     from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.groove import Grooved
     from musicvae_lite.music.windows import Passage
@@ -46,6 +43,33 @@ _EPILOG = examples(
 )
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is to be done with drums.
+
+    Attributes:
+        files: the inputs.
+        track: of the drums, or None for all drum tracks.
+        kind: what goes into the names of the outputs.
+        ready: checks before torch is loaded that the model can.
+        do: what is done with a piece.
+        keep_tracks: keep all else of the files.
+        temperature: of what is drawn.
+        taps: all notes are heard, whatever their pitch.
+        others: further inputs.
+    """
+
+    files: tuple[str, ...]
+    track: int | None
+    kind: str
+    ready: Callable[[], object]
+    do: Callable[[MusicSession, Passage], Grooved]
+    keep_tracks: bool
+    temperature: float
+    taps: bool = False
+    others: tuple[str, ...] = ()
+
+
 @click.group(epilog=_EPILOG, subcommand_metavar="VERB ...")
 def groove() -> None:
     """Give drums velocities and timing, or more drums.
@@ -63,7 +87,7 @@ def _options(function: F) -> F:
         is_flag=True,
         help="Change only the drums in the file, and keep everything else.",
     )
-    return keep(temperature_option(0.0)(model_options(_DEFAULT)(console_options(function))))
+    return keep(temperature_option(0.0)(job_options(_DEFAULT)(function)))
 
 
 def _files(kind: str) -> Callable[[F], F]:
@@ -89,7 +113,9 @@ def _files(kind: str) -> Callable[[F], F]:
 @groove.command()
 @_files("humanized")
 @_options
-def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
+def humanize(
+    files: tuple[str, ...], track: int | None, keep_tracks: bool, temperature: float, job: Job
+) -> Any:
     """Play drums as a drummer would: new velocities and timing.
 
     What is hit where stays as it is, but that of several hits of a drum within one step (a roll)
@@ -102,22 +128,21 @@ def humanize(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import humanize
 
-        return humanize(session, passage, track, values["temperature"])
+        return humanize(session, passage, track, temperature)
 
-    return _each(
-        files,
-        track,
-        "humanized",
-        lambda config, name: check_task(config, name, HUMANIZE),
-        do,
-        **values,
-    )
+    def ready() -> None:
+        check_task(job.handle.config, job.model, HUMANIZE)
+
+    request = Request(files, track, "humanized", ready, do, keep_tracks, temperature)
+    return present(job, "groove", request)
 
 
 @groove.command()
 @_files("beat")
 @_options
-def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
+def tap(
+    files: tuple[str, ...], track: int | None, keep_tracks: bool, temperature: float, job: Job
+) -> Any:
     """Make a beat of a tapped rhythm.
 
     When it was tapped counts, not on what: all notes of the drum tracks, or of the track that is
@@ -129,17 +154,13 @@ def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import tap
 
-        return tap(session, passage, track, values["temperature"])
+        return tap(session, passage, track, temperature)
 
-    return _each(
-        files,
-        track,
-        "beat",
-        lambda config, name: check_task(config, name, TAP),
-        do,
-        taps=True,
-        **values,
-    )
+    def ready() -> None:
+        check_task(job.handle.config, job.model, TAP)
+
+    request = Request(files, track, "beat", ready, do, keep_tracks, temperature, taps=True)
+    return present(job, "groove", request)
 
 
 @groove.command()
@@ -155,7 +176,14 @@ def tap(files: tuple[str, ...], track: int | None, **values: Any) -> int:
     ),
 )
 @_options
-def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> int:
+def add(
+    files: tuple[str, ...],
+    track: int | None,
+    drum: str,
+    keep_tracks: bool,
+    temperature: float,
+    job: Job,
+) -> Any:
     """Add a drum that goes with the others, which stay as they are.
 
     What the file has of that drum is left out; how much is said. Of several hits of another drum
@@ -170,16 +198,13 @@ def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> 
     def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import add
 
-        return add(session, passage, number, track, values["temperature"])
+        return add(session, passage, number, track, temperature)
 
-    return _each(
-        files,
-        track,
-        "added",
-        lambda config, name: shown_as_unknown(config, name, number),
-        do,
-        **values,
-    )
+    def ready() -> None:
+        shown_as_unknown(job.handle.config, job.model, number)
+
+    request = Request(files, track, "added", ready, do, keep_tracks, temperature)
+    return present(job, "groove", request)
 
 
 @groove.command()
@@ -193,7 +218,14 @@ def add(files: tuple[str, ...], track: int | None, drum: str, **values: Any) -> 
     help="Track of the drums of A (and B). [default: all drum tracks]",
 )
 @_options
-def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> int:
+def transfer(
+    a: str,
+    b: str,
+    track: tuple[int, ...] | None,
+    keep_tracks: bool,
+    temperature: float,
+    job: Job,
+) -> Any:
     """Play the hits of B with the groove of A: its velocities and timing.
 
     The windows of A serve those of B one after the other, over and over where B is longer.
@@ -206,101 +238,14 @@ def transfer(a: str, b: str, track: tuple[int, ...] | None, **values: Any) -> in
     first, second = for_each(track, "--track", 2)
     read: list[Passage] = []
 
-    def ready(config: RunConfig, name: str) -> None:
-        check_task(config, name, WHOLE)
-        read.append(whole_melody(a, to_the_end(codec_of(name)), name, first))
+    def ready() -> None:
+        check_task(job.handle.config, job.model, WHOLE)
+        read.append(whole_melody(a, to_the_end(codec_of(job.handle)), job.model, first))
 
     def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import transfer
 
-        return transfer(session, read[0], passage, (first, second), values["temperature"])
+        return transfer(session, read[0], passage, (first, second), temperature)
 
-    return _each((b,), second, "grooved", ready, do, others=(a,), **values)
-
-
-def _added(result: Grooved) -> str:
-    """Say how many hits of a drum were added, and what they are in place of.
-
-    "" where none was to be.
-    """
-    added = result.added
-    if added is None:
-        return ""
-    place = f" in place of {added.replaced:,}" if added.replaced else ""
-    why = (
-        " (at the likeliest steps: by itself the model would play none)" if added.likeliest else ""
-    )
-    return f"; {added.drum}: {added.hits:,} added{place}{why}"
-
-
-def _each(
-    files: tuple[str, ...],
-    track: int | None,
-    kind: str,
-    ready: Callable[[RunConfig, str], object],
-    do: Callable[[MusicSession, Passage], Grooved],
-    *,
-    output: str | None,
-    overwrite: bool,
-    keep_tracks: bool,
-    temperature: float,
-    model: str,
-    device: str,
-    seed: int,
-    console: Console,
-    taps: bool = False,
-    others: tuple[str, ...] = (),
-) -> int:
-    """Do something with every file and write the results.
-
-    ``ready`` checks that the model can, before torch is loaded.
-    """
-    from musae.kinds import choose_kind
-    from musae.music.reading import codec_of, counted, edited_groove
-    from musae.outputs import each, make_folder, one_each
-    from musicvae_lite.core.files import write_files
-    from musicvae_lite.media.midi import midi_bytes
-    from musicvae_lite.model_dir.bundle import describe
-    from musicvae_lite.music.groove_windows import left_out, taps_of, to_the_end
-    from musicvae_lite.music.windows import whole_melody
-
-    choose_kind(model, (*others, *files))
-    paths = one_each(
-        output, [Path(name).stem for name in files], kind, overwrite, (*others, *files)
-    )
-    places = dict(zip(files, paths, strict=True))
-    ready(describe(model).config, model)
-    codec = to_the_end(codec_of(model))
-    usable: dict[str, Passage] = {}
-
-    def read(name: str) -> None:
-        passage = (taps_of if taps else whole_melody)(name, codec, model, track)
-        for reason, count in left_out(passage, codec, track, taps).most_common():
-            console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
-        usable[name] = passage
-
-    code = each(files, read, console.error, more=True)
-    from musicvae_lite.model_dir.handle import load_as
-    from musicvae_lite.music.session import MusicSession
-
-    session = load_as(MusicSession, model, device, seed)
-    results: list[dict[str, Any]] = []
-
-    def write(name: str) -> None:
-        result = do(session, usable[name])
-        make_folder(places[name].parent)
-        data = edited_groove(name, result, codec, taps) if keep_tracks else midi_bytes(result.score)
-        write_files({places[name]: data}, overwrite)
-        results.append({**result.as_dict(), "output": str(places[name])})
-        windows, notes = (
-            counted(len(result.windows), "window"),
-            counted(len(result.score.notes), "hit"),
-        )
-        added = _added(result)
-        console.show(f"{places[name]}: {result.passage.place}, {windows}, {notes}{added}")
-        if not len(result.score.notes):
-            console.warn(f"{places[name]}: holds no note; the model may need more training")
-
-    code = max(code, each(list(usable), write, console.error, of=len(set(files))))
-    console.document({"model": model, "temperature": temperature, "seed": seed, "files": results})
-    return code
+    request = Request((b,), second, "grooved", ready, do, keep_tracks, temperature, others=(a,))
+    return present(job, "groove", request)

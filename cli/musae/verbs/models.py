@@ -65,12 +65,13 @@ def examine(name: str) -> dict[str, Any]:
         UsageError: no such model.
         MusaeError: the folder is foreign or damaged.
     """
-    from musae.kinds import kind_of
     from musicvae_lite.core.errors import MusaeError
     from musicvae_lite.core.files import reason
-    from musicvae_lite.model_dir.bundle import WEIGHTS, describe
+    from musicvae_lite.model_dir.bundle import WEIGHTS
+    from musicvae_lite.model_dir.handle import open_model
 
-    model = describe(name)
+    handle = open_model(name)
+    model = handle.description
     path = model.folder / WEIGHTS
     try:
         size = path.stat().st_size
@@ -78,7 +79,7 @@ def examine(name: str) -> dict[str, Any]:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     return {
         "name": name,
-        "kind": kind_of(name),
+        "kind": handle.medium.words.content,
         "folder": str(model.folder),
         "preset": model.config.name,
         "description": model.config.description,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
-    Console,
     Number,
     chords_options,
-    console_options,
     examples,
     label_option,
-    model_options,
     one_role_option,
     output_option,
 )
@@ -27,6 +25,35 @@ _EPILOG = examples(
     "musae reconstruct 3.png -m mnist-ae        3.reconstructed.png",
     "musae reconstruct x.npz -m mnist-ae --noise-sd 0.5 -o r.npz",
 )
+
+
+_ONLY = {
+    "music": ("track", "roles", "keep_tracks", "chords", "key"),
+    "pictures": ("noise_sd", "label"),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; None where nothing was said.
+
+    Attributes:
+        files: the inputs.
+        track: track to use.
+        roles: tracks of the voices.
+        keep_tracks: keep all else of the files.
+        chords: what to play over, in place of the file's own.
+        key: as the user named it.
+        noise_sd: standard deviation of noise that is added to images first.
+    """
+
+    files: tuple[str, ...]
+    track: int | None
+    roles: dict[str, int]
+    keep_tracks: bool
+    chords: str | None
+    key: str | None
+    noise_sd: float | None
 
 
 @click.command(epilog=_EPILOG)
@@ -55,24 +82,17 @@ _EPILOG = examples(
     ),
 )
 @label_option
-@model_options()
-@console_options
+@job_options()
 def reconstruct(
     files: tuple[str, ...],
-    output: str | None,
-    overwrite: bool,
     track: int | None,
     roles: dict[str, int],
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
     noise_sd: float | None,
-    label: int | None,
-    model: str,
-    device: str,
-    seed: int,
-    console: Console,
-) -> int:
+    job: Job,
+) -> Any:
     """Write what the model makes of melodies, pictures or sounds, and how much of it is right.
 
     \b
@@ -84,105 +104,16 @@ def reconstruct(
                                labels where known, and noisy with --noise-sd
     FILE#7                     picture 7 of a file, counted from 0
 
-    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos,
-    controllers, bends, lyrics; also the bars of the track that no window covers, and the notes in
-    it that the model does not hear (under the highest of a chord). Drums are replaced in all drum
-    tracks, unless one is named.
+    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos, controllers, bends, lyrics; also the
+    bars of the track that no window covers, and the notes in it that the model does not hear (under the highest of a chord).
+    Drums are replaced in all drum tracks, unless one is named.
 
-    "Notes right" counts the notes of the input and those of the result: the part of both that the
-    other has, too. A note that was invented counts like one that is missing; lengths do not count.
+    "Notes right" counts the notes of the input and those of the result: the part of both that the other has, too. A note that
+    was invented counts like one that is missing; lengths do not count.
 
-    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with
-    the original, that with --noise-sd with the picture before the noise, any other with the input.
-    """  # noqa: D301 (click looks for this very charact"""
-    from musae.kinds import choose_kind
-
-    only_music = ["track", "roles", "keep_tracks", "chords", "key"]
-    kind = choose_kind(model, files, music=only_music, pictures=["noise_sd", "label"])
-    if kind == "sound":
-        from musae.audio import denoise
-
-        return denoise.reconstruct(files, output, overwrite, model, device, console)
-    if kind == "pictures":
-        from musae.images import restore
-        from musae.images.files import Job
-
-        job = Job(model, device, seed, output, overwrite, console, label)
-        return restore.reconstruct(job, files, noise_sd)
-    return _melodies(
-        files,
-        output,
-        overwrite,
-        track,
-        roles,
-        keep_tracks,
-        chords,
-        key,
-        model,
-        device,
-        seed,
-        console,
-    )
-
-
-def _melodies(
-    files: tuple[str, ...],
-    output: str | None,
-    overwrite: bool,
-    track: int | None,
-    roles: dict[str, int],
-    keep_tracks: bool,
-    chords: str | None,
-    key: str | None,
-    model: str,
-    device: str,
-    seed: int,
-    console: Console,
-) -> int:
-    from musae.music.reading import (
-        check_keep_tracks,
-        conditions_of,
-        counted,
-        edited,
-        left_as_it_is,
-        percent,
-    )
-    from musae.outputs import each, one_each, write_together
-    from musicvae_lite.media.midi import midi_bytes
-    from musicvae_lite.music.windows import Passage, whole_melody
-
-    paths = one_each(output, [Path(name).stem for name in files], "reconstructed", overwrite, files)
-    places = dict(zip(files, paths, strict=True))
-    codec = conditions_of(model, chords, key).codec
-    check_keep_tracks(keep_tracks, codec, model)
-    usable: dict[str, Passage] = {}
-
-    def read(name: str) -> None:
-        usable[name] = whole_melody(name, codec, model, track, roles=roles, overlapping=True)
-
-    code = each(files, read, console.error, more=True)
-    from musicvae_lite.model_dir.handle import load_as
-    from musicvae_lite.music.session import MusicSession
-
-    session = load_as(MusicSession, model, device, seed)
-    results: list[dict[str, Any]] = []
-
-    def write(name: str) -> None:
-        result = session.reconstruct(usable[name], keep_tracks=keep_tracks, chords=chords, key=key)
-        data = edited(name, usable[name], result.score) if keep_tracks else midi_bytes(result.score)
-        write_together({places[name]: data}, overwrite)
-        results.append({**result.as_dict(), "output": str(places[name])})
-        passage, (first, last) = result.passage, result.bars
-        what = f"{passage.place}, bars {first}-{last}, {counted(len(result.windows), 'window')}"
-        heard = (
-            "" if chords or key else f"; notes right: {percent(result.onset_accuracy)}"
-        )  # other chords, other notes
-        console.show(f"{places[name]}: {what}{heard}")
-        if keep_tracks and result.left:
-            console.show(f"{places[name]}: {left_as_it_is(result.left)}")
-        if not len(result.score.notes):
-            console.warn(f"{places[name]}: holds no note; the model may need more training")
-
-    code = max(code, each(list(usable), write, console.error, of=len(set(files))))
-    console.document({"model": model, "files": results})
-    return code
+    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
+    --noise-sd with the picture before the noise, any other with the input.
+    """  # noqa: D301 (click looks for this very character)
+    request = Request(files, track, roles, keep_tracks, chords, key, noise_sd)
+    check_inputs(job, files, _ONLY)
+    return present(job, "reconstruct", request)

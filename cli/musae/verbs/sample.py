@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import click
 
+from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
-    Console,
     Number,
     chords_options,
-    console_options,
     examples,
-    model_options,
     one_role_option,
     output_option,
     temperature_option,
@@ -32,6 +28,58 @@ _EPILOG = examples(
     "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
     "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
+
+
+_ONLY = {
+    "music": (
+        "length",
+        "qpm",
+        "temperature",
+        "bar",
+        "track",
+        "roles",
+        "chords",
+        "key",
+        "style",
+        "drift",
+    ),
+    "pictures": ("label",),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; None where nothing was said.
+
+    Attributes:
+        count: how many.
+        length: bars of each.
+        qpm: tempo of melodies.
+        temperature: of events that are drawn.
+        chords: progressions, taken in turn.
+        key: as the user named it.
+        style: a piece that gives the style.
+        drift: go from one draw to another over a piece.
+        like: file that the samples are to be like.
+        similarity: 0 to 1.
+        bar: of the window of ``like``.
+        track: of ``like``.
+        roles: tracks of its voices.
+    """
+
+    count: int | None
+    length: int | None
+    qpm: float | None
+    temperature: float
+    chords: tuple[str, ...]
+    key: str | None
+    style: str | None
+    drift: bool | None
+    like: str | None
+    similarity: float
+    bar: int | None
+    track: int | None
+    roles: dict[str, int]
 
 
 @click.command(epilog=_EPILOG)
@@ -106,11 +154,8 @@ _EPILOG = examples(
     help="With --like: its track. [default: first usable]",
 )
 @one_role_option
-@model_options()
-@console_options
+@job_options()
 def sample(
-    output: str | None,
-    overwrite: bool,
     count: int | None,
     length: int | None,
     qpm: float | None,
@@ -119,16 +164,12 @@ def sample(
     key: str | None,
     style: str | None,
     drift: bool | None,
-    label: int | None,
     like: str | None,
     similarity: float,
     bar: int | None,
     track: int | None,
     roles: dict[str, int],
-    model: str,
-    device: str,
-    seed: int,
-    console: Console,
+    job: Job,
 ) -> None:
     """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
 
@@ -139,75 +180,28 @@ def sample(
     into the file as markers.
     Chords are understood by their triad: Am7 is Am, Bb/D is Bb, Bm7b5 is Bdim; Csus4 and C5 are C.
     """
-    from musae.kinds import choose_kind
-
     if like is None:
         _need_like("similarity", "bar", "track", "roles")
     elif style is not None or drift is not None:
         option = "--style" if style is not None else "--drift" if drift else "--no-drift"
         raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
-    music = [
-        "length",
-        "qpm",
-        "temperature",
-        "bar",
-        "track",
-        "roles",
-        "chords",
-        "key",
-        "style",
-        "drift",
-    ]
-    inputs = [name for name in (like, style) if name is not None]
-    kind = choose_kind(model, inputs, music=music, pictures=["label"])
-    if kind == "sound":
-        from musae.audio import timbre
-        from musae.kinds import require_timbre
-        from musicvae_lite.core.errors import UsageError
-
-        require_timbre(model)
-        if like is not None:
-            raise UsageError("--like is for melodies and pictures, not for sounds")
-        timbre.sample(timbre.Job(model, device, seed, output, overwrite, console), count or 4)
-    elif kind == "pictures":
-        from musae.images import verbs
-        from musae.images.files import Job
-
-        job = Job(model, device, seed, output, overwrite, console, label)
-        verbs.sample(job, count or 25, like, similarity)
-    elif like is None:
-        told = _Told(chords, key, style, drift)
-        _melodies(
-            output,
-            overwrite,
-            count or 4,
-            length,
-            qpm or 120.0,
-            temperature,
-            told,
-            model,
-            device,
-            seed,
-            console,
-        )
-    else:
-        from musae.music.similar import Wish, similar_melodies
-
-        wish = Wish(
-            like,
-            similarity,
-            count or 4,
-            length,
-            qpm,
-            temperature,
-            bar,
-            track,
-            roles,
-            chords or None,
-            key,
-        )
-        paths = _outputs(output, wish.count, overwrite, [like])
-        similar_melodies(wish, paths, overwrite, model, device, seed, console)
+    request = Request(
+        count,
+        length,
+        qpm,
+        temperature,
+        chords,
+        key,
+        style,
+        drift,
+        like,
+        similarity,
+        bar,
+        track,
+        roles,
+    )
+    check_inputs(job, [name for name in (like, style) if name is not None], _ONLY)
+    present(job, "sample", request)
 
 
 def _need_like(*names: str) -> None:
@@ -217,87 +211,3 @@ def _need_like(*names: str) -> None:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(known.opts[0] for known in context.command.params if known.name == name)
             raise click.UsageError(f"{option} goes with --like FILE", context)
-
-
-class _Told(NamedTuple):
-    """What the melodies are to be like."""
-
-    chords: tuple[str, ...]
-    key: str | None
-    style: str | None
-    drift: bool | None
-
-
-def _melodies(
-    output: str | None,
-    overwrite: bool,
-    count: int,
-    length: int | None,
-    qpm: float,
-    temperature: float,
-    told: _Told,
-    model: str,
-    device: str,
-    seed: int,
-    console: Console,
-) -> None:
-    from musae.music.reading import conditions_of
-    from musae.outputs import write_pieces
-    from musicvae_lite.core.errors import UsageError
-    from musicvae_lite.music.windows import whole_melody
-
-    paths = _outputs(output, count, overwrite, [told.style] if told.style else [])
-    if told.style and told.drift is not None:
-        raise UsageError("--style gives every window its style; leave out --drift and --no-drift")
-    conditions = conditions_of(model, told.chords or None, told.key)
-    codec = conditions.codec
-    size = codec.bars
-    if length is not None and length % size:
-        raise UsageError(
-            f"--length {length}: {model} makes pieces of {size} bars and multiples of it"
-        )
-    style = whole_melody(told.style, codec, model) if told.style else None
-    if conditions.control.chords and not told.chords:
-        console.note(
-            f'{model} is told of chords and hears none; name some, such as --chords "C Am F G"'
-        )
-    from musicvae_lite.model_dir.handle import load_as
-    from musicvae_lite.music.session import MusicSession
-
-    session = load_as(MusicSession, model, device, seed)
-    scores = session.sample(
-        count,
-        temperature,
-        length,
-        qpm,
-        chords=told.chords or None,
-        key=told.key,
-        style=style,
-        drift=told.drift,
-    )
-    write_pieces(scores, paths, overwrite, console)
-    names = [str(path) for path in paths]
-    bars = length or conditions.bars(told.chords)
-    settings = {"temperature": temperature, "bars": bars, "qpm": qpm, "seed": seed}
-    given = {key: value for key, value in told._asdict().items() if value not in ((), None)}
-    console.document({"model": model, "count": count, **settings, **given, "outputs": names})
-
-
-def _outputs(
-    output: str | None, count: int, overwrite: bool, inputs: Sequence[str] = ()
-) -> list[Path]:
-    from musae.outputs import check_files, check_in_folder, is_folder, midi_file
-    from musicvae_lite.core.errors import UsageError
-
-    if output is None or is_folder(output):
-        digits = max(2, len(str(count)))
-        names = [f"sample-{number:0{digits}}.mid" for number in range(1, count + 1)]
-        return check_in_folder(Path(output or "."), names, overwrite, inputs)
-    path = midi_file(output)
-    if count > 1:
-        raise UsageError(
-            f"{output}: one file cannot hold {count} samples; add --count 1, or a slash for a "
-            f"folder ({path.stem}/)"
-        )
-    check_files([path], overwrite, inputs)
-    return [path]

@@ -16,6 +16,7 @@ from musicvae_lite.core.files import atomic_output
 from musicvae_lite.media.arrays import read_arrays
 
 if TYPE_CHECKING:
+    from musae.job import Job
     from musicvae_lite.music.conditioning.conditions import Conditions
 
 _MAX_BAR = _MAX_INDEX = 2**32 - 1
@@ -61,6 +62,11 @@ class Table:
     label: NDArray[np.int64]
     model: str
     told: NDArray[Any] | None = None
+
+    def warn_of_other(self, job: Job, name: str) -> None:
+        """Warn where another model made the codes of the file ``name``."""
+        if self.model not in ("", job.model):
+            job.console.warn(f"{name} was encoded with model {self.model}, not with {job.model}")
 
     def told_to(self, conditions: Conditions, name: str) -> NDArray[np.uint8]:
         """Return what a model is to be told of each window, classes [N, G, K].

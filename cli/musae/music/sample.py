@@ -1,0 +1,142 @@
+"""``musae sample`` of music: pieces drawn from the prior, over chords, or near a given one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musae.job import Job
+from musae.music.reading import conditions_of, place
+from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
+from musae.words import percent
+from musicvae_lite.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from musae.verbs.sample import Request
+    from musicvae_lite.music.conditioning.conditions import Conditions
+
+_COUNT = 4
+
+
+def sample(job: Job, request: Request) -> None:
+    """Draw pieces from the prior, or near a window of a piece."""
+    if request.like is not None:
+        _sample_like(job, request, request.like)
+        return
+    from musicvae_lite.music.windows import whole_melody
+
+    count, qpm = request.count or _COUNT, request.qpm or 120.0
+    paths = _outputs(job, count, [request.style] if request.style else [])
+    conditions = _check(job, request)
+    style = whole_melody(request.style, conditions.codec, job.model) if request.style else None
+    if conditions.control.chords and not request.chords:
+        job.console.note(
+            f'{job.model} is told of chords and hears none; name some, such as --chords "C Am F G"'
+        )
+    from musicvae_lite.music.session import MusicSession
+
+    scores = job.load(MusicSession).sample(
+        count,
+        request.temperature,
+        request.length,
+        qpm,
+        chords=request.chords or None,
+        key=request.key,
+        style=style,
+        drift=request.drift,
+    )
+    write_pieces(scores, paths, job.overwrite, job.console)
+    bars = request.length or conditions.bars(request.chords)
+    settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
+    told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift")}
+    given = {key: value for key, value in told.items() if value not in ((), None)}
+    names = [str(path) for path in paths]
+    job.console.document(
+        {"model": job.model, "count": count, **settings, **given, "outputs": names}
+    )
+
+
+def _check(job: Job, request: Request) -> Conditions:
+    """Return what the model is conditioned on, after refusing options that do not go together.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if request.style and request.drift is not None:
+        raise UsageError("--style gives every window its style; leave out --drift and --no-drift")
+    conditions = conditions_of(job.handle, request.chords or None, request.key)
+    size = conditions.codec.bars
+    if request.length is not None and request.length % size:
+        raise UsageError(
+            f"--length {request.length}: {job.model} makes pieces of {size} bars and multiples "
+            "of it"
+        )
+    return conditions
+
+
+def _sample_like(job: Job, request: Request, like: str) -> None:
+    """Draw pieces near a window of a file.
+
+    Raises:
+        UsageError: a length that is not the model's window, no such track or bar, chords that the
+            model is not conditioned on.
+        NothingUsableError: a file without a usable window.
+    """
+    from musicvae_lite.music.windows import one_window
+
+    count, chords = request.count or _COUNT, request.chords or None
+    paths = _outputs(job, count, [like])
+    conditions = conditions_of(job.handle, chords, request.key)
+    conditions.progression(chords)
+    bars = conditions.codec.bars
+    if request.length not in (None, bars):
+        raise UsageError(
+            f"--length {request.length}: what --like makes has the {bars} bars of the window that "
+            "it is like"
+        )
+    passage = one_window(
+        like, conditions.codec, job.model, request.track, request.bar, request.roles
+    )
+    from musicvae_lite.music.session import MusicSession
+
+    result = job.load(MusicSession).similar(
+        passage,
+        request.similarity,
+        count,
+        request.temperature,
+        request.qpm,
+        chords=chords,
+        key=request.key,
+    )
+    shared = percent(result.onset_accuracy)
+    job.console.show(
+        f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average"
+    )
+    write_pieces(result.scores, paths, job.overwrite, job.console)
+    settings = {"temperature": request.temperature, "bars": bars, "seed": job.seed}
+    outputs = [str(path) for path in paths]
+    job.console.document(
+        {"model": job.model, "count": count, **result.as_dict(), **settings, "outputs": outputs}
+    )
+
+
+def _outputs(job: Job, count: int, inputs: Sequence[str] = ()) -> list[Path]:
+    """Return the files to write, after checking that they can be.
+
+    Raises:
+        UsageError: one file for several samples; see :func:`musae.outputs.check_files`.
+    """
+    output, overwrite = job.output, job.overwrite
+    if output is None or is_folder(output):
+        digits = max(2, len(str(count)))
+        names = [f"sample-{number:0{digits}}.mid" for number in range(1, count + 1)]
+        return check_in_folder(Path(output or "."), names, overwrite, inputs)
+    path = midi_file(output)
+    if count > 1:
+        raise UsageError(
+            f"{output}: one file cannot hold {count} samples; add --count 1, or a slash for a "
+            f"folder ({path.stem}/)"
+        )
+    check_files([path], overwrite, inputs)
+    return [path]
