@@ -23,12 +23,12 @@ MODELS = {
 _CHORDS = 49  # classes of chords; the first is none
 
 
-def decoded(inputs: Path) -> str:
+def decoded(inputs: Path, exact: bool = False) -> str:
     """Decode the codes of the inputs, and encode the windows that come out."""
-    return "\n".join(line for model in MODELS for line in _lines(model, inputs)) + "\n"
+    return "\n".join(line for model in MODELS for line in _lines(model, inputs, exact)) + "\n"
 
 
-def _lines(name: str, inputs: Path) -> Iterator[str]:
+def _lines(name: str, inputs: Path, exact: bool) -> Iterator[str]:
     import musicvae_lite as mv
 
     session = mv.load(name, device="cpu")
@@ -43,6 +43,6 @@ def _lines(name: str, inputs: Path) -> Iterator[str]:
             rows = steps[start : start + 32]
             yield "  " + " ".join(",".join(str(int(value)) for value in row) for row in rows)
     if windows.dtype.kind == "f":
-        yield from (f"  {statistics(window)}" for window in windows)
-    yield f"  encoded: mean {statistics(mean)}"
-    yield f"  encoded: scale {statistics(scale)}"
+        yield from (f"  {statistics(window, exact)}" for window in windows)
+    yield f"  encoded: mean {statistics(mean, exact)}"
+    yield f"  encoded: scale {statistics(scale, exact)}"

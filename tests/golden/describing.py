@@ -27,7 +27,7 @@ _SLACK = 2
 
 
 #: Files that hold how long something took, beside what is compared.
-_TIMED = ("*.jsonl", "events.out.tfevents", "training.safetensors", "README.md", "config.json")
+_TIMED = ("*.jsonl", "events.out.tfevents*", "training.safetensors", "README.md", "config.json")
 
 
 def same(before: Path, after: Path) -> bool:
@@ -60,7 +60,7 @@ def described(path: Path, exact: bool = False) -> str:
 
 
 def differences(expected: str, found: str) -> list[str]:
-    """Return the lines that differ, ``-`` expected and ``+`` found, decimals compared with slack."""
+    """Return the lines that differ, ``-`` expected and ``+`` found; decimals have slack."""
     pairs = list(zip(expected.splitlines(), found.splitlines(), strict=False))
     lines = [f"-{a}\n+{b}" for a, b in pairs if a != b and not _close(a, b)]
     for sign, text in (("-", expected), ("+", found)):
@@ -221,7 +221,8 @@ def _weights(path: Path, exact: bool) -> Iterator[str]:
     tensors = load_file(path)
     with safe_open(path, "numpy") as file:
         metadata = {key: _parsed(text) for key, text in (file.metadata() or {}).items()}
-    yield f"metadata {json.dumps(without_times(metadata) if exact else sorted(metadata))}"
+    shown = without_times(metadata) if exact else sorted(metadata)
+    yield f"metadata {json.dumps(shown, sort_keys=True)}"
     if exact:
         for name in sorted(tensors):
             yield f"{name}: {statistics(tensors[name], exact)}"

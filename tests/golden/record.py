@@ -4,10 +4,10 @@ r"""Records all that the command writes, from a tree of your choice, and compare
     python tests/golden/record.py compare BEFORE AFTER            exit code 1 if anything differs
     python tests/golden/record.py update                          renews expected/ (test_golden.py)
 
-DIR is a checkout (by default this one); its library and command are used with the commands and
-inputs of this file's folder. RECORD/NAME/ holds what a case's commands said (said.txt) and each file
-they wrote. ``--only PATTERN`` records some cases, and those that they read from. ``--isolated`` runs
-each case in a process of its own, to check that one command does not change the next.
+DIR is a checkout (by default this one); its library and command are used, with the commands and
+inputs of this file's folder. RECORD/NAME/ holds what a case's commands said (said.txt) and each
+file that they wrote. ``--only PATTERN`` records some cases, and those that they read from.
+``--isolated`` runs each case in a process of its own, to check that no command changes the next.
 
 ``compare`` is of bytes. Of run logs and cards, which hold times, the rest is compared.
 A difference is shown as text: notes of MIDI files, fields of JSON, arrays by name.
@@ -59,6 +59,7 @@ def main() -> int:
     compare.add_argument("after", type=Path)
     compare.add_argument("--lines", type=int, default=_LINES, help="of each difference")
     update = commands.add_parser("update")
+    update.add_argument("--tree", type=Path, default=ROOT)
     update.add_argument("--only", default="*")
     update.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -78,6 +79,7 @@ def _record(given: argparse.Namespace) -> int:
     tree = given.tree.resolve()
     cases = read_cases()
     names = [case.name for case in with_needs(fnmatch.filter(cases, given.only), cases)]
+    names += [CODES] if fnmatch.fnmatch(CODES, given.only) else []
     fixed = ["record", "--tree", str(tree), "-o", str(given.output)]
     fixed += ["--isolated"] if given.isolated else []
     return _run_in(
@@ -86,7 +88,8 @@ def _record(given: argparse.Namespace) -> int:
 
 
 def _update(given: argparse.Namespace) -> int:
-    return _run_in(ROOT, [["update", "--only", given.only]])
+    tree = given.tree.resolve()
+    return _run_in(tree, [["update", "--tree", str(tree), "--only", given.only]])
 
 
 def _run_in(tree: Path, commands: Sequence[Sequence[str]]) -> int:
@@ -107,6 +110,7 @@ def _update_here(given: argparse.Namespace) -> int:
     """Write the texts of the cases that are tests, and remove those that are of no case."""
     from tests.golden.decoding import decoded
 
+    _see_only(given.tree)
     cases = read_cases()
     suite = [name for name, case in cases.items() if case.suite]
     names = fnmatch.filter(suite, given.only)
@@ -127,12 +131,7 @@ def _update_here(given: argparse.Namespace) -> int:
 
 def _record_here(given: argparse.Namespace) -> int:
     """Run cases in this process."""
-    sys.path.remove(str(ROOT))  # the tests of this checkout are imported by now
-    import musicvae_lite
-
-    if given.tree not in Path(musicvae_lite.__file__).parents:
-        print(f"{musicvae_lite.__file__} is not of {given.tree}", file=sys.stderr)
-        return 2
+    _see_only(given.tree)
     cases = read_cases()
     names = fnmatch.filter(cases, given.only)
     for case in [cases[n] for n in names] if given.isolated else with_needs(names, cases):
@@ -146,7 +145,22 @@ def _record_here(given: argparse.Namespace) -> int:
             shutil.copyfile(path, place / "files" / name)
         codes = " ".join(str(run.code) for run in ran)
         print(f"{case.name}: {time.perf_counter() - began:.1f} s, exit codes {codes}", flush=True)
+    if fnmatch.fnmatch(CODES, given.only):
+        from tests.golden.decoding import decoded
+
+        (given.output / CODES).mkdir()
+        text = decoded(given.work / "in", exact=True)
+        (given.output / CODES / SAID).write_text(text, encoding="utf-8")
     return 0
+
+
+def _see_only(tree: Path) -> None:
+    """Import the library from a tree; the tests of this checkout are imported by now."""
+    sys.path.remove(str(ROOT))
+    import musicvae_lite
+
+    if tree not in Path(musicvae_lite.__file__).parents:
+        sys.exit(f"{musicvae_lite.__file__} is not of {tree}")
 
 
 def compare_records(before: Path, after: Path, lines: int = _LINES) -> int:

@@ -85,16 +85,20 @@ def outputs(folder: Path) -> Iterator[tuple[str, Path]]:
 
     The links to inputs and to other cases are not followed.
     """
-    found = {}
+    found: dict[str, Path] = {}
     for top, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not (Path(top) / name).is_symlink()]
-        for name in files:
+        for name in sorted(files, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]):
             path = Path(top) / name
-            shown = re.sub(
-                r"(events\.out\.tfevents)\.[\w.-]+", r"\1", str(path.relative_to(folder))
-            )
+            shown = str(path.relative_to(folder))
+            if match := _TIMED_NAME.search(shown):
+                count = sum(other.startswith(shown[: match.end(1)]) for other in found)
+                shown = f"{shown[: match.end(1)]}-{count + 1}"
             found[shown] = path
     yield from sorted(found.items())
+
+
+_TIMED_NAME = re.compile(r"(events\.out\.tfevents)\..*")
 
 
 @contextmanager
