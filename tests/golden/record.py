@@ -177,7 +177,9 @@ def compare_records(before: Path, after: Path, lines: int = _LINES) -> int:
             continue
         differing += 1
     count = len(files[0] | files[1])
-    print(f"{count - differing} of {count} files are equal" + (", byte by byte" if count else ""))
+    print(
+        f"{count - differing} of {count} files are equal, byte by byte (logs but for their times)"
+    )
     return int(differing > 0)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 TABLE = Path(__file__).with_name("commands.txt")
 #: What is the same on every machine; set before anything heavy is imported.
@@ -115,8 +116,14 @@ def _run(line: str, work: Path) -> Ran:
     from musae.app import main
 
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main(list(_arguments(line)))
+    arguments = list(_arguments(line))
+    # Cards of models repeat the command that made them.
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["musae", *arguments]),
+    ):
+        code = main(arguments)
     return Ran(line, code, normal(out.getvalue(), work), normal(err.getvalue(), work))
 
 
