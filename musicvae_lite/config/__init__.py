@@ -9,8 +9,10 @@ nearest valid one.
 
 from musicvae_lite.config.codecs import (
     CodecSettings,
+    CodecSettingsBase,
     ControlSettings,
     DrumsCodecSettings,
+    GridCodecSettings,
     GrooveCodecSettings,
     ImageCodecSettings,
     MelodyCodecSettings,
@@ -34,6 +36,8 @@ from musicvae_lite.config.models import (
     ImagePart,
     ModelConfig,
     NadeSettings,
+    NormalLatent,
+    PartSettings,
     SequenceDecoder,
     SequenceEncoder,
     SequenceModel,
@@ -51,7 +55,7 @@ from musicvae_lite.config.presets import (
     parse_config,
     preset_names,
 )
-from musicvae_lite.config.run import MODELS_OF_CODEC, RunConfig
+from musicvae_lite.config.run import RunConfig
 from musicvae_lite.config.training import (
     Corruption,
     DataSettings,
@@ -69,6 +73,7 @@ __all__ = [
     "AdversarySettings",
     "CategoricalSettings",
     "CodecSettings",
+    "CodecSettingsBase",
     "ControlSettings",
     "ConvSettings",
     "Corruption",
@@ -77,6 +82,7 @@ __all__ = [
     "DenseSettings",
     "DrumsCodecSettings",
     "EncoderSettings",
+    "GridCodecSettings",
     "GrooveCodecSettings",
     "GrooveInputSettings",
     "GrooveSettings",
@@ -85,7 +91,6 @@ __all__ = [
     "ImageCodecSettings",
     "ImageModel",
     "ImagePart",
-    "MODELS_OF_CODEC",
     "MelodyCodecSettings",
     "MixtureSettings",
     "ModelConfig",
@@ -93,8 +98,10 @@ __all__ = [
     "MusicCodecSettings",
     "NadeSettings",
     "NoiseSettings",
+    "NormalLatent",
     "ObjectiveSettings",
     "OptimiserSettings",
+    "PartSettings",
     "RunConfig",
     "ScheduleSettings",
     "SequenceDecoder",

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, Tag, model_validator
+from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from musicvae_lite.config.groups import Settings, kind_or
+from musicvae_lite.config.groups import Settings, kind_or, or_installed
 
 
-class MelodyCodecSettings(Settings):
-    """Arguments of :class:`musicvae_lite.music.codecs.melody.MelodyCodec`."""
+class CodecSettingsBase(Settings):
+    """Base of the settings of every codec.
 
-    kind: Literal["melody"] = "melody"
+    Attributes:
+        models: kinds of models that read what the codec makes.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("sequence",)
+    kind: str
+
+
+class GridCodecSettings(CodecSettingsBase):
+    """Settings of every codec of music whose windows are a number of bars on a grid of steps."""
+
+    kind: str
     bars: int = Field(2, ge=1, le=64)
     steps_per_quarter: int = Field(4, ge=1, le=24)
     numerator: int = Field(4, ge=1, le=32)
     denominator: Literal[1, 2, 4, 8, 16, 32] = 4
+
+    @property
+    def window_steps(self) -> int:
+        """Steps of a window."""
+        return self.bars * self.steps_per_quarter * 4 * self.numerator // self.denominator
+
+
+class MelodyCodecSettings(GridCodecSettings):
+    """Arguments of :class:`musicvae_lite.music.codecs.melody.MelodyCodec`."""
+
+    kind: Literal["melody"] = "melody"
     min_pitch: int = Field(21, ge=0, le=127)
     max_pitch: int = Field(108, ge=0, le=127)
     programs: tuple[int, int] | None = (0, 31)
@@ -27,14 +49,10 @@ class MelodyCodecSettings(Settings):
     require_onset: bool = True
 
 
-class DrumsCodecSettings(Settings):
+class DrumsCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.drums.DrumsCodec`."""
 
     kind: Literal["drums"] = "drums"
-    bars: int = Field(2, ge=1, le=64)
-    steps_per_quarter: int = Field(4, ge=1, le=24)
-    numerator: int = Field(4, ge=1, le=32)
-    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
     classes: Literal[9, 61, 63] = 9
     form: Literal["tokens", "roll"] = "tokens"
     gap_bars: float = Field(1.0, ge=1)
@@ -50,14 +68,11 @@ class DrumsCodecSettings(Settings):
         return self
 
 
-class TrioCodecSettings(Settings):
+class TrioCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.trio.TrioCodec`."""
 
     kind: Literal["trio"] = "trio"
     bars: int = Field(16, ge=1, le=64)
-    steps_per_quarter: int = Field(4, ge=1, le=24)
-    numerator: int = Field(4, ge=1, le=32)
-    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
     min_pitch: int = Field(21, ge=0, le=127)
     max_pitch: int = Field(108, ge=0, le=127)
     melody_programs: tuple[int, int] = (0, 31)
@@ -68,7 +83,7 @@ class TrioCodecSettings(Settings):
     magenta: bool = False
 
 
-class MultitrackCodecSettings(Settings):
+class MultitrackCodecSettings(CodecSettingsBase):
     """Arguments of :class:`musicvae_lite.music.codecs.multitrack.MultitrackCodec`."""
 
     kind: Literal["multitrack"] = "multitrack"
@@ -82,7 +97,7 @@ class MultitrackCodecSettings(Settings):
     velocity_bins: int = Field(8, ge=1, le=127)
 
     @property
-    def steps(self) -> int:
+    def window_steps(self) -> int:
         """Events of a window."""
         return self.tracks * self.events
 
@@ -95,14 +110,10 @@ class MultitrackCodecSettings(Settings):
         return self
 
 
-class GrooveCodecSettings(Settings):
+class GrooveCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.groove.GrooveCodec`."""
 
     kind: Literal["groove"] = "groove"
-    bars: int = Field(2, ge=1, le=64)
-    steps_per_quarter: int = Field(4, ge=1, le=24)
-    numerator: int = Field(4, ge=1, le=32)
-    denominator: Literal[1, 2, 4, 8, 16, 32] = 4
     kit: Literal["gm", "roland"] = "gm"
     hop_bars: int = Field(1, ge=1)
     pad_short: bool = True
@@ -123,18 +134,20 @@ class ControlSettings(Settings):
         return 49 * self.chords + 12 * self.key
 
 
-class ImageCodecSettings(Settings):
+class ImageCodecSettings(CodecSettingsBase):
     """Arguments of :class:`musicvae_lite.images.codec.ImageCodec`."""
 
+    models: ClassVar[tuple[str, ...]] = ("image",)
     kind: Literal["image"] = "image"
     height: int = Field(28, ge=1, le=1024)
     width: int = Field(28, ge=1, le=1024)
     channels: Literal[1, 3] = 1
 
 
-class SoundCodecSettings(Settings):
+class SoundCodecSettings(CodecSettingsBase):
     """Arguments of :class:`musicvae_lite.audio.codec.SoundCodec`."""
 
+    models: ClassVar[tuple[str, ...]] = ("spectrogram", "timbre")
     kind: Literal["sound"] = "sound"
     rate: int = Field(44100, ge=8000, le=192_000)
     seconds: float = Field(3.5, ge=0.1, le=60)
@@ -147,7 +160,7 @@ MusicCodecSettings = (
     | GrooveCodecSettings
     | MultitrackCodecSettings
 )
-CodecSettings = Annotated[
+_BuiltIn = Annotated[
     Annotated[MelodyCodecSettings, Tag("melody")]
     | Annotated[DrumsCodecSettings, Tag("drums")]
     | Annotated[TrioCodecSettings, Tag("trio")]
@@ -157,3 +170,4 @@ CodecSettings = Annotated[
     | Annotated[SoundCodecSettings, Tag("sound")],
     kind_or("melody"),
 ]
+CodecSettings = Annotated[SerializeAsAny[_BuiltIn], or_installed("codecs")]

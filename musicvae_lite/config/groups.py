@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    WrapValidator,
+    model_validator,
+)
+
+from musicvae_lite.core import registry
 
 
 class Settings(BaseModel):
@@ -91,3 +102,20 @@ def kind_or(default: str) -> Discriminator:
         return str(found)
 
     return Discriminator(kind)
+
+
+def or_installed(group: str) -> WrapValidator:
+    """Let a union of settings take those of another package, too.
+
+    What the package registers under a kind of ``group`` (see :mod:`musicvae_lite.core.registry`)
+    names the class of its settings as ``settings``.
+    """
+
+    def validate(value: Any, built_in: Callable[[Any], Any]) -> Any:
+        kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+        if not isinstance(kind, str) or not registry.is_installed(group, kind):
+            return built_in(value)
+        settings: type[Settings] = registry.load(group, kind).settings
+        return settings.model_validate(value.model_dump() if isinstance(value, Settings) else value)
+
+    return WrapValidator(validate)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag, model_validator
+from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from musicvae_lite.config.groups import Settings, Sizes, kind_or
+from musicvae_lite.config.groups import Settings, Sizes, kind_or, or_installed
 
 _WINDOW = 6144  # samples of the denoiser's frames at 44.1 kHz, see media/spectrum.py; in its first models they were 4096
 
 
-class EncoderSettings(Settings):
+class PartSettings(Settings):
+    """Base of the settings of every encoder and decoder of sequences."""
+
+    kind: str
+
+
+class EncoderSettings(PartSettings):
     """Bidirectional LSTM encoder.
 
     ``readout`` is described at :class:`musicvae_lite.nn.lstm.LstmEncoder`.
@@ -28,7 +34,7 @@ class EncoderSettings(Settings):
     split: bool = False
 
 
-class HierarchicalEncoderSettings(Settings):
+class HierarchicalEncoderSettings(PartSettings):
     """Bidirectional LSTMs, one a level.
 
     See :class:`musicvae_lite.nn.hierarchical.HierarchicalEncoder`.
@@ -56,7 +62,7 @@ class HierarchicalEncoderSettings(Settings):
         return self
 
 
-class DecoderSettings(Settings):
+class DecoderSettings(PartSettings):
     """LSTM decoder; z is part of the input of every step, unless ``latent_input`` is off (a plan
     then takes its place).
 
@@ -72,7 +78,7 @@ class DecoderSettings(Settings):
     split: bool = False
 
 
-class HierarchicalDecoderSettings(Settings):
+class HierarchicalDecoderSettings(PartSettings):
     """A conductor over segments and an LSTM decoder in each.
 
     See :class:`musicvae_lite.nn.hierarchical.HierarchicalDecoder`.
@@ -137,11 +143,12 @@ SequenceEncoder = Annotated[
     | Annotated[HierarchicalEncoderSettings, Tag("hierarchical")],
     kind_or("lstm"),
 ]
-SequenceDecoder = Annotated[
+_BuiltInDecoder = Annotated[
     Annotated[DecoderSettings, Tag("lstm")]
     | Annotated[HierarchicalDecoderSettings, Tag("hierarchical")],
     kind_or("lstm"),
 ]
+SequenceDecoder = Annotated[SerializeAsAny[_BuiltInDecoder], or_installed("decoders")]
 StepLikelihood = Annotated[
     Annotated[CategoricalSettings, Tag("categorical")]
     | Annotated[NadeSettings, Tag("nade")]
@@ -150,8 +157,19 @@ StepLikelihood = Annotated[
 ]
 
 
+class NormalLatent(Settings):
+    """A diagonal normal posterior, :class:`musicvae_lite.core.latent.Latent`."""
+
+    kind: Literal["normal"] = "normal"
+
+
+LatentSettings = Annotated[SerializeAsAny[NormalLatent], or_installed("latents")]
+
+
 class SequenceModel(Settings):
-    """A MusicVAE: sequence encoder, normal posterior, sequence decoder.
+    """A MusicVAE: sequence encoder, latent code, sequence decoder.
+
+    ``latent``: what the code is; another package can register others than the normal posterior.
 
     ``control_size``: numbers a step that encoder and decoder are told of beside the music; by
     default what ``control`` of the run makes (49 for a chord, 12 for a key), at each step of time.
@@ -170,6 +188,7 @@ class SequenceModel(Settings):
     relative_pitch: bool = False
     dropout: float = Field(0.0, ge=0, lt=1)
     spectral: bool = False
+    latent: LatentSettings = NormalLatent()
 
     @model_validator(mode="after")
     def _spectral_of_segments(self) -> SequenceModel:

@@ -57,7 +57,7 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _model_fits_codec(self) -> RunConfig:
-        wanted = MODELS_OF_CODEC[self.codec.kind]
+        wanted = self.codec.models
         if self.model.kind not in wanted:
             named = " or ".join(map(repr, wanted))
             raise ValueError(
@@ -104,18 +104,16 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     Raises:
         ValueError: saying which part.
     """
+    steps = codec.window_steps
     if codec.kind == "multitrack":
-        steps = codec.steps
         _check_tracks(model, codec)
-    else:
-        steps = codec.bars * codec.steps_per_quarter * 4 * codec.numerator // codec.denominator
     for side, part in (("encoder", model.encoder), ("decoder", model.decoder)):
         if part.kind == "hierarchical" and math.prod(part.levels) != steps:
             raise ValueError(
                 f"model.{side}.levels {list(part.levels)} must multiply to the {steps} steps of a "
                 "window"
             )
-        if part.split and codec.kind != "trio":
+        if getattr(part, "split", False) and codec.kind != "trio":
             raise ValueError(f"model.{side}.split needs a codec with several numbers a step (trio)")
     roll = codec.kind == "drums" and codec.form == "roll"
     if roll != (model.likelihood.kind == "nade"):
@@ -152,15 +150,3 @@ def _check_tracks(model: SequenceModel, codec: MultitrackCodecSettings) -> None:
                 f"model.{side} must be hierarchical with levels {list(wanted[side])}, as "
                 "codec.tracks and events say"
             )
-
-
-#: The kinds of models that read what a kind of codec makes.
-MODELS_OF_CODEC = {
-    "melody": ("sequence",),
-    "drums": ("sequence",),
-    "trio": ("sequence",),
-    "multitrack": ("sequence",),
-    "groove": ("sequence",),
-    "image": ("image",),
-    "sound": ("spectrogram", "timbre"),
-}

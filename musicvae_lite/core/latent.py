@@ -101,9 +101,12 @@ class Latent:
 
 
 def kl_nats(posterior: Posterior) -> Tensor:
-    """Return the KL divergence of each example to the prior in nats [B]; zeros where there is none."""
+    """Return the KL divergence to the prior in nats per dimension, [B, Z, ...].
+
+    Zeros where the codes follow no prior.
+    """
     kl = posterior.penalties().get("kl_nats")
-    return posterior.mean.new_zeros(len(posterior.mean)) if kl is None else kl.flatten(1).sum(1)
+    return torch.zeros_like(posterior.mean) if kl is None else kl
 
 
 @overload

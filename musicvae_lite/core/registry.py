@@ -38,15 +38,29 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "spectrogram": "musicvae_lite.audio.denoise.medium:DENOISE",
         "timbre": "musicvae_lite.audio.timbre.medium:TIMBRE",
     },
+    "decoders": {},
+    "latents": {},
+    "presenters": {},
 }
 
-_WORDS = {"codecs": "codec kind", "media": "model kind"}
+_WORDS = {
+    "codecs": "codec kind",
+    "decoders": "decoder kind",
+    "latents": "latent kind",
+    "media": "model kind",
+    "presenters": "medium",
+}
 
 
 @cache
 def _installed(group: str) -> dict[str, EntryPoint]:
     """Return the entry points of other packages by name."""
     return {point.name: point for point in entry_points(group=f"musicvae_lite.{group}")}
+
+
+def is_installed(group: str, name: str) -> bool:
+    """Say whether another package has a name of a group."""
+    return name in _installed(group)
 
 
 def names(group: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from musicvae_lite.core import registry
 from musicvae_lite.core.autoencoder import FORCED, Autoencoder, Batch, Encoding, Teacher
 from musicvae_lite.core.random import Noise
 from musicvae_lite.music.conditioning.chord_frame import ChordFrame, Pitches
@@ -23,12 +24,19 @@ from musicvae_lite.nn.hierarchical import (
 from musicvae_lite.nn.inputs import EventInput, JointInput, RollInput, TokenInput
 from musicvae_lite.nn.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
 from musicvae_lite.nn.lstm import LstmDecoder, LstmEncoder
+from musicvae_lite.nn.sequence import (
+    DecoderKind,
+    DecoderParts,
+    LatentHead,
+    LatentKind,
+    SequenceDecoder,
+    SequenceEncoder,
+)
 
 if TYPE_CHECKING:
-    from musicvae_lite.config import SequenceDecoder, SequenceEncoder, SequenceModel
-
-Encoder = LstmEncoder | HierarchicalEncoder | SplitEncoder
-Decoder = LstmDecoder | SplitDecoder | HierarchicalDecoder
+    from musicvae_lite.config import SequenceDecoder as DecoderConfig
+    from musicvae_lite.config import SequenceEncoder as EncoderConfig
+    from musicvae_lite.config import SequenceModel
 
 
 class SequenceAutoencoder(Autoencoder):
@@ -50,35 +58,27 @@ class SequenceAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        encoder: Encoder,
-        decoder: Decoder,
+        encoder: SequenceEncoder,
+        head: LatentHead,
+        decoder: SequenceDecoder,
         latent_size: int,
         control_size: int = 0,
         padding: int | None = None,
         frame: ChordFrame | None = None,
         clock: Clock | None = None,
-        spectral: bool = False,
     ) -> None:
         super().__init__()
         self.padding, self.frame, self.clock = padding, frame, clock
         self.latent_size = latent_size
         self.control_size = control_size
         self.adversary = None
-        self.encoder = encoder
-        self.head: PosteriorHead | SpectralHead
-        if spectral and isinstance(decoder, HierarchicalDecoder):
-            voices = len(encoder.parts) if isinstance(encoder, SplitEncoder) else 1
-            self.head = SpectralHead(encoder.output_size, latent_size, decoder.segments, voices)
-        else:
-            self.head = PosteriorHead(encoder.output_size, latent_size)
-        self.decoder = decoder
+        self.encoder, self.head, self.decoder = encoder, head, decoder
 
     def encode(self, batch: Batch) -> Encoding:
         """Return the posterior of each sequence, mean [B, Z]."""
         control = self._told(batch.condition, batch.x)
-        return Encoding(
-            self.head(self.encoder(self._seen(batch.x, control), batch.length, control))
-        )
+        features = self.encoder(self._seen(batch.x, control), batch.length, control)
+        return Encoding(self.head(features))
 
     def logits(
         self, z: Tensor, batch: Batch, teacher: Teacher = FORCED, noise: Noise | None = None
@@ -221,8 +221,28 @@ def build(
     decoder = _decoder(config.decoder, _Events(config, sizes, None, end, clock), steps, config)
     padding = None if end is None else sizes[0]
     frame = ChordFrame(sizes, pitches) if config.relative_pitch else None
-    more = padding, frame, clock, config.spectral
-    return SequenceAutoencoder(encoder, decoder, config.latent_size, config.control_size, *more)
+    return SequenceAutoencoder(
+        encoder,
+        _head(config, encoder, decoder),
+        decoder,
+        config.latent_size,
+        config.control_size,
+        padding,
+        frame,
+        clock,
+    )
+
+
+def _head(config: SequenceModel, encoder: SequenceEncoder, decoder: SequenceDecoder) -> LatentHead:
+    """Build what makes a posterior of the encoder's features."""
+    if config.latent.kind != "normal":
+        kind: LatentKind = registry.load("latents", config.latent.kind)
+        head: LatentHead = kind.build(config.latent, encoder.output_size, config.latent_size)
+        return head
+    if config.spectral and isinstance(decoder, HierarchicalDecoder):
+        voices = len(encoder.parts) if isinstance(encoder, SplitEncoder) else 1
+        return SpectralHead(encoder.output_size, config.latent_size, decoder.segments, voices)
+    return PosteriorHead(encoder.output_size, config.latent_size)
 
 
 class _Events:
@@ -260,15 +280,15 @@ class _Events:
 
 
 def _encoder(
-    settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel
-) -> Encoder:
+    settings: EncoderConfig, events: _Events, steps: int, config: SequenceModel
+) -> SequenceEncoder:
     if settings.split:
         return SplitEncoder([_encoder_of(settings, part, steps, config) for part in events.each()])
     return _encoder_of(settings, events, steps, config)
 
 
 def _encoder_of(
-    settings: SequenceEncoder, events: _Events, steps: int, config: SequenceModel
+    settings: EncoderConfig, events: _Events, steps: int, config: SequenceModel
 ) -> LstmEncoder | HierarchicalEncoder:
     inputs = events.input(settings.token_size, silence=True)
     more = config.control_size, config.dropout
@@ -284,10 +304,25 @@ def _encoder_of(
 
 
 def _decoder(
-    settings: SequenceDecoder, events: _Events, steps: int, config: SequenceModel
-) -> Decoder:
+    settings: DecoderConfig, events: _Events, steps: int, config: SequenceModel
+) -> SequenceDecoder:
     if settings.kind == "lstm":
         return _core(settings, events, config.latent_size, steps, config)
+    if settings.kind != "hierarchical":
+        kind: DecoderKind = registry.load("decoders", settings.kind)
+        inputs, likelihood = events.input(getattr(settings, "token_size", None)), events.output()
+        decoder: SequenceDecoder = kind.build(
+            settings,
+            DecoderParts(
+                inputs,
+                likelihood,
+                config.latent_size,
+                steps,
+                config.control_size,
+                config.dropout,
+            ),
+        )
+        return decoder
     segments, length = settings.levels
     return HierarchicalDecoder(
         _core(
@@ -310,7 +345,7 @@ def _decoder(
 
 
 def _core(
-    settings: SequenceDecoder, events: _Events, latent_size: int, length: int, config: SequenceModel
+    settings: DecoderConfig, events: _Events, latent_size: int, length: int, config: SequenceModel
 ) -> LstmDecoder | SplitDecoder:
     """Build the decoder of a sequence, or one for each number of its events."""
     if settings.split:
@@ -321,7 +356,7 @@ def _core(
 
 
 def _lstm_decoder(
-    settings: SequenceDecoder, events: _Events, latent_size: int, length: int, config: SequenceModel
+    settings: DecoderConfig, events: _Events, latent_size: int, length: int, config: SequenceModel
 ) -> LstmDecoder:
     return LstmDecoder(
         events.input(settings.token_size),

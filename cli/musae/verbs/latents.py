@@ -137,9 +137,7 @@ def decode(
     key: str | None,
     job: Job,
 ) -> None:
-    """Turn latent vectors back into MIDI files, pictures or sounds.
-
-    Only mean [N, Z] has to be there.
+    """Turn latent vectors back into MIDI files, pictures or sounds. Only mean [N, Z] is needed.
 
     MIDI: one file a source, its windows at their bars. Without bar (or where bars do not rise) the
     windows follow one another.

@@ -329,7 +329,7 @@ def evaluate_batches(
         seconds += batch.x.numel() / rate
         losses.append(model.nll(latent.mean, batch, skips=skips))
         if "kl_nats" in latent.penalties():
-            nats.append(kl_nats(latent))
+            nats.append(kl_nats(latent).flatten(1).sum(1))
         waves = (wave.cpu().numpy() for wave in (batch.target, batch.x, cleaned))
         for kind, clean, noisy, output in zip(kinds, *waves, strict=True):
             if clean.any():

@@ -153,7 +153,7 @@ def _measure_batch(
     target = batch.target
     z = latent.sample(noise)
     terms = {
-        "kl": kl_nats(latent),
+        "kl": kl_nats(latent).flatten(1).sum(1),
         "nll": model.nll(z, batch),
         **_compare(model.predict(latent.mean, batch), target),
     }

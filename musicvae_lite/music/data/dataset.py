@@ -158,7 +158,10 @@ class MusicDataset(Dataset):
             inputs=held_out.inputs,
             condition=held_out.condition,
         )
-        return Measured(measures.as_dict(), measures.nll_nats, measures.kl_bits)
+        # Of another code than a normal posterior there is no divergence to judge a run by.
+        normal = getattr(self.config.model, "latent", None)
+        kl_bits = measures.kl_bits if normal is None or normal.kind == "normal" else None
+        return Measured(measures.as_dict(), measures.nll_nats, kl_bits)
 
     def finish(self, folder: Path, device: torch.device, seed: int) -> str:
         """Learn attribute vectors from up to
