@@ -18,6 +18,7 @@ from musicvae_lite.config.codecs import (
     MelodyCodecSettings,
     MultitrackCodecSettings,
     MusicCodecSettings,
+    ScoreCodecSettings,
     SoundCodecSettings,
     TrioCodecSettings,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "PartSettings",
     "RunConfig",
     "ScheduleSettings",
+    "ScoreCodecSettings",
     "SequenceDecoder",
     "SequenceEncoder",
     "SequenceModel",
