@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,15 @@ def described(path: Path, exact: bool = False) -> str:
 
 def differences(expected: str, found: str) -> list[str]:
     """Return the lines that differ, ``-`` expected and ``+`` found; decimals have slack."""
-    pairs = list(zip(expected.splitlines(), found.splitlines(), strict=False))
-    lines = [f"-{a}\n+{b}" for a, b in pairs if a != b and not _close(a, b)]
-    for sign, text in (("-", expected), ("+", found)):
-        lines += [sign + line for line in text.splitlines()[len(pairs) :]]
+    texts = [expected.splitlines(), found.splitlines()]
+    masked = [[_NUMBER.sub("#", line) for line in lines] for lines in texts]
+    lines = []
+    for _, a, b, c, d in SequenceMatcher(None, *masked, autojunk=False).get_opcodes():
+        before, after = texts[0][a:b], texts[1][c:d]
+        if masked[0][a:b] == masked[1][c:d]:
+            pairs = [(x, y) for x, y in zip(before, after, strict=True) if not _close(x, y)]
+            before, after = [x for x, _ in pairs], [y for _, y in pairs]
+        lines += [f"-{line}" for line in before] + [f"+{line}" for line in after]
     return lines
 
 
@@ -72,8 +78,7 @@ _NUMBER = re.compile(r"-?\d+\.\d*(?:e[+-]?\d+)?")
 
 
 def _close(a: str, b: str) -> bool:
-    if _NUMBER.sub("#", a) != _NUMBER.sub("#", b):
-        return False
+    """Compare the decimals of two lines that are else the same."""
     numbers = zip(_NUMBER.findall(a), _NUMBER.findall(b), strict=True)
     return all(
         abs(float(x) - float(y)) <= 1.01 * _SLACK * max(_unit(x), _unit(y)) for x, y in numbers
