@@ -261,7 +261,7 @@ def _fill(model: Autoencoder, tensors: dict[str, torch.Tensor], description: Des
 
 
 def save_bundle(
-    folder: Path,
+    folder: str | Path,
     config: RunConfig,
     model: Autoencoder,
     provenance: dict[str, Any],
@@ -305,6 +305,7 @@ def save_bundle(
             "parameters": parameters,
         },
     }
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
