@@ -114,6 +114,7 @@ class Passage:
             **({"roles": dict(self.parts)} if self.parts else {}),
             "bar": int(self.bars[0]),
             "windows_available": self.available,
+            "notices": list(self.score.notices),
         }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musae.job import Job, check_inputs
-from musae.music.reading import codec_of, edited_groove
+from musae.music.reading import codec_of, edited_groove, remark
 from musae.outputs import each, make_folder, one_each
 from musae.words import counted
 
@@ -67,6 +67,7 @@ def _read(job: Job, request: Request, name: str) -> Passage:
     passage = reader(name, codec, job.model, request.track)
     for reason, count in left_out(passage, codec, request.track, request.taps).most_common():
         job.console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
+    remark(job.console, codec, passage)
     return passage
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from musae.options import Console
     from musicvae_lite.media.midi import Score
     from musicvae_lite.model_dir.handle import Handle
     from musicvae_lite.music.codec import ScoreCodec
@@ -80,7 +81,7 @@ def edited(name: str, passage: Passage, score: Score) -> bytes:
     from pathlib import Path
 
     from musicvae_lite.media.edit import with_notes
-    from musicvae_lite.media.midi import read_bytes
+    from musicvae_lite.media.midi_file import read_bytes
 
     return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
 
@@ -103,7 +104,8 @@ def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bo
     from pathlib import Path
 
     from musicvae_lite.media.edit import with_finer_ticks, with_notes
-    from musicvae_lite.media.midi import read_bytes, read_midi
+    from musicvae_lite.media.midi import read_midi
+    from musicvae_lite.media.midi_file import read_bytes
     from musicvae_lite.music.splice import in_piece
 
     passage = result.passage
@@ -113,6 +115,19 @@ def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bo
     piece = read_midi(data, source=passage.source)
     passage = replace(passage, score=piece, ticks=passage.ticks * factor)
     return with_notes(data, piece, in_piece(passage, result.score, codec, unheard=not all_pitches))
+
+
+def remark(console: Console, codec: ScoreCodec, *passages: Passage) -> None:
+    """Say what a user should know of passages before a model hears them, each file once."""
+    from musicvae_lite.music.remarks import remarks
+
+    said: set[str] = set()
+    for passage in passages:
+        for line in remarks(passage, codec):
+            text = f"{passage.source}: {line}"
+            if text not in said:
+                console.warn(text)
+            said.add(text)
 
 
 def left_as_it_is(bars: Sequence[int]) -> str:

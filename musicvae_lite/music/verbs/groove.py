@@ -101,6 +101,7 @@ class Grooved:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
+            "notices": list(self.passage.score.notices),
             "windows": len(self.windows),
             "notes": len(self.score.notes),
             **({} if self.added is None else asdict(self.added)),
