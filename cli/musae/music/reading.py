@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from musicvae_lite.media.midi import Score
     from musicvae_lite.model_dir.handle import Handle
     from musicvae_lite.music.codec import ScoreCodec
+    from musicvae_lite.music.codecs.groove import GrooveCodec
     from musicvae_lite.music.conditioning.conditions import Conditions
     from musicvae_lite.music.verbs.groove import Grooved
     from musicvae_lite.music.windows import Passage
@@ -86,7 +87,7 @@ def edited(name: str, passage: Passage, score: Score) -> bytes:
     return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
 
 
-def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bool) -> bytes:
+def edited_groove(name: str, result: Grooved, codec: GrooveCodec, all_pitches: bool) -> bytes:
     """Return the MIDI file of a groove with its new hits, all else as it is.
 
     Ticks are made finer where they are coarse.
@@ -100,21 +101,17 @@ def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bo
     Raises:
         MidiError: if the file cannot be read again or edited.
     """
-    from dataclasses import replace
     from pathlib import Path
 
     from musicvae_lite.media.edit import with_finer_ticks, with_notes
     from musicvae_lite.media.midi import read_midi
     from musicvae_lite.media.midi_file import read_bytes
-    from musicvae_lite.music.splice import in_piece
 
-    passage = result.passage
-    data, factor = with_finer_ticks(
-        read_bytes(Path(name), passage.source), passage.source, _FINE_TICKS
-    )
-    piece = read_midi(data, source=passage.source)
-    passage = replace(passage, score=piece, ticks=passage.ticks * factor)
-    return with_notes(data, piece, in_piece(passage, result.score, codec, unheard=not all_pitches))
+    source = result.passage.source
+    data, factor = with_finer_ticks(read_bytes(Path(name), source), source, _FINE_TICKS)
+    piece = read_midi(data, source=source)
+    made = result.in_piece(piece, factor, codec, unheard=not all_pitches)
+    return with_notes(data, piece, made)
 
 
 def remark(console: Console, codec: ScoreCodec, *passages: Passage) -> None:
