@@ -18,7 +18,6 @@ from musicvae_lite.config.codecs import (
     MelodyCodecSettings,
     MultitrackCodecSettings,
     MusicCodecSettings,
-    ScoreCodecSettings,
     SoundCodecSettings,
     TrioCodecSettings,
 )
@@ -105,7 +104,6 @@ __all__ = [
     "PartSettings",
     "RunConfig",
     "ScheduleSettings",
-    "ScoreCodecSettings",
     "SequenceDecoder",
     "SequenceEncoder",
     "SequenceModel",

@@ -1,73 +1,62 @@
-"""Other notes in a MIDI file, and nothing else changed: controllers, pitch bends, lyrics, keys and markers stay where they are.
+"""Other notes in a MIDI file, and nothing else changed.
 
-A :class:`~musicvae_lite.media.midi.Score` holds notes, tempos and metres only, so the file itself is edited. Its events are read
-here, as bytes: mido forgets when a meta event was that it does not know, and symusic keeps no such events.
+Controllers, pitch bends, lyrics, keys and markers stay where they are.
+
+A :class:`~musicvae_lite.media.midi.Score` holds notes, tempos and metres only, so the file itself
+is edited. Its events are those that the score was read from (:mod:`musicvae_lite.media.midi_file`),
+so that reading and editing agree on what a file says.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from enum import Enum
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.media.midi import (
-    DRUM_CHANNEL,
+from musicvae_lite.media.midi import NOTE, Score, score_of
+from musicvae_lite.media.midi_events import read_file
+from musicvae_lite.media.midi_file import (
+    END_OF_TRACK,
     MAX_DELTA,
+    MAX_TICK,
+    META,
+    OFF,
+    ON,
+    PRESSURE,
+    PROGRAM,
     MidiError,
-    Score,
-    check_structure,
-    unwrap_riff,
+    MidiFile,
 )
+from musicvae_lite.media.midi_notes import Notes, notes_of
+from musicvae_lite.media.midi_walk import are_chunks
 
-_OFF, _ON, _PROGRAM = 0x8, 0x9, 0xC  # high half of the first byte of a message
 _DIVISION = 12  # where a file says its ticks per quarter
-_END, _TEXT = b"\xff\x2f\x00", b"\xff\x01\x00"
+_END, _TEXT = bytes([META, END_OF_TRACK, 0]), b"\xff\x01\x00"
 
 # Events of one tick: notes end, then comes what the file has, then notes start.
 _ENDS, _FILE, _STARTS = range(3)
 
-_Keys = Counter[tuple[int, int, int]]  # tick, pitch, velocity
-
 
 class _Event(NamedTuple):
-    """A message with its first byte (``data``), the program of its channel, and its rank among those of one tick."""
+    """A message: its bytes, rank among those of one tick, and row in the file it was in."""
 
     tick: int
     rank: int
     data: bytes
-    program: int = 0
-
-    @property
-    def kind(self) -> int:
-        """High half of the first byte; a note-on without velocity is a note-off."""
-        kind = self.data[0] >> 4
-        return _OFF if kind == _ON and not self.data[2] else kind
-
-    @property
-    def channel(self) -> int:
-        return self.data[0] & 15
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """Tick, pitch and velocity of a note-on."""
-        return self.tick, self.data[1], self.data[2]
-
-
-class _Place(NamedTuple):
-    """Where the notes of a track are in a file."""
-
-    chunk: int
-    channel: int
-    program: int
+    row: int = 0
 
 
 def with_notes(data: bytes, before: Score, after: Score) -> bytes:
-    """Return a MIDI file with the notes of ``after`` where it has those of ``before``; every other event stays.
+    """Return a MIDI file with the notes of ``after`` where it has those of ``before``.
+
+    Every other event stays.
+
+    A chunk without a change stays byte for byte, unless the file is damaged: then all are written
+    as they were read.
 
     Args:
         data: the content of the file.
@@ -75,125 +64,213 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
         after: the same with other notes: ticks, tracks, tempos and metres are those of ``before``.
 
     Raises:
-        MidiError: the file is damaged, or is not that of ``before``.
+        MidiError: the file cannot be read, or is not that of ``before``.
     """
-    data = unwrap_riff(data, before.source)
-    _, ranges = check_structure(data, before.source)
-    chunks = [_events(data[start + 8 : end], before.source) for start, end in ranges]
-    places = _places(chunks, before)
+    file = read_file(data, before.source)
+    played = notes_of(file)
+    there = score_of(file, played, before.source)
+    if (
+        not np.array_equal(there.notes, before.notes)
+        or there.ticks_per_quarter != before.ticks_per_quarter
+    ):
+        raise MidiError(
+            before.source,
+            "cannot be edited",
+            "its other tracks cannot be kept (it has changed since it was read)",
+        )
     gone, new = _more(before.notes, after.notes), _more(after.notes, before.notes)
-    parts, done = [], 0
-    for chunk, (start, end) in enumerate(ranges):
-        own = {place: index for index, place in enumerate(places) if place.chunk == chunk}
+    if len(new) and int(new["track"].max()) >= len(played.place):
+        raise MidiError(
+            before.source,
+            "cannot be edited",
+            "its other tracks cannot be kept (there are new tracks)",
+        )
+    leaving = _rows_of(played, gone)
+    changed = {
+        tuple(place)
+        for place in played.place[np.unique(np.append(new["track"], gone["track"])), :2].tolist()
+    }
+    hung = played.place[np.unique(played.track[played.off < 0]), :2]
+    bodies: dict[int, bytes] = {}
+    for chunk in {chunk for chunk, _ in changed}:
+        # What nothing ends would last as long as the chunk, which may become longer.
+        changed |= {(chunk, channel) for own, channel in hung.tolist() if own == chunk}
+        channels = {channel for own, channel in changed if own == chunk}
+        stays = _staying(file, played, leaving, chunk, channels)
         added = [
             event
-            for place, index in own.items()
-            for event in _notes(new[new["track"] == index], place.channel)
+            for row in new.tolist()
+            if played.place[row[4], 0] == chunk
+            for event in _note(row, played)
         ]
-        leaving = {
-            place: (_keys(gone, index), _keys(before.notes, index)) for place, index in own.items()
-        }
-        if added or any(keys for keys, _ in leaving.values()):
-            changed = {event.channel for event in added} | {
-                place.channel for place, (keys, _) in leaving.items() if keys
-            }
-            events = [*_without(chunks[chunk], chunk, leaving, changed), *added]
-            parts += [data[done:start], _written(events, chunks[chunk][-1].tick)]
-            done = end
-    return b"".join([*parts, data[done:]])
+        bodies[chunk] = _written(
+            [*_others(file, chunk, channels), *stays, *added], _length(file, chunk)
+        )
+    return _rebuilt(file, bodies)
 
 
 def with_finer_ticks(data: bytes, source: str, least: int) -> tuple[bytes, int]:
-    """Return a MIDI file with ``least`` ticks per quarter or more, every event at its time, and how many are made of one.
+    """Return a MIDI file with ``least`` ticks per quarter or more, and how many are made of one.
+
+    Every event stays at its time.
 
     Raises:
-        MidiError: the file is damaged.
+        MidiError: the file cannot be read.
     """
-    data = unwrap_riff(data, source)
-    _, ranges = check_structure(data, source)
-    (division,) = struct.unpack_from(">H", data, _DIVISION)
-    factor = min(-(-least // division), (2**15 - 1) // division)
+    file = read_file(data, source)
+    factor = min(-(-least // file.ticks_per_quarter), (2**15 - 1) // file.ticks_per_quarter)
+    if len(file.tick) and int(file.tick.max()) * factor > MAX_TICK:
+        factor = 1
     if factor <= 1:
-        return data, 1
-    parts, done = [data[:_DIVISION], struct.pack(">H", division * factor)], _DIVISION + 2
-    for start, end in ranges:
-        events = [
-            event._replace(tick=event.tick * factor)
-            for event in _events(data[start + 8 : end], source)
-        ]
-        parts += [data[done:start], _written(events, events[-1].tick if events else 0)]
-        done = end
-    return b"".join([*parts, data[done:]]), factor
+        return file.data, 1
+    bodies = {}
+    for chunk in range(len(file.chunks)):
+        events = [event._replace(tick=event.tick * factor) for event in _events(file, chunk)]
+        bodies[chunk] = _written(events, _length(file, chunk) * factor)
+    finer = _rebuilt(file, bodies)
+    return finer[:_DIVISION] + struct.pack(">H", file.ticks_per_quarter * factor) + finer[
+        _DIVISION + 2 :
+    ], factor
 
 
 def _more(notes: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.void]:
     """Return the notes that the others do not have, or not so often."""
     counts = Counter(notes.tolist()) - Counter(others.tolist())
-    return np.array(list(counts.elements()), notes.dtype)
+    return np.array(list(counts.elements()), NOTE)
 
 
-def _events(body: bytes, source: str) -> list[_Event]:
-    """Return the events of a chunk.
+def _rows_of(played: Notes, gone: NDArray[np.void]) -> set[int]:
+    """Return which notes of a file are ``gone``, by their number; of equal ones the first."""
+    left = Counter(gone.tolist())
+    rows = set()
+    columns = (played.start, played.end, played.pitch, played.velocity, played.track)
+    for number, note in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        if left[note] > 0:
+            left[note] -= 1
+            rows.add(number)
+    return rows
 
-    Raises:
-        MidiError: it ends inside an event.
+
+def _staying(
+    file: MidiFile, played: Notes, leaving: set[int], chunk: int, channels: set[int]
+) -> Iterator[_Event]:
+    """Yield the notes of the changed channels of a chunk that stay.
+
+    Each gets a note-off of its own: one that ends nothing (some files have several for a note)
+    could end a new note, and where one ends several, readers that pair first with first would miss
+    another.
     """
-    try:
-        return list(_read(body))
-    except IndexError:
-        raise MidiError(source, "malformed", "damaged MIDI data (an event is cut short)") from None
-
-
-def _read(body: bytes) -> Iterator[_Event]:
-    """Yield the events of a chunk.
-
-    Raises:
-        IndexError: it ends inside an event.
-    """
-    position = tick = status = 0
-    programs = [0] * 16
-    while position < len(body):
-        delta, position = _number(body, position)
-        tick += delta
-        first = body[position]
-        if first >= 0xF0:
-            size, begin = _number(body, position + (2 if first == 0xFF else 1))
-            message = body[position : begin + size]
-            position = begin + size
+    place = played.place[played.track]
+    mine = np.flatnonzero((place[:, 0] == chunk) & np.isin(place[:, 1], list(channels)))
+    mine = mine[~np.isin(mine, list(leaving))]
+    ends = Counter(played.off[mine].tolist())
+    for number in mine.tolist():
+        on, off = int(played.on[number]), int(played.off[number])
+        start, end = int(played.start[number]), int(played.end[number])
+        yield _Event(start, _FILE, _message(file, on), on)
+        if off >= 0:  # of a drum of no length its tick is before the end that it was given
+            tick = int(file.tick[off])
+            # Several at a tick stand before what starts there, or the second would end that.
+            rank = _ENDS if ends[off] > 1 and tick > start else _FILE
+            yield _Event(tick, rank, _message(file, off), off)
         else:
-            if first >= 0x80:  # else the first byte of the message before counts again
-                status, position = first, position + 1
-            size = 1 if status >> 4 in (_PROGRAM, 0xD) else 2
-            message = bytes([status]) + body[position : position + size]
-            position += size
-        if position > len(body) or message[0] < 0x80:
-            raise IndexError
-        if message[0] >> 4 == _PROGRAM:
-            programs[message[0] & 15] = message[1]
-        yield _Event(tick, _FILE, message, programs[message[0] & 15])
+            channel, pitch = int(file.status[on]) & 15, int(played.pitch[number])
+            yield _Event(end, _ENDS, _off(channel, pitch))
 
 
-def _number(body: bytes, position: int) -> tuple[int, int]:
-    """Read a number of 7 bits a byte, and return it with the position after it."""
-    value = 0
-    while True:
-        byte = body[position]
-        value, position = value << 7 | byte & 127, position + 1
-        if byte < 128:
-            return value, position
+def _others(file: MidiFile, chunk: int, channels: set[int]) -> Iterator[_Event]:
+    """Yield the events of a chunk but for the notes of some channels."""
+    for event in _events(file, chunk):
+        kind, channel = event.data[0] >> 4, event.data[0] & 15
+        if kind not in (ON, OFF) or channel not in channels:
+            yield event
+
+
+def _events(file: MidiFile, chunk: int) -> Iterator[_Event]:
+    """Yield the events of a chunk without the end of the track."""
+    own = file.chunks[chunk]
+    for row in range(own.first, own.last):
+        data = _message(file, row)
+        if data[:2] != _END[:2]:
+            yield _Event(int(file.tick[row]), _FILE, data, row)
+
+
+def _message(file: MidiFile, row: int) -> bytes:
+    """Return the bytes of an event, its first byte included; values above 127 are 127."""
+    status, body = int(file.status[row]), file.data[int(file.body[row]) : int(file.end[row])]
+    if status < 0xF0:
+        size = 1 if status >> 4 in (PROGRAM, PRESSURE) else 2
+        body = bytes(min(value, 127) for value in body[:size].ljust(size, b"\0"))
+    return bytes([status]) + body
+
+
+def _length(file: MidiFile, chunk: int) -> int:
+    """Return the tick at which a chunk ends."""
+    own = file.chunks[chunk]
+    return int(file.tick[own.last - 1]) if own.last > own.first else 0
+
+
+def _note(row: Sequence[int], played: Notes) -> tuple[_Event, _Event]:
+    start, end, pitch, velocity, track = row
+    channel = int(played.place[track, 1])
+    return _Event(start, _STARTS, bytes([ON << 4 | channel, pitch, velocity])), _Event(
+        end, _ENDS, _off(channel, pitch)
+    )
+
+
+def _off(channel: int, pitch: int) -> bytes:
+    return bytes([OFF << 4 | channel, pitch, 0])
+
+
+def _rebuilt(file: MidiFile, bodies: dict[int, bytes]) -> bytes:
+    """Return the file with other bodies of some chunks."""
+    if file.notices:
+        return _mended(file, bodies)
+    parts, done = [], 0
+    for number, body in sorted(bodies.items()):
+        chunk = file.chunks[number]
+        parts += [file.data[done : chunk.start], _chunk(body)]
+        done = chunk.following
+    return b"".join([*parts, file.data[done:]])
+
+
+def _mended(file: MidiFile, bodies: dict[int, bytes]) -> bytes:
+    """Return a damaged file as it was read, every track chunk written anew.
+
+    What is no chunk between them is left out.
+    """
+    count, kind = len(file.chunks), 0 if len(file.chunks) == 1 else 1
+    parts, done = (
+        [struct.pack(">4sIHHH", b"MThd", 6, kind, count, file.ticks_per_quarter)],
+        file.chunks[0].start,
+    )
+    for number, chunk in enumerate(file.chunks):
+        between = file.data[done : chunk.start]
+        body = (
+            bodies[number]
+            if number in bodies
+            else _written(list(_events(file, number)), _length(file, number))
+        )
+        parts += [between if are_chunks(between) else b"", _chunk(body)]
+        done = chunk.following
+    return b"".join(parts)
+
+
+def _chunk(body: bytes) -> bytes:
+    return b"MTrk" + struct.pack(">I", len(body)) + body
 
 
 def _written(events: list[_Event], length: int) -> bytes:
-    """Return a chunk of events that ends after the last, or at tick ``length`` where that is later."""
+    """Return the body of a chunk that ends after its last event, or at ``length`` where later."""
     body, now = bytearray(), 0
-    events = [event for event in sorted(events, key=lambda event: event[:2]) if event.data != _END]
+    events = sorted(events, key=lambda event: (event.tick, event.rank, event.row))
     for tick, data in [*((event.tick, event.data) for event in events), (length, _END)]:
         while tick - now > MAX_DELTA:
             body += _digits(MAX_DELTA) + _TEXT
             now += MAX_DELTA
         body += _digits(max(tick - now, 0)) + data
         now = max(now, tick)
-    return b"MTrk" + struct.pack(">I", len(body)) + bytes(body)
+    return bytes(body)
 
 
 def _digits(value: int) -> bytes:
@@ -202,99 +279,3 @@ def _digits(value: int) -> bytes:
     while value := value >> 7:
         digits.append(value & 127 | 128)
     return bytes(reversed(digits))
-
-
-def _keys(notes: NDArray[np.void], track: int) -> _Keys:
-    """Count the starts of the notes of one track."""
-    notes = notes[notes["track"] == track]
-    return Counter(
-        zip(
-            notes["start"].tolist(),
-            notes["pitch"].tolist(),
-            notes["velocity"].tolist(),
-            strict=True,
-        )
-    )
-
-
-def _places(chunks: list[list[_Event]], score: Score) -> list[_Place]:
-    """Find every track of the score in the file: the first place not taken that has its program and its notes.
-
-    Raises:
-        MidiError: there is none.
-    """
-    found: dict[_Place, _Keys] = defaultdict(Counter)
-    for chunk, events in enumerate(chunks):
-        for event in events:
-            if event.kind == _ON:
-                found[_Place(chunk, event.channel, event.program)][event.key] += 1
-    places: list[_Place] = []
-    for index, who in enumerate(score.tracks):
-        keys = _keys(score.notes, index)
-        for place, there in found.items():
-            fits = place.program == who.program and (place.channel == DRUM_CHANNEL) == who.is_drum
-            if fits and place not in places and keys <= there:
-                places.append(place)
-                break
-        else:
-            raise MidiError(
-                score.source,
-                "cannot be edited",
-                f"its other tracks cannot be kept (track {index + 1} is not found)",
-            )
-    return places
-
-
-class _Fate(Enum):
-    """What becomes of a note; unknown ones stay, but the score does not have them."""
-
-    LEAVES, STAYS, UNKNOWN = range(3)
-
-
-def _without(
-    events: list[_Event], chunk: int, notes: dict[_Place, tuple[_Keys, _Keys]], changed: set[int]
-) -> Iterator[_Event]:
-    """Yield the events of a chunk without the notes that leave; a note-off goes with the last note that it ends.
-
-    Of a channel with other notes than before, each note that stays gets one note-off: one that ends nothing (some files have
-    several for a note) could end a new note, and where one ends several, readers that pair first with first would miss another.
-    A note that is struck at the tick at which the one before it ends is not ended by that, though the note-off may come after.
-
-    Args:
-        events: those of the chunk.
-        chunk: its number.
-        notes: the notes that leave each place (used up here), and all that the score has of it.
-        changed: channels with other notes than before.
-    """
-    # By channel and pitch: since when each note sounds, and what becomes of it.
-    sounding: dict[tuple[int, int], list[tuple[int, _Fate]]] = defaultdict(list)
-    for event in events:
-        times = 1
-        if event.kind == _ON:
-            gone, known = notes.get(_Place(chunk, event.channel, event.program), (_Keys(), _Keys()))
-            voice = sounding[event.channel, event.data[1]]
-            # What is struck again while it sounds and has no end of its own is no note of the score, and goes with the first.
-            leaves = gone[event.key] > 0 or (
-                not known[event.key] and any(fate is _Fate.LEAVES for _, fate in voice)
-            )
-            gone[event.key] -= gone[event.key] > 0
-            voice.append(
-                (
-                    event.tick,
-                    _Fate.LEAVES if leaves else _Fate.STAYS if known[event.key] else _Fate.UNKNOWN,
-                )
-            )
-            times = int(not leaves)
-        elif event.kind == _OFF and event.channel in changed:
-            voice = sounding[event.channel, event.data[1]]
-            ended = [note for note in voice if note[0] < event.tick] or voice
-            sounding[event.channel, event.data[1]] = voice[len(ended) :]
-            staying = [fate for _, fate in ended if fate is not _Fate.LEAVES]
-            times = max(staying.count(_Fate.STAYS), min(1, len(staying)))
-        yield from [event] * times
-
-
-def _notes(notes: NDArray[np.void], channel: int) -> Iterator[_Event]:
-    for start, end, pitch, velocity, _ in notes.tolist():
-        yield _Event(start, _STARTS, bytes([_ON << 4 | channel, pitch, velocity]))
-        yield _Event(end, _ENDS, bytes([_OFF << 4 | channel, pitch, 0]))

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.media.midi import DRUM_CHANNEL, MAX_DELTA, SUSTAIN, Score, Track
+from musicvae_lite.media.midi import Score, Track
+from musicvae_lite.media.midi_file import DRUM_CHANNEL, MAX_DELTA
+from musicvae_lite.media.midi_notes import SUSTAIN
 
 if TYPE_CHECKING:
     from mido import MidiTrack
 
 
 def chunks_of(score: Score) -> list[MidiTrack]:
-    """Return the chunks of a format 1 file: one of tempos, metres and texts, then one for each track."""
+    """Return the chunks of a format 1 file.
+
+    One of tempos, metres and texts, then one for each track.
+    """
     chunks = [_as_track(_conductor_events(score))]
     for index, (track, channel) in enumerate(
         zip(score.tracks, _channels(score.tracks), strict=True)
@@ -28,8 +33,8 @@ def chunks_of(score: Score) -> list[MidiTrack]:
 def _channels(tracks: Sequence[Track]) -> list[int]:
     """Return a channel for each track.
 
-    More than 15 instruments share channels, first of all those of one program, so that none plays as another. Each has a chunk
-    of its own, so that reading keeps them apart.
+    More than 15 instruments share channels, first of all those of one program, so that none plays
+    as another. Each has a chunk of its own, so that reading keeps them apart.
     """
     free = [channel for channel in range(16) if channel != DRUM_CHANNEL]
     melodic = [track.program for track in tracks if not track.is_drum]
@@ -63,7 +68,10 @@ def _conductor_events(score: Score) -> list[tuple[int, Any]]:
 def _note_events(
     notes: NDArray[np.void], pedals: NDArray[np.void], track: Track, channel: int
 ) -> list[tuple[int, Any]]:
-    """Name, program, note and pedal messages of one track; at one tick a note ends before the next one starts."""
+    """Name, program, note and pedal messages of one track.
+
+    At one tick a note ends before the next one starts.
+    """
     from mido import Message, MetaMessage
 
     events: list[tuple[int, Any]] = []
@@ -95,7 +103,7 @@ def _note_events(
 
 
 def _as_track(events: list[tuple[int, Any]]) -> Any:
-    """Turn ticks into the times between messages, with empty texts where a pause is too long for one number."""
+    """Turn ticks into the times between messages, with empty texts where a pause is too long."""
     from mido import MetaMessage, MidiTrack
 
     track = MidiTrack()

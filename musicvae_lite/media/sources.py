@@ -17,7 +17,7 @@ from typing import IO, NamedTuple, cast
 
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import reason, shown
-from musicvae_lite.media.midi import MAX_BYTES, MidiError, check_size, read_bytes
+from musicvae_lite.media.midi_file import MAX_BYTES, MidiError, check_size, read_bytes
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 INDEX = "index.csv"

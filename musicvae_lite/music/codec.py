@@ -240,6 +240,15 @@ class ScoreCodec(Codec):
         """
         return np.ones(len(notes), bool)
 
+    @property
+    def whole_kit(self) -> bool:
+        """Whether all tracks of drums are one voice, unless one is named."""
+        return True
+
+    def fast(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) that it reads are lost, several on a step of one voice."""
+        return np.zeros(len(notes), bool)
+
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something

@@ -17,16 +17,19 @@ from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.windows import Passage
 
 
-def agreement(codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any]) -> tuple[float, float]:
+def agreement(
+    codec: ScoreCodec, heard: NDArray[Any], given: NDArray[Any], lost: int = 0
+) -> tuple[float, float]:
     """Return which part of the steps of windows agree, and which part of the note starts.
 
     Of the note starts of both, ``heard`` and ``given``, the part that the other has, too (the F1
     measure): notes that are missing count, and so do those that were invented. Where a step has
-    several voices, each counts; 1 where there is nothing to compare.
+    several voices, each counts; 1 where there is nothing to compare. ``lost`` notes of what is
+    given have no step of their own; they are missing, too.
     """
     right = codec.right(heard, given)[codec.valid(given)]
     found = int(codec.onsets_right(heard, given).sum())
-    made, wanted = int(codec.onsets(heard).sum()), int(codec.onsets(given).sum())
+    made, wanted = int(codec.onsets(heard).sum()), int(codec.onsets(given).sum()) + lost
     notes = 2 * min(found, made) / (made + wanted) if made + wanted else 1.0
     return float(right.mean()) if right.size else 1.0, notes
 
@@ -163,6 +166,7 @@ class Reconstruction:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
+            "notices": list(self.passage.score.notices),
             **({"roles": dict(self.passage.parts)} if self.passage.parts else {}),
             "bars": list(self.bars),
             "windows": len(self.windows),

@@ -35,7 +35,7 @@ from musicvae_lite.music.results import (
     step_labels,
     title_of,
 )
-from musicvae_lite.music.splice import in_piece, left_bars
+from musicvae_lite.music.splice import in_piece, left_bars, lost_between_steps
 from musicvae_lite.music.windows import (
     Item,
     Passage,
@@ -246,7 +246,11 @@ class MusicSession:
             for step, passage in zip(corners, inputs, strict=True)
         ]
         accuracy, onsets = zip(
-            *(agreement(self.codec, made, wanted) for made, wanted in pairs), strict=True
+            *(
+                agreement(self.codec, made, wanted, lost_between_steps(passage, self.codec))
+                for (made, wanted), passage in zip(pairs, inputs, strict=True)
+            ),
+            strict=True,
         )
         settings = {"path": path, "temperature": temperature, "seed": seed_of(seed, self.seed)}
         return Interpolation(
@@ -359,9 +363,9 @@ class MusicSession:
             joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows)
         )
         left = tuple(left_bars(passage, self.codec).tolist())
-        return Reconstruction(
-            passage, bars, windows, score, *agreement(self.codec, made, wanted), left
-        )
+        lost = lost_between_steps(passage, self.codec)
+        right = agreement(self.codec, made, wanted, lost)
+        return Reconstruction(passage, bars, windows, score, *right, left)
 
     def sample(
         self,

@@ -52,12 +52,35 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
         own = made.notes["track"] == voice
         before = old[np.isin(old["track"], tracks)]
         before = before[np.argsort(before["start"], kind="stable")]
-        new["track"][own] = tracks[0]
+        new["track"][own] = _track_of(new["pitch"][own], old, tracks)
         if len(before) and not codec.dynamic:
             row = np.searchsorted(before["start"], new["start"][own], side="right") - 1
             new["velocity"][own] = before["velocity"][np.maximum(row, 0)]
     covered[np.flatnonzero(silent)[_struck(piece.notes[silent], new)]] = True
     return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
+
+
+def _track_of(
+    pitch: NDArray[np.uint8], old: NDArray[np.void], tracks: tuple[int, ...]
+) -> NDArray[np.uint16]:
+    """Return the track of each new note [M]: of several the one that played most of its pitch.
+
+    A kit may have a track for each drum. What none of them played goes to the first.
+    """
+    counts = np.stack(
+        [np.bincount(old["pitch"][old["track"] == track], minlength=128) for track in tracks]
+    )
+    found: NDArray[np.uint16] = np.array(tracks, np.uint16)[counts.argmax(0)][pitch]
+    return found
+
+
+def lost_between_steps(passage: Passage, codec: ScoreCodec) -> int:
+    """Count the notes that the windows cover and the codec reads, but has no step of their own."""
+    covered, lost = covered_by(passage, codec), 0
+    for voice, tracks in enumerate(passage.voices):
+        own = np.flatnonzero(covered & np.isin(passage.score.notes["track"], tracks))
+        lost += int(codec.fast(passage.score, own, voice).sum())
+    return lost
 
 
 def _read(passage: Passage, codec: ScoreCodec, covered: NDArray[np.bool_]) -> NDArray[np.bool_]:

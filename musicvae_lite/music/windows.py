@@ -91,8 +91,14 @@ class Passage:
     @property
     def voices(self) -> tuple[tuple[int, ...], ...]:
         """Indices of the tracks of each voice; none where it is not known what was read."""
-        return tuple((number - 1,) for number in self.parts.values()) or (
-            (self.read,) if self.read else ()
+        if not self.parts:
+            return (self.read,) if self.read else ()
+        # What is read but plays no part by itself are further tracks of drums.
+        first = {number - 1 for number in self.parts.values()}
+        more = tuple(index for index in self.read if index not in first)
+        return tuple(
+            (number - 1, *more) if role == "drums" else (number - 1,)
+            for role, number in self.parts.items()
         )
 
     @property
@@ -114,6 +120,7 @@ class Passage:
             **({"roles": dict(self.parts)} if self.parts else {}),
             "bar": int(self.bars[0]),
             "windows_available": self.available,
+            "notices": list(self.score.notices),
         }
 
 
@@ -221,20 +228,27 @@ def _every_bar(
     whole = every_bar(any_instrument(codec))
     if len(parts) == 1:
         return whole.encode(score, read)
-    return whole.encode(
-        score, None, dict(zip(codec.roles, parts.astype(int).tolist(), strict=True))
-    )
+    roles = dict(zip(codec.roles, parts.astype(int).tolist(), strict=True))
+    if len(read) > len(parts):  # all tracks of drums: none is named
+        del roles["drums"]
+    return whole.encode(score, None, roles)
 
 
 def _read(
     score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], track: int | None, roles: Roles
 ) -> tuple[int, ...]:
-    """Return the tracks whose notes make up windows of ``parts``: drums come from all drum tracks,
-    unless one is named.
+    """Return the tracks whose notes make up windows of ``parts``.
+
+    Drums come from all drum tracks, unless one is named.
     """
     if codec.whole:
         return tuple(range(len(score.tracks)))
-    together = len(parts) == 1 and track is None and not roles and score.tracks[parts[0]].is_drum
+    if len(parts) == 1:
+        named, drums = track is not None or bool(roles), int(parts[0])
+    else:
+        named = "drums" in (roles or {}) or "drums" not in codec.roles
+        drums = int(parts[codec.roles.index("drums")]) if not named else 0
+    together = not named and codec.whole_kit and score.tracks[drums].is_drum
     return tuple(
         index
         for index, own in enumerate(score.tracks)

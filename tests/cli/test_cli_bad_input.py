@@ -40,7 +40,7 @@ def no_notes():
 BAD = {
     "not MIDI": (b"this is text", 1, "not a MIDI file"),
     "empty": (b"", 1, "empty"),
-    "truncated": (bytes_of_song()[:-40], 1, "truncated"),
+    "truncated": (bytes_of_song()[:40], 1, "truncated"),
     "no notes": (no_notes(), 1, "holds no notes"),
     "drums": (
         midi_bytes(score([(q, q + 1, 40, 0) for q in range(8)], (Track("Kit", 0, True),))),

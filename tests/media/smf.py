@@ -1,4 +1,7 @@
-"""MIDI files byte by byte, for tests: events are (ticks since the last event, bytes of the message)."""
+"""MIDI files byte by byte, for tests.
+
+Events are (ticks since the last event, bytes of the message).
+"""
 
 import struct
 

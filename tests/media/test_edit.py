@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musicvae_lite.media.edit import _read, with_finer_ticks, with_notes
-from musicvae_lite.media.midi import NOTE, MidiError, Score, check_structure, read_midi
+from musicvae_lite.media.edit import _events, _length, with_finer_ticks, with_notes
+from musicvae_lite.media.midi import NOTE, MidiError, Score, read_midi
+from musicvae_lite.media.midi_events import read_file
 from tests.media.smf import header, metre, off, on, smf, tempo
 
 LYRIC, BEND, VOLUME = b"\xff\x05\x02la", b"\xe0\x00\x50", b"\xb0\x07\x64"
@@ -23,13 +24,12 @@ FILE = smf(CONDUCTOR, MELODY, CHORDS)
 
 def events(data: bytes) -> list[list[tuple[int, bytes]]]:
     """Everything but notes, with its tick, by chunk."""
+    file = read_file(data, "x")
+    chunks = [list(_events(file, number)) for number in range(len(file.chunks))]
     return [
-        [
-            (event.tick, event.data)
-            for event in _read(data[start + 8 : end])
-            if event.data[0] >> 4 not in (8, 9)
-        ]
-        for start, end in check_structure(data, "x")[1]
+        [(event.tick, event.data) for event in chunk if event.data[0] >> 4 not in (8, 9)]
+        + [(_length(file, number), b"end")]
+        for number, chunk in enumerate(chunks)
     ]
 
 
@@ -52,16 +52,15 @@ def test_only_notes_of_the_track_change():
     made = with_notes(FILE, before, after)
     assert read_midi(made) == after
     assert events(made) == events(FILE)
-    assert (
-        FILE[: FILE.index(b"Lead") - 20] == made[: FILE.index(b"Lead") - 20]
-    )  # the first chunk, byte for byte
+    # the first chunk, byte for byte
+    assert FILE[: FILE.index(b"Lead") - 20] == made[: FILE.index(b"Lead") - 20]
 
 
 def test_an_unknown_event_keeps_its_tick_and_the_end_of_the_track_stays():
     data = smf([(0, on(60)), (100, UNKNOWN), (380, off(60)), (77, UNKNOWN)])
     before = read_midi(data)
     made = with_notes(data, before, changed(before, [(0, 50, 61, 80, 0)]))
-    assert events(made) == [[(100, UNKNOWN), (557, UNKNOWN), (557, b"\xff\x2f\x00")]]
+    assert events(made) == [[(100, UNKNOWN), (557, UNKNOWN), (557, b"end")]]
 
 
 def test_the_same_notes_give_the_same_bytes():
@@ -125,9 +124,8 @@ def test_note_offs_that_end_nothing_do_not_end_new_notes():
     after = changed(before, [(0, 960, 60, 80, 0), (240, 960, 62, 81, 0)])
     made = with_notes(data, before, after)
     assert read_midi(made) == after
-    assert made.endswith(
-        data[check_structure(data, "x")[1][1][0] :]
-    )  # the other track as it was, byte for byte
+    # the other track as it was, byte for byte
+    assert made.endswith(data[read_file(data, "x").chunks[1].start :])
 
 
 def test_notes_that_share_an_end_are_read_as_before():
@@ -172,9 +170,9 @@ def test_a_note_that_is_struck_before_the_end_of_the_last_one_is_written_stays(g
 
 def test_a_file_that_is_another_or_damaged_is_an_error():
     before = read_midi(smf([(0, on(60)), (480, off(60))]))
-    with pytest.raises(MidiError, match="track 1 is not found"):
+    with pytest.raises(MidiError, match="it has changed"):
         with_notes(smf([(0, on(61)), (480, off(61))]), before, before)
-    with pytest.raises(MidiError, match="cut short"):
+    with pytest.raises(MidiError, match="damaged"):
         with_notes(header() + b"MTrk\0\0\0\x03\0\x90\x3c", before, before)
 
 
@@ -186,5 +184,6 @@ def test_finer_ticks_leave_every_event_at_its_time():
     for column in ("start", "end"):
         assert (after.notes[column] == 3 * before.notes[column]).all()
     assert [[(tick * 3, data) for tick, data in chunk] for chunk in events(FILE)] == events(finer)
-    with pytest.raises(MidiError, match="an event is cut short"):
-        with_finer_ticks(smf([(0, on(60)), (480, off(60)), (0, b"\xff\x01\x7f")]), "x", 1000)
+    cut = smf([(0, on(60)), (480, off(60)), (0, b"\xff\x01\x7f")])  # its last event is
+    finer, factor = with_finer_ticks(cut, "x", 1000)
+    assert factor == 3 and read_midi(finer).notes["end"].tolist() == [1440]

@@ -3,6 +3,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import mido
@@ -23,6 +24,10 @@ from musicvae_lite.media.midi import (
     read_midi,
     write_midi,
 )
+from musicvae_lite.media.midi_events import read_file
+from musicvae_lite.media.midi_file import MAX_BYTES
+from musicvae_lite.media.midi_notes import notes_of
+from tests.media.second_reader import by_pretty_midi, note_ons
 from tests.media.smf import LONGEST, TEXT, TUNE, chunk, header, metre, off, on, smf, tempo
 
 # pretty_midi imports pkg_resources, which warns about its own end.
@@ -38,8 +43,8 @@ DAMAGED = {
     "nothing": (b"", "empty file"),
     "half a header": (header()[:9], "truncated"),
     "a header alone": (header(), "truncated"),
-    "a cut track": (smf(TUNE)[:-20], "truncated"),
-    "a missing track": (header(2) + chunk(TUNE), "truncated"),
+    "a cut track": (smf(TUNE)[:23], "truncated"),
+    "missing tracks": (header(2) + chunk([(0, TEXT)]), "truncated"),
     "no track": (header(0), "no notes"),
     "no notes": (smf([(0, TEXT)]), "no notes"),
     "notes without length": (smf([(0, on(60)), (0, off(60))]), "no notes"),
@@ -47,13 +52,13 @@ DAMAGED = {
     "no resolution": (smf(TUNE, division=0), "malformed"),
     "format 2": (header(1, 480, 2) + chunk(TUNE), "format 2"),
     "format 77": (header(1, 480, 77) + chunk(TUNE), "malformed"),
-    "a bad event": (smf([(0, bytes([0x90, 200, 200])), *TUNE]), "malformed"),
+    "no first byte": (smf([(0, bytes([60, 80])), *TUNE]), "malformed"),
     "noise": (
         header() + b"MTrk" + struct.pack(">I", 500) + np.random.default_rng(0).bytes(500),
         "malformed",
     ),
     "ticks beyond 2^31": (smf([(LONGEST, TEXT)] * 9 + TUNE), "ticks out of range"),
-    "too large": (smf(TUNE) + bytes(midi.MAX_BYTES), "too large"),
+    "too large": (smf(TUNE) + bytes(MAX_BYTES), "too large"),
 }
 
 
@@ -145,25 +150,18 @@ def test_tracks_are_instruments_in_the_order_of_pretty_midi() -> None:
         (1, off(40, 2)),
         (1, off(50, 3)),
     ]
-    for reader in ("symusic", "pretty_midi"):
-        score = read_midi(smf(chunk_of_three, TUNE), reader)  # type: ignore[arg-type]
-        assert [score.notes["pitch"][score.notes["track"] == track][0] for track in range(4)] == [
-            60,
-            40,
-            50,
-            60,
-        ]
+    score = read_midi(smf(chunk_of_three, TUNE))
+    first = [score.notes["pitch"][score.notes["track"] == track][0] for track in range(4)]
+    assert first == [60, 40, 50, 60]
 
 
 def test_a_note_off_ends_every_sounding_note_of_its_pitch() -> None:
     twice = [(0, on(60)), (100, on(60)), (100, off(60)), (100, off(60)), (0, on(60)), (50, off(60))]
-    for reader in ("symusic", "pretty_midi"):
-        notes = read_midi(smf(twice), reader).notes  # type: ignore[arg-type]
-        assert list(zip(notes["start"].tolist(), notes["end"].tolist(), strict=True)) == [
-            (0, 200),
-            (100, 200),
-            (300, 350),
-        ]
+    data = smf(twice)
+    notes = read_midi(data).notes
+    spans = list(zip(notes["start"].tolist(), notes["end"].tolist(), strict=True))
+    assert spans == [(0, 200), (100, 200), (300, 350)]
+    assert Counter(row[:4] for row in notes.tolist()) == by_pretty_midi(data)[1]
 
 
 def test_metre_segments() -> None:
@@ -244,20 +242,22 @@ def test_importing_loads_no_reader() -> None:
 
 
 @pytest.mark.parametrize(
-    "corpus, exact", [("nottingham", 20), ("pop909_aligned", 4), ("simutrans", 4), ("webmidi", 4)]
+    "corpus, count", [("nottingham", 12), ("pop909_aligned", 4), ("simutrans", 4), ("webmidi", 8)]
 )
-def test_symusic_reads_what_pretty_midi_reads(corpus: str, exact: int, shared_data: Path) -> None:
-    same = 0
+def test_notes_are_those_of_pretty_midi_and_as_many_as_note_ons(
+    corpus: str, count: int, shared_data: Path
+) -> None:
     with zipfile.ZipFile(shared_data / "midi" / corpus / "train.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".mid"))
-        for name in names[:: max(1, len(names) // exact)][:exact]:
+        for name in names[:: max(1, len(names) // count)][:count]:
             data = archive.read(name)
-            ours, theirs = read_midi(data), read_midi(data, "pretty_midi")
-            assert ours.metre_segments() == theirs.metre_segments(), name
-            assert abs(len(ours.notes) - len(theirs.notes)) <= len(ours.notes) // 100, name
-            same += ours.tracks == theirs.tracks and np.array_equal(ours.notes, theirs.notes)
-    # Files of many voices leave it open which velocity belongs to which of two notes of one pitch.
-    assert same >= exact / 2
+            file = read_file(data, name)
+            played = notes_of(file)
+            assert played.strikes == note_ons(data), name
+            notes = read_midi(data).notes
+            if not played.notices:  # pretty_midi leaves out what has no end or no length
+                _, theirs = by_pretty_midi(data)
+                assert Counter(row[:4] for row in notes.tolist()) == theirs, name
 
 
 def test_no_malformed_file_crashes_the_process(shared_data: Path) -> None:
@@ -266,7 +266,6 @@ def test_no_malformed_file_crashes_the_process(shared_data: Path) -> None:
         assert len(names) == 58
         reasons = [_reason(archive.read(name)) for name in names]
     assert set(reasons) <= {"malformed", "not a MIDI file", "truncated", "empty file", "readable"}
-    assert reasons.count("readable") <= 3  # whole tracks, with rubbish after them
 
 
 def _reason(data: bytes) -> str:
@@ -297,22 +296,21 @@ def test_texts_are_read_where_they_are_asked_for() -> None:
     ]
     data = smf(words, [*running, (0, off(60)), (0, off(62))])
     assert read_midi(data).texts == ()
-    for reader in ("symusic", "pretty_midi"):
-        score = read_midi(data, reader=reader, texts=True)  # type: ignore[arg-type]
-        assert score.texts == (
-            Text(0, "text", "C"),
-            Text(480, "marker", "Am"),
-            Text(960, "lyrics", "Süß"),
-            Text(960, "cue_marker", "üb"),
-            Text(960, "text", "end"),
-        )
+    score = read_midi(data, texts=True)
+    assert score.texts == (
+        Text(0, "text", "C"),
+        Text(480, "marker", "Am"),
+        Text(960, "lyrics", "Süß"),
+        Text(960, "cue_marker", "üb"),
+        Text(960, "text", "end"),
+    )
     assert read_midi(midi.midi_bytes(score), texts=True).texts == score.texts
 
 
 def test_empty_texts_and_a_cut_one_are_left_out() -> None:
-    data = smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE, (0, b"\xff\x01")])
+    data = smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE, (0, b"\xff\x01\x7f")])
     assert read_midi(smf([(0, TEXT), (0, meta(6, b"  ")), *TUNE]), texts=True).texts == ()
-    assert [kind for _, kind, _ in midi._metas(data, 22, len(data) - 4)] == [1, 6]
+    assert [kind for _, _, kind, _ in read_file(data, "x").metas((1, 6))] == [1, 6]
 
 
 def test_running_status_goes_on_after_a_text() -> None:

@@ -64,6 +64,7 @@ def test_interpolation_starts_at_a_and_ends_at_b(session, tmp_path):
         "file": a,
         "track": 1,
         "track_name": "A",
+        "notices": [],
         "bar": 1,
         "windows_available": 4,
         "accuracy": result.accuracy[0],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from musae.job import Job
-from musae.music.reading import codec_of
+from musae.music.reading import codec_of, remark
 from musae.options import Console
 from musae.outputs import one_each, write_pieces
 from musicvae_lite.core.errors import UsageError
@@ -107,8 +107,11 @@ def _read(job: Job, request: Request, file: str) -> Passage:
 
     codec, track, roles = codec_of(job.handle), request.track, request.roles
     if request.bar is None:
-        return whole_melody(file, codec, job.model, track, roles=roles, overlapping=True)
-    return one_window(file, codec, job.model, track, request.bar, roles)
+        passage = whole_melody(file, codec, job.model, track, roles=roles, overlapping=True)
+    else:
+        passage = one_window(file, codec, job.model, track, request.bar, roles)
+    remark(job.console, codec, passage)
+    return passage
 
 
 def _report(

@@ -9,7 +9,7 @@ import numpy as np
 
 from musae.job import Job
 from musae.latents import read_latents, save_latents
-from musae.music.reading import codec_of, conditions_of
+from musae.music.reading import codec_of, conditions_of, remark
 from musae.outputs import check_files, each, make_folder, one_each
 from musae.words import counted
 
@@ -34,6 +34,7 @@ def encode(job: Job, request: EncodeRequest) -> int:
         )
 
     code = each(request.files, read, job.console.error)
+    remark(job.console, codec, *passages)
     from musicvae_lite.music.session import MusicSession
 
     session = job.load(MusicSession)

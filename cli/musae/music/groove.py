@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musae.job import Job, check_inputs
-from musae.music.reading import codec_of, edited_groove
+from musae.music.reading import codec_of, edited_groove, remark
 from musae.outputs import each, make_folder, one_each
 from musae.words import counted
 
@@ -20,6 +20,7 @@ def groove(job: Job, request: Request) -> int:
     """Do something with the drums of every file, write the results, and return the exit code."""
     from musicvae_lite.core.files import write_files
     from musicvae_lite.media.midi import midi_bytes
+    from musicvae_lite.music.codecs.groove import GrooveCodec
     from musicvae_lite.music.groove_windows import to_the_end
 
     files, inputs, console = request.files, (*request.others, *request.files), job.console
@@ -44,6 +45,7 @@ def groove(job: Job, request: Request) -> int:
         result, path = request.do(session, usable[name]), places[name]
         make_folder(path.parent)
         if request.keep_tracks:
+            assert isinstance(codec, GrooveCodec)
             data = edited_groove(name, result, codec, request.taps)
         else:
             data = midi_bytes(result.score)
@@ -65,9 +67,16 @@ def _read(job: Job, request: Request, name: str) -> Passage:
     codec = to_the_end(codec_of(job.handle))
     reader = taps_of if request.taps else whole_melody
     passage = reader(name, codec, job.model, request.track)
-    for reason, count in left_out(passage, codec, request.track, request.taps).most_common():
+    lost = left_out(passage, codec, request.track, request.taps or _all_hits_stay(request))
+    for reason, count in lost.most_common():
         job.console.warn(f"{name}: {counted(count, 'note')} left out: {reason}")
+    remark(job.console, codec, passage)
     return passage
+
+
+def _all_hits_stay(request: Request) -> bool:
+    """Say whether softer hits of a step stay, too: then none of them is left out."""
+    return request.keep_tracks and request.kind != "beat"
 
 
 def _report(job: Job, result: Grooved, path: Path) -> None:
@@ -75,7 +84,7 @@ def _report(job: Job, result: Grooved, path: Path) -> None:
     notes = counted(len(result.score.notes), "hit")
     job.console.show(f"{path}: {result.passage.place}, {windows}, {notes}{_added(result)}")
     if not len(result.score.notes):
-        job.console.warn(f"{path}: holds no note; the model may need more training")
+        job.console.warn(f"{path}: holds no note: the model makes none of this input")
 
 
 def _added(result: Grooved) -> str:

@@ -57,6 +57,7 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     tempos = [round(float(qpm), 3) for qpm in score.tempos["qpm"]] or [120.0]
     return {
         "file": name,
+        "notices": list(score.notices),
         "ticks_per_quarter": score.ticks_per_quarter,
         "metres": [f"{segment.numerator}/{segment.denominator}" for segment in segments],
         "qpm": {
@@ -140,6 +141,8 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
         else ""
     )
     yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}{which}"
+    for notice in report["notices"]:
+        yield f"  {notice}"
     if report["advice"]:
         yield f"  {report['advice']}"
     yield f"  key: {report['key']}"

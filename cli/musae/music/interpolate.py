@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import conditions_of, place
+from musae.music.reading import conditions_of, place, remark
 from musae.words import percent
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def interpolate(job: Job, request: Request) -> None:
     ends = [
         one_window(item, codec, job.model, track, bar, roles) for item, track, bar, roles in chosen
     ]
+    remark(console, codec, *ends)
     for end in ends:
         console.detail(
             "\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from musae.options import Console
     from musicvae_lite.media.midi import Score
     from musicvae_lite.model_dir.handle import Handle
     from musicvae_lite.music.codec import ScoreCodec
+    from musicvae_lite.music.codecs.groove import GrooveCodec
     from musicvae_lite.music.conditioning.conditions import Conditions
     from musicvae_lite.music.verbs.groove import Grooved
     from musicvae_lite.music.windows import Passage
@@ -80,12 +82,12 @@ def edited(name: str, passage: Passage, score: Score) -> bytes:
     from pathlib import Path
 
     from musicvae_lite.media.edit import with_notes
-    from musicvae_lite.media.midi import read_bytes
+    from musicvae_lite.media.midi_file import read_bytes
 
     return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
 
 
-def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bool) -> bytes:
+def edited_groove(name: str, result: Grooved, codec: GrooveCodec, all_pitches: bool) -> bytes:
     """Return the MIDI file of a groove with its new hits, all else as it is.
 
     Ticks are made finer where they are coarse.
@@ -99,20 +101,30 @@ def edited_groove(name: str, result: Grooved, codec: ScoreCodec, all_pitches: bo
     Raises:
         MidiError: if the file cannot be read again or edited.
     """
-    from dataclasses import replace
     from pathlib import Path
 
     from musicvae_lite.media.edit import with_finer_ticks, with_notes
-    from musicvae_lite.media.midi import read_bytes, read_midi
-    from musicvae_lite.music.splice import in_piece
+    from musicvae_lite.media.midi import read_midi
+    from musicvae_lite.media.midi_file import read_bytes
 
-    passage = result.passage
-    data, factor = with_finer_ticks(
-        read_bytes(Path(name), passage.source), passage.source, _FINE_TICKS
-    )
-    piece = read_midi(data, source=passage.source)
-    passage = replace(passage, score=piece, ticks=passage.ticks * factor)
-    return with_notes(data, piece, in_piece(passage, result.score, codec, unheard=not all_pitches))
+    source = result.passage.source
+    data, factor = with_finer_ticks(read_bytes(Path(name), source), source, _FINE_TICKS)
+    piece = read_midi(data, source=source)
+    made = result.in_piece(piece, factor, codec, unheard=not all_pitches)
+    return with_notes(data, piece, made)
+
+
+def remark(console: Console, codec: ScoreCodec, *passages: Passage) -> None:
+    """Say what a user should know of passages before a model hears them, each file once."""
+    from musicvae_lite.music.remarks import remarks
+
+    said: set[str] = set()
+    for passage in passages:
+        for line in remarks(passage, codec):
+            text = f"{passage.source}: {line}"
+            if text not in said:
+                console.warn(text)
+            said.add(text)
 
 
 def left_as_it_is(bars: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musae.job import Job
-from musae.music.reading import check_keep_tracks, conditions_of, edited, left_as_it_is
+from musae.music.reading import check_keep_tracks, conditions_of, edited, left_as_it_is, remark
 from musae.outputs import each, one_each, write_together
 from musae.words import counted, percent
 
@@ -34,6 +34,7 @@ def reconstruct(job: Job, request: Request) -> int:
         usable[name] = whole_melody(
             name, codec, job.model, request.track, roles=request.roles, overlapping=True
         )
+        remark(console, codec, usable[name])
 
     code = each(files, read, console.error, more=True)
     from musicvae_lite.music.session import MusicSession

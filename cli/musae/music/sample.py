@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import conditions_of, place
+from musae.music.reading import conditions_of, place, remark
 from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
@@ -30,6 +30,8 @@ def sample(job: Job, request: Request) -> None:
     paths = _outputs(job, count, [request.style] if request.style else [])
     conditions = _check(job, request)
     style = whole_melody(request.style, conditions.codec, job.model) if request.style else None
+    if style is not None:
+        remark(job.console, conditions.codec, style)
     if conditions.control.chords and not request.chords:
         job.console.note(
             f'{job.model} is told of chords and hears none; name some, such as --chords "C Am F G"'
@@ -98,6 +100,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     passage = one_window(
         like, conditions.codec, job.model, request.track, request.bar, request.roles
     )
+    remark(job.console, conditions.codec, passage)
     from musicvae_lite.music.session import MusicSession
 
     result = job.load(MusicSession).similar(

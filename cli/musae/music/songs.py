@@ -30,7 +30,7 @@ def _check_options(request: Request) -> None:
 
 def interpolate_songs(job: Job, request: Request) -> None:
     """Write one song that begins as A and ends as B, or a song for each step."""
-    from musae.music.reading import check_keep_tracks, codec_of, edited, left_as_it_is
+    from musae.music.reading import check_keep_tracks, codec_of, edited, left_as_it_is, remark
     from musae.outputs import write_together
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.music.splice import check_way
@@ -46,6 +46,7 @@ def interpolate_songs(job: Job, request: Request) -> None:
         for item, track, own in chosen
     )
     check_way(start, request.steps, job.model)
+    remark(console, codec, start, end)
     from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.morph import morph
 

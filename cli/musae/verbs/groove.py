@@ -11,6 +11,7 @@ import click
 from musae.job import Job, job_options, present
 from musae.options import (
     FILE,
+    Number,
     examples,
     for_each,
     numbers_each,
@@ -112,23 +113,47 @@ def _files(kind: str) -> Callable[[F], F]:
 
 @groove.command()
 @_files("humanized")
+@click.option(
+    "--amount",
+    type=Number(0, 2),
+    default=1.0,
+    show_default=True,
+    metavar="FLOAT",
+    help="How far from the file (0) to the drummer (1) timing and accents go.",
+)
+@click.option("--timing-only", is_flag=True, help="Leave the velocities as they are.")
+@click.option("--velocity-only", is_flag=True, help="Leave the timing as it is.")
 @_options
 def humanize(
-    files: tuple[str, ...], track: int | None, keep_tracks: bool, temperature: float, job: Job
+    files: tuple[str, ...],
+    track: int | None,
+    amount: float,
+    timing_only: bool,
+    velocity_only: bool,
+    keep_tracks: bool,
+    temperature: float,
+    job: Job,
 ) -> Any:
-    """Play drums as a drummer would: new velocities and timing.
+    """Play drums as a drummer would: new accents and timing.
 
-    What is hit where stays as it is, but that of several hits of a drum within one step (a roll)
-    the loudest alone is played; what is lost is counted. Velocities and timing that the file has
-    are not heard.
+    What is hit where stays as it is, and so does how loud each drum is on average; the new timing
+    is on the grid on average. With --keep-tracks every hit stays in its track, and is moved and
+    scaled there; without, of several hits of a drum within one step (a roll) the loudest alone is
+    played, and what is lost is counted.
     """
     from musicvae_lite.music.data.groove_inputs import HUMANIZE
     from musicvae_lite.music.groove_windows import check_task
 
+    if timing_only and velocity_only:
+        context = click.get_current_context()
+        raise click.UsageError("--timing-only and --velocity-only leave nothing to do", context)
+
     def do(session: MusicSession, passage: Passage) -> Grooved:
         from musicvae_lite.music.verbs.groove import humanize
+        from musicvae_lite.music.verbs.groove_hits import Feel
 
-        return humanize(session, passage, track, temperature)
+        feel = Feel(amount, timing=not velocity_only, velocity=not timing_only)
+        return humanize(session, passage, track, temperature, feel)
 
     def ready() -> None:
         check_task(job.handle.config, job.model, HUMANIZE)

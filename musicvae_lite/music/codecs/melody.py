@@ -196,8 +196,9 @@ class MelodyCodec(ScoreCodec):
         return Encoded(windows, origin, dropped, tuple(drops))
 
     def reads(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
-        """Say which notes (indices [M]) of one track are the highest of those that start together
-        [M].
+        """Say which notes (indices [M]) of one track are the melody [M].
+
+        Of those that start together the highest, and those that only share its step.
         """
         grid = Grid.of(score, self)
         segment = grid.segment[notes]
@@ -205,10 +206,52 @@ class MelodyCodec(ScoreCodec):
         pitch = score.notes["pitch"][notes].astype(np.int64)
         pitch = np.where((pitch < self.min_pitch) | (pitch > self.max_pitch), -1, pitch)
         _, place = np.unique(np.stack([segment, onset]), axis=1, return_inverse=True)
+        place = place.ravel()
         highest = np.full(len(notes), -1, np.int64)
-        np.maximum.at(highest, place.ravel(), pitch)
-        read: NDArray[np.bool_] = (pitch >= 0) & (pitch == highest[place.ravel()])
-        return read
+        np.maximum.at(highest, place, pitch)
+        read: NDArray[np.bool_] = (pitch >= 0) & (pitch == highest[place])
+        return read | self._fast(score, notes, place, read)
+
+    def fast(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of one track are lost among those of their step [M]."""
+        read = np.flatnonzero(self.reads(score, notes, voice))
+        grid = Grid.of(score, self)
+        segment = grid.segment[notes[read]]
+        onset, _ = grid.steps(
+            score.notes["start"][notes[read]], score.notes["end"][notes[read]], segment
+        )
+        pitch = score.notes["pitch"][notes[read]].astype(np.int64)
+        order = np.lexsort((-pitch, onset, segment))
+        again = np.zeros(len(order), bool)
+        again[1:] = (np.diff(onset[order]) == 0) & (np.diff(segment[order]) == 0)
+        first = order[~again][np.cumsum(~again) - 1] if len(order) else order
+        begin, end = score.notes["start"][notes[read]], score.notes["end"][notes[read]]
+        apart = (end[order] <= begin[first]) | (begin[order] >= end[first])  # else it is doubled
+        lost = np.zeros(len(notes), bool)
+        lost[read[order[again & apart]]] = True
+        return lost
+
+    def _fast(
+        self, score: Score, notes: Ints, place: Ints, read: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Say which notes share a step with one that is read, but do not sound with it.
+
+        They are no lower notes of a chord: the melody is faster than the steps.
+        """
+        begin, end = np.full(len(notes), -1, np.int64), np.zeros(len(notes), np.int64)
+        begin[place[read]] = score.notes["start"][notes[read]]
+        end[place[read]] = score.notes["end"][notes[read]]
+        begin, end = begin[place], end[place]
+        apart = (score.notes["end"][notes] <= begin) | (score.notes["start"][notes] >= end)
+        pitch = score.notes["pitch"][notes]
+        usable = (pitch >= self.min_pitch) & (pitch <= self.max_pitch)
+        fast: NDArray[np.bool_] = (begin >= 0) & apart & usable & ~read
+        return fast
+
+    @property
+    def too_fast(self) -> str:
+        """Why a note is left out that shares a step with another one of its voice."""
+        return f"faster than the steps of the model ({self.steps_per_quarter} a quarter)"
 
     def _lines(
         self, score: Score, grid: Grid, refused: Refused, tracks: Sequence[int] | None
@@ -231,6 +274,11 @@ class MelodyCodec(ScoreCodec):
         if len(row) < count:
             lower = np.ones(count, bool)
             lower[row] = False
+            chosen = row[np.cumsum(new)[lower] - 1]
+            apart = (notes["end"][lower] <= notes["start"][chosen]) | (
+                notes["start"][lower] >= notes["end"][chosen]
+            )
+            refused.mark(candidates[lower][apart], self.too_fast)
             refused.mark(candidates[lower], "lower note of a chord")
         lines = _Lines(
             candidates[row], track[row], segment[row], onset[row], off[row], pitch[row], row

@@ -1,7 +1,7 @@
 """Trios: melody, bass and drums together, by the rules of Magenta's MusicVAE.
 
 Source of the rules: magenta, ``music_vae/data.py``, ``TrioConverter``. Tracks get their role by
-channel and program; every combination of a melody, a bass and a drum track is tried. A voice may
+channel and program; every combination of a melody and a bass track is tried, with the drums. A voice may
 rest for a while: a bar counts as played where one of the ``gap_bars`` bars on either side is, and
 at both ends of a window it is enough that one of the three plays.
 
@@ -9,6 +9,8 @@ Where this codec differs on purpose (``magenta: true`` undoes it):
 
 * what is played is judged by the notes that start inside the window, and each voice must play in
   it, so that it can be read back;
+* all tracks of drums are one voice (Magenta tries each with the others): a kick and a snare that
+  have tracks of their own are one kit;
 * a note off before the first note of a window becomes no event;
 * a piece shorter than the window is taken as if it went on in silence.
 """
@@ -43,6 +45,10 @@ _BASS_PROGRAM = 33  # electric bass (finger), as Magenta writes it
 _DRUM_CLASSES = 9
 _MISSING = "no {} to go with it"
 _RESTS = "window in which a voice rests too long"
+
+
+#: The tracks (indices) that can be melody, bass and drums.
+Players = tuple[list[int], list[int], list[int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,15 +200,25 @@ class TrioCodec(ScoreCodec):
         """Say which notes (indices [M]) of a voice it reads [M]."""
         return (self.drums if ROLES[voice] == "drums" else self.lines).reads(score, notes)
 
+    @property
+    def whole_kit(self) -> bool:
+        """Whether all tracks of drums are one voice: not for Magenta."""
+        return not self.magenta
+
+    def fast(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
+        """Say which notes (indices [M]) of melody or bass share a step with another one [M]."""
+        player = self.drums if ROLES[voice] == "drums" else self.lines
+        return player.fast(score, notes)
+
     def _players(
         self, score: Score, tracks: Sequence[int] | None, roles: Mapping[str, int] | None
-    ) -> tuple[list[int], list[int], list[int]]:
+    ) -> Players:
         """Return the tracks that can be melody, bass and drums: those that are named, else those
         that fit.
         """
         named = dict(roles or {})
         taken = set(named.values())
-        found: tuple[list[int], list[int], list[int]] = ([], [], [])
+        found: Players = ([], [], [])
         for index, track in enumerate(score.tracks):
             if index in taken or (tracks is not None and index not in tracks):
                 continue
@@ -217,12 +233,20 @@ class TrioCodec(ScoreCodec):
         )
         return melody, bass, drums
 
+    def _parts(self, players: Players) -> list[list[tuple[int, ...]]]:
+        """Return for each voice which tracks can play it: one, or all tracks of drums together."""
+        melody, bass, drums = players
+        alone: list[list[tuple[int, ...]]] = [[(track,) for track in own] for own in (melody, bass)]
+        if self.magenta or not drums:
+            return [*alone, [(track,) for track in drums]]
+        return [*alone, [tuple(drums)]]
+
     def _refuse(
         self,
         score: Score,
         grid: Grid,
         refused: Refused,
-        players: tuple[list[int], list[int], list[int]],
+        players: Players,
     ) -> None:
         """Mark the notes that no voice can play."""
         notes = score.notes
@@ -246,7 +270,7 @@ class TrioCodec(ScoreCodec):
         score: Score,
         grid: Grid,
         refused: Refused,
-        players: tuple[list[int], list[int], list[int]],
+        players: Players,
     ) -> Iterator[tuple[NDArray[Any], NDArray[np.void], NDArray[np.uint16], NDArray[np.void]]]:
         """Yield windows, origins, tracks of the voices and origins of the windows refused, for
         every three tracks.
@@ -255,18 +279,20 @@ class TrioCodec(ScoreCodec):
             bars = self._bars(score, grid, index) if grid.fits[index] else 0
             if bars < self.bars:
                 continue
+            parts = self._parts(players)
             voices = {
-                track: voice
-                for role, own in zip(ROLES, players, strict=True)
-                for track in own
-                if (voice := self._voice(score, grid, refused, index, track, role, bars))
+                tracks: voice
+                for role, own in zip(ROLES, parts, strict=True)
+                for tracks in own
+                if (voice := self._voice(score, grid, refused, index, tracks, role, bars))
                 is not None
             }
             three = itertools.product(
-                *([track for track in own if track in voices] for own in players)
+                *([tracks for tracks in own if tracks in voices] for own in parts)
             )
             for group in itertools.islice(three, MAX_COMBINATIONS):
-                yield self._cut(grid, index, group, [voices[track] for track in group])
+                first = tuple(tracks[0] for tracks in group)
+                yield self._cut(grid, index, first, [voices[tracks] for tracks in group])
 
     def _bars(self, score: Score, grid: Grid, segment: int) -> int:
         """Return the bars of a metre segment, up to its last note."""
@@ -284,12 +310,12 @@ class TrioCodec(ScoreCodec):
         grid: Grid,
         refused: Refused,
         segment: int,
-        track: int,
+        tracks: tuple[int, ...],
         role: str,
         bars: int,
     ) -> _Voice | None:
-        """Write one track of a metre segment as tokens; None if it has no usable note there."""
-        own = np.flatnonzero((score.notes["track"] == track) & (grid.segment == segment))
+        """Write the tracks of a voice in a metre segment as tokens; None without a usable note."""
+        own = np.flatnonzero(np.isin(score.notes["track"], tracks) & (grid.segment == segment))
         usable = own[refused.code[own] == 0]
         if not len(usable):
             return None
@@ -317,7 +343,11 @@ class TrioCodec(ScoreCodec):
         order = np.lexsort((-pitch, onset))
         first = np.ones(len(order), bool)
         first[1:] = np.diff(onset[order]) != 0
-        refused.mark(index[order[~first]], "lower note of a chord")
+        chosen, lower = index[order[first]][np.cumsum(first) - 1][~first], index[order[~first]]
+        start, end = refused.notes["start"], refused.notes["end"]
+        apart = (end[lower] <= start[chosen]) | (start[lower] >= end[chosen])
+        refused.mark(lower[apart], self.lines.too_fast)
+        refused.mark(lower, "lower note of a chord")
         order = order[first]
         onset, off, pitch = onset[order], off[order], pitch[order]
         line = np.full(length, NO_EVENT, np.int64)
@@ -400,7 +430,7 @@ class TrioCodec(ScoreCodec):
         refused: Refused,
         origin: NDArray[np.void],
         parts: NDArray[np.uint16],
-        players: tuple[list[int], list[int], list[int]],
+        players: Players,
     ) -> None:
         """Mark the notes that are in no window although their voice could play them."""
         bars = (
@@ -409,9 +439,9 @@ class TrioCodec(ScoreCodec):
             else np.zeros(0, np.int64)
         )
         used = np.zeros(len(score.notes), bool)
-        for track in {track for own in players for track in own}:
-            own = np.flatnonzero(score.notes["track"] == track)
-            first = np.unique(origin["bar"][(parts == track).any(1)].astype(np.int64))
+        for tracks in {tracks for own in self._parts(players) for tracks in own}:
+            own = np.flatnonzero(np.isin(score.notes["track"], tracks))
+            first = np.unique(origin["bar"][(parts == tracks[0]).any(1)].astype(np.int64))
             if len(first) and len(own):
                 before = np.searchsorted(first, bars[own], side="right") - 1
                 used[own] = (before >= 0) & (bars[own] - first[np.maximum(before, 0)] < self.bars)
@@ -546,7 +576,10 @@ class TrioCodec(ScoreCodec):
         reports = []
         for index, track in enumerate(score.tracks):
             notes = score.notes[score.notes["track"] == index]
-            at = encoded.origin["bar"][(encoded.parts == index).any(1)]
+            plays = index
+            if index in players[2] and not self.magenta:
+                plays = players[2][0]
+            at = encoded.origin["bar"][(encoded.parts == plays).any(1)]
             role = next(
                 (role for role, own in zip(ROLES, players, strict=True) if index in own),
                 guess_role(track, notes),

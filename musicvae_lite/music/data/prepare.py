@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
-from musicvae_lite.media.midi import MidiError, load_reader, read_midi
+from musicvae_lite.media.midi import MidiError, read_midi
 from musicvae_lite.media.sources import MidiFile, Source, list_sources
 from musicvae_lite.music.codec import Drop, ScoreCodec, score_codec
 from musicvae_lite.music.conditioning.control import Control
@@ -54,6 +54,7 @@ PART_FILES = 256
 UNIT_FILES = 32
 DROPPED = "dropped.csv"
 _NO_WINDOW = "file: no window"
+_FAULTS = "file: read in spite of faults"
 DROPPED_COLUMNS = ("source", "track", "first_bar", "last_bar", "reason", "count", "detail")
 
 
@@ -371,7 +372,6 @@ def _write_parts(
     new = windows = dropped = 0
     done = total - sum(len(part.files) for part in todo)
     begun = time.monotonic()
-    load_reader()  # once, before the workers are forked
     for unit, results in run_units(
         [files for _, files in units], partial(_encode_files, cut), workers
     ):
@@ -385,7 +385,10 @@ def _write_parts(
         )
         new += len(files)
         windows += len(found[unit].windows)
-        dropped += sum(drop.reason.startswith("file") for _, drop, _ in found[unit].drops)
+        dropped += sum(
+            drop.reason.startswith("file") and drop.reason != _FAULTS
+            for _, drop, _ in found[unit].drops
+        )
         if on_event is not None:
             seconds = max(time.monotonic() - begun, 1e-9)
             on_event(Progress(done + new, total, new / seconds, windows, dropped))
@@ -423,6 +426,8 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
     drops = [(0, drop, "") for drop in encoded.drops]
     if not len(encoded.windows):
         drops.append((0, Drop(-1, _NO_WINDOW, 1, -1, -1), ""))
+    if score.notices:
+        drops.append((0, Drop(-1, _FAULTS, 1, -1, -1), "; ".join(score.notices)))
     low, high = codec.transposition_limits(encoded.windows)
     at = encoded.origin
     place = np.zeros(len(at), np.int32)

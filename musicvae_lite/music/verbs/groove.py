@@ -38,7 +38,8 @@ from musicvae_lite.music.groove_windows import (
     to_the_end,
 )
 from musicvae_lite.music.session import MusicSession
-from musicvae_lite.music.splice import covered_by
+from musicvae_lite.music.splice import covered_by, in_piece
+from musicvae_lite.music.verbs.groove_hits import Feel, blended, moved, with_drum
 from musicvae_lite.music.windows import (
     Item,
     Passage,
@@ -50,6 +51,8 @@ from musicvae_lite.music.windows import (
 
 _POINTS, _USUAL = 3, 4  # what a draw is for, mixed into its seed; see session.py
 _PRIOR_DRAWS = 256  # windows from the prior that say how often a drum is hit; a second
+
+_WHOLE_FEEL = Feel()
 
 Floats = NDArray[np.float32]
 
@@ -82,6 +85,7 @@ class Grooved:
         score: the same where they stand in the piece: one track of drums.
         tracks: indices of the tracks of the piece that it takes the place of.
         added: where a drum was added, how often.
+        hits_stay: whether the hits are those of the piece, with other timing and velocities.
     """
 
     passage: Passage
@@ -89,6 +93,23 @@ class Grooved:
     score: Score
     tracks: tuple[int, ...]
     added: Added | None = None
+    hits_stay: bool = False
+
+    def in_piece(self, piece: Score, factor: int, codec: GrooveCodec, unheard: bool) -> Score:
+        """Return the piece with what was made of its drums, all else as it is.
+
+        Args:
+            piece: that of the passage, or the same with ``factor`` times as many ticks.
+            factor: ticks of the piece for each of the passage.
+            codec: of the windows.
+            unheard: keep the notes of the drum tracks that the codec does not hear.
+        """
+        passage = replace(self.passage, score=piece, ticks=self.passage.ticks * factor)
+        if self.hits_stay:
+            return moved(passage, self.windows, codec)
+        if self.added is not None:
+            return with_drum(passage, self.score, codec, DRUMS.index(self.added.drum))
+        return in_piece(passage, self.score, codec, unheard=unheard)
 
     @property
     def whole(self) -> Score:
@@ -101,6 +122,7 @@ class Grooved:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
+            "notices": list(self.passage.score.notices),
             "windows": len(self.windows),
             "notes": len(self.score.notes),
             **({} if self.added is None else asdict(self.added)),
@@ -108,15 +130,22 @@ class Grooved:
 
 
 def humanize(
-    session: MusicSession, item: Item | Passage, track: int | None = None, temperature: float = 0.0
+    session: MusicSession,
+    item: Item | Passage,
+    track: int | None = None,
+    temperature: float = 0.0,
+    feel: Feel = _WHOLE_FEEL,
 ) -> Grooved:
-    """Give drums velocities and timing, whatever they had; which drums are hit where stays.
+    """Give drums accents and timing; which drums are hit where stays, and how loud each drum is.
+
+    What timing they had is not heard; the new one is on the grid on average.
 
     Args:
         session: a model that was trained to humanize.
         item: file, score, or a passage that was chosen before (of the same track).
         track: number of the track of drums (1-based); default all drum tracks.
         temperature: 0: the mean of the posterior; above it is drawn from, more widely.
+        feel: how much of timing and accents is taken on.
 
     Raises:
         UsageError: another model is needed, or there is no such track.
@@ -126,7 +155,7 @@ def humanize(
     passage = whole_melody(item, to_the_end(session.codec), session.name, track)
     z = _points(session, without(passage.windows, VELOCITIES, OFFSETS), temperature)
     given = hits_given(passage.windows)
-    return _grooved(session, passage, track, z, temperature, "humanize", given=given)
+    return _grooved(session, passage, track, z, temperature, "humanize", given=given, feel=feel)
 
 
 def tap(
@@ -233,7 +262,14 @@ def transfer(
     z = z[np.arange(len(passage.windows)) % len(z)]
     name = f"groove of {model.stem}"
     return _grooved(
-        session, passage, tracks[1], z, temperature, name, given=hits_given(passage.windows)
+        session,
+        passage,
+        tracks[1],
+        z,
+        temperature,
+        name,
+        given=hits_given(passage.windows),
+        hits_stay=True,
     )
 
 
@@ -254,6 +290,8 @@ def _grooved(
     temperature: float,
     name: str,
     given: Floats | None = None,
+    feel: Feel | None = None,
+    hits_stay: bool = False,
 ) -> Grooved:
     """Decode points [N, Z] in the place of the windows of a passage.
 
@@ -261,9 +299,12 @@ def _grooved(
     """
     condition = told(passage.windows, session.bundle.config)
     windows = session.decode_windows(z, temperature, condition=condition, given=given)
+    if feel is not None:
+        windows = blended(passage.windows, windows, feel)
     windows = ended(windows, [passage], session.codec)
     tracks = drum_tracks(passage.score, track)
     score = rebuild(passage, windows, session.codec, f"{name} {passage.stem}")
     if given is not None and isinstance(session.codec, GrooveCodec):
         score = session.codec.with_pitches_of(score, passage.score, tracks)
-    return Grooved(passage, windows, score, tuple(tracks))
+    stay = hits_stay or feel is not None
+    return Grooved(passage, windows, score, tuple(tracks), hits_stay=stay)

@@ -55,7 +55,12 @@ class Morph:
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model and outputs."""
         inputs = [
-            {"file": end.source, "track": end.track, "track_name": end.track_name}
+            {
+                "file": end.source,
+                "track": end.track,
+                "track_name": end.track_name,
+                "notices": list(end.score.notices),
+            }
             for end in (self.start, self.end)
         ]
         rows = zip(

@@ -36,7 +36,7 @@ def songs(tmp_path: Path) -> Path:
     rows.append(("copy.kar", "group7"))
     (folder / "empty.mid").write_bytes(b"")
     (folder / "text.midi").write_bytes(b"a letter")
-    (folder / "cut.mid").write_bytes(tune(1)[:100])
+    (folder / "cut.mid").write_bytes(tune(1)[:30])
     (folder / "._00.mid").write_bytes(b"Finder")
     (folder / "notes.txt").write_bytes(b"not looked at")
     with open(folder / "index.csv", "w", newline="") as file:
