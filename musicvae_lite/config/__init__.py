@@ -67,6 +67,7 @@ from musicvae_lite.config.training import (
     OptimiserSettings,
     ShrinkSettings,
     TeacherSettings,
+    PriorSettings,
     TrainingSettings,
 )
 
@@ -117,6 +118,7 @@ __all__ = [
     "StepLikelihood",
     "TeacherSettings",
     "TimbreModel",
+    "PriorSettings",
     "TrainingSettings",
     "TrioCodecSettings",
     "change_config",

@@ -49,6 +49,25 @@ class OptimiserSettings(Settings):
         return self
 
 
+class PriorSettings(Settings):
+    """The prior that is learned when the model is: a small model that draws windows.
+
+    ``share``: steps of its training as a share of the model's own; 0 learns none. ``tune``: of
+    tracks of melody that are scored, the least score to learn from (see
+    :mod:`musicvae_lite.music.tune`). ``temperature``: at which windows are drawn.
+    """
+
+    share: float = Field(0.0, ge=0, le=10)
+    hidden: int = Field(256, ge=1)
+    token_size: int = Field(24, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(3e-3, gt=0)
+    dropout: float = Field(0.15, ge=0, lt=1)
+    average: Decay = 0.999
+    tune: float = Field(0.0, ge=0, le=1)
+    temperature: float = Field(1.0, gt=0)
+
+
 class NoiseSettings(Settings):
     """Normal noise that is added to a picture, drawn afresh for every example and epoch.
 
