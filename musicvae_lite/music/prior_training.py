@@ -6,8 +6,9 @@ Letters in shapes: N windows, T steps, K voices, C numbers of the condition.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from musicvae_lite.config import PriorSettings
+from musicvae_lite.config import PriorSettings, RunConfig
 from musicvae_lite.core.devices import resolve_precision
-from musicvae_lite.core.errors import NothingUsableError
+from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.core.random import seed_layers
-from musicvae_lite.model_dir.bundle import Description
+from musicvae_lite.core.validation import seed_of
+from musicvae_lite.model_dir.bundle import Description, describe
 from musicvae_lite.model_dir.prior_file import save_prior
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.data.corpus import Corpus
 from musicvae_lite.music.keys import keys_of_tracks
-from musicvae_lite.music.prior import KIND, UNKNOWN, Features
+from musicvae_lite.music.prior import KIND
+from musicvae_lite.music.prior_features import UNKNOWN, Features
 from musicvae_lite.nn.event_model import EventModel
 
 #: How often each thing is told while learning, so that it can be told or left open later.
@@ -159,8 +162,7 @@ def learn_prior(
         on_step: called after every hundred steps.
 
     Returns:
-        What was measured: ``nll_nats`` of held-out windows (of windows learned from where there are
-        none) and ``n``.
+        What was measured: ``nll_nats`` of windows, ``n`` of them, and whether they are held out.
 
     Raises:
         NothingUsableError: too few windows, or a codec without classes.
@@ -178,7 +180,8 @@ def learn_prior(
     seed_layers(torch.device("cpu"), seed)
     network, arguments = build_network(codec, features, train.control.size, config.prior)
     kept = _fit(network, windows, features, config.prior, steps, seed, on_step)
-    measured = _measure(kept, Windows.of_corpus(valid) if len(valid) else windows, features)
+    held_out = Windows.of_corpus(valid) if len(valid) else windows
+    measured = {**_measure(kept, held_out, features), "held_out": bool(len(valid))}
     facts = {
         "kind": KIND,
         "network": arguments,
@@ -187,10 +190,61 @@ def learn_prior(
         "flat": train.windows.ndim == 2,
         "temperature": config.prior.temperature,
         "learned": {"windows": len(train), "steps": steps, "seed": seed, **config.prior.model_dump()},
-        "measured": {**measured, "held_out": bool(len(valid))},
+        "measured": measured,
     }
     save_prior(description, facts, kept.state_dict())
     return measured
+
+
+def learn_prior_of(
+    model: str | Path,
+    data: Sequence[str | Path],
+    steps: int,
+    seed: int = 0,
+    on_step: OnStep | None = None,
+) -> dict[str, Any]:
+    """Learn the prior of a model (shipped name or folder) from prepared corpora; see
+    :func:`learn_prior`.
+
+    Raises:
+        UsageError: unknown model, no music, no data, or a corpus of another codec.
+        NothingUsableError: too few windows, or a codec without classes.
+        MusaeError: a damaged model or corpus, or the folder cannot be written.
+    """
+    description = describe(model)
+    if description.config.model.kind != "sequence":
+        raise UsageError(f"{model} is no model of music; priors are learned of those")
+    train, valid = open_splits(description.config, data)
+    return learn_prior(description, train, valid, steps, seed_of(seed), on_step)
+
+
+def open_splits(config: RunConfig, data: Sequence[str | Path]) -> tuple[Corpus, Corpus]:
+    """Open prepared corpora for a model: the windows to learn from and those held out.
+
+    Raises:
+        UsageError: one was prepared for another codec, or tells of other things.
+        MusaeError: a damaged one.
+    """
+    corpus = Corpus.open(data)
+    differing = codec_differences(config, corpus)
+    if differing:
+        raise UsageError(
+            f"the corpus was prepared for another codec ({differing}); run 'musae prepare' with "
+            f"--preset {config.name}"
+        )
+    if corpus.control.config() != config.control.model_dump():
+        raise UsageError(
+            "the corpus tells of other things (chords, key) than the model; run 'musae prepare' "
+            f"with --preset {config.name}"
+        )
+    return corpus.split("train"), corpus.split("valid")
+
+
+def codec_differences(config: RunConfig, corpus: Corpus) -> str:
+    """Say in which settings the codec of a corpus is not that of a run, or return ""."""
+    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
+    keys = [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]
+    return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)
 
 
 def _fit(
@@ -234,7 +288,7 @@ def _follow(average: EventModel, network: EventModel, decay: float) -> None:
 
 
 @torch.inference_mode()
-def _measure(network: EventModel, windows: Windows, features: Features) -> dict[str, float]:
+def _measure(network: EventModel, windows: Windows, features: Features) -> dict[str, Any]:
     rows = np.random.default_rng(0).permutation(len(windows))[:_MEASURED]
     costs = []
     for start in range(0, len(rows), 250):

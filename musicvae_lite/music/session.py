@@ -7,7 +7,8 @@ events), V classes of a step, Z latent size, S steps of a path, C controls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
 from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.prior import MusicPrior, load_prior
+from musicvae_lite.music.prior_features import Wish, read_wish
 from musicvae_lite.music.results import (
     Interpolation,
     Reconstruction,
@@ -50,6 +53,9 @@ from musicvae_lite.music.windows import (
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
+
+#: Which prior is drawn from: the learned one where there is one, or N(0, I).
+Prior = Literal["learned", "normal"]
 
 
 class MusicSession:
@@ -374,8 +380,11 @@ class MusicSession:
         key: str | None = None,
         style: Item | Passage | None = None,
         drift: bool | None = None,
+        prior: Prior = "learned",
+        register: float | None = None,
+        density: float | None = None,
     ) -> list[Score]:
-        """Draw pieces from the prior.
+        """Draw pieces from the prior: the one that was learned, where the model has one.
 
         A piece of several windows follows the great circle between two draws, so that its windows
         belong together; over chords it keeps to one draw, its style.
@@ -391,10 +400,13 @@ class MusicSession:
             chords: for a model that is told of them, one progression or several, which the pieces
                 take in turn. They are spread over ``bars``; without that each chord has a bar.
                 Default: no chord.
-            key: for a model that is told of it; default that of the chords.
+            key: for a model or a prior that is told of it; default that of the chords.
             style: a piece whose windows, in turn, give the style in place of draws.
             drift: whether a piece goes from one draw to another or keeps to one; default: it goes
                 where there are no chords.
+            prior: ``learned``, or ``normal``: N(0, I).
+            register: mean MIDI pitch, for a prior that is told of it.
+            density: note starts a bar, likewise.
 
         Raises:
             UsageError: a count below 1, a negative temperature, a length that the model cannot
@@ -402,7 +414,9 @@ class MusicSession:
             NothingUsableError: a style without a usable window.
         """
         size = self.codec.bars
-        progressions, told_key = self.conditions.progressions(chords), self.conditions.key(key)
+        progressions = self.conditions.progressions(chords)
+        wish = self._wish(prior, key, register, density)
+        told_key = self.conditions.key(key) if self.conditions.control.key else None
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
         count = whole(count, 1, f"count is {count}; at least 1 piece can be drawn")
@@ -412,11 +426,18 @@ class MusicSession:
         check_tempo(qpm)
         seed = seed_of(seed, self.seed)
         length = bars // size
-        z = self._styles(count, length, seed, not progressions if drift is None else drift, style)
         turns = [
             self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)
         ]
         told = np.stack([turns[number % len(turns)] for number in range(count)])
+        drifts = not progressions if drift is None else drift
+        if style is None:
+            ends = self._draws(count, seed, prior, wish, told[:, [0, -1]])
+            paths = [interpolate(a, b if drifts else a, length) for a, b in ends]
+            z: Floats = torch.cat(paths).numpy()
+        else:
+            mean = self.encode(style).mean.numpy()
+            z = np.tile(mean[np.arange(length) % len(mean)], (count, 1))
         condition = self.conditions.numbers(told.reshape(count * length, *told.shape[2:]))
         windows = self.decode_windows(z, temperature, condition, seed).reshape(
             count, length, *self.codec.shape
@@ -426,21 +447,6 @@ class MusicSession:
         return [
             self.conditions.played(row, part, [qpm] * length, name=name) for row, part, name in rows
         ]
-
-    def _styles(
-        self, count: int, length: int, seed: int, drift: bool, style: Item | Passage | None
-    ) -> Floats:
-        """Return the points of ``count`` pieces of ``length`` windows each, piece after piece
-        [count * length, Z].
-        """
-        if style is not None:
-            mean = self.encode(style).mean.numpy()
-            return np.tile(mean[np.arange(length) % len(mean)], (count, 1))
-        ends = self._draws(count, seed)
-        z: Floats = torch.cat(
-            [interpolate(start, end if drift else start, length) for start, end in ends]
-        ).numpy()
-        return z
 
     def similar(
         self,
@@ -492,8 +498,10 @@ class MusicSession:
         mean = torch.from_numpy(
             self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]
         )
+        both = np.repeat(told[:1], 2 * count, axis=0).reshape(count, 2, *told.shape[1:])
+        draws = self._draws(count, seed, "learned", Wish(), both)
         latents = towards(
-            torch.stack([start for start, _ in self._draws(count, seed)]), mean, similarity
+            torch.stack([start for start, _ in draws]), mean, similarity
         ).numpy()
         windows = self.decode_windows(
             latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed
@@ -512,13 +520,45 @@ class MusicSession:
         shared = agreement(self.codec, windows, np.repeat(passage.windows, count, axis=0))
         return Similar(passage, similarity, latents, windows, scores, *shared, qpm=tempo)
 
-    def _draws(self, count: int, seed: int) -> list[Tensor]:
-        """Return two draws from the prior [2, Z] for each piece.
+    @cached_property
+    def learned_prior(self) -> MusicPrior | None:
+        """The learned prior of the model; None where it has none.
 
-        Those of piece i are the same for every ``count`` above i.
+        Raises:
+            UsageError: that of another model is in its folder.
+            MusaeError: it is damaged.
+        """
+        return load_prior(self.bundle, self.name)
+
+    def _wish(
+        self, prior: Prior, key: str | None, register: float | None, density: float | None
+    ) -> Wish:
+        """Check what draws are to be like; a key also tells a model that is told of it."""
+        if prior not in get_args(Prior):
+            raise UsageError(f"prior {prior!r} is not known; valid: {', '.join(get_args(Prior))}")
+        learned = prior == "learned"
+        alone = not learned or self.learned_prior is None
+        if alone:
+            self.conditions.key(key)
+        wanted = None if alone else key
+        return read_wish(self.bundle.description, self.name, wanted, register, density, learned)
+
+    def _draws(
+        self, count: int, seed: int, prior: Prior, wish: Wish, told: Classes
+    ) -> list[Tensor]:
+        """Return two draws from the prior [2, Z] for each piece; those of piece i are the same for
+        every ``count`` above i.
+
+        ``told`` are the chords and keys of both [count, 2, G, K].
         """
         noise = Noise(seed, _PRIOR)
-        return [self.prior.sample(2, noise) for _ in range(count)]
+        learned = self.learned_prior if prior == "learned" else None
+        if learned is None:
+            return [self.prior.sample(2, noise) for _ in range(count)]
+        control = self.conditions.numbers(told.reshape(2 * count, *told.shape[2:]))
+        with one_thread():
+            codes = learned.sample(2 * count, noise, wish, control)
+        return list(codes.unflatten(0, (count, 2)))
 
     # Arrays in, arrays out
 
