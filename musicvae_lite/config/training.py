@@ -49,12 +49,16 @@ class OptimiserSettings(Settings):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class PriorSettings(Settings):
     """The prior that is learned when the model is: a small model that draws windows.
 
     ``share``: steps of its training as a share of the model's own; 0 learns none. ``tune``: of
     tracks of melody that are scored, the least score to learn from (see
-    :mod:`musicvae_lite.music.tune`). ``temperature``: at which windows are drawn.
+    :mod:`musicvae_lite.music.tune`). ``tune_weight``: windows are drawn for a batch in proportion
+    to this power of their score; 0 draws all alike. ``temperature``: at which windows are drawn.
     """
 
     share: float = Field(0.0, ge=0, le=10)
@@ -64,7 +68,8 @@ class PriorSettings(Settings):
     learning_rate: float = Field(3e-3, gt=0)
     dropout: float = Field(0.15, ge=0, lt=1)
     average: Decay = 0.999
-    tune: float = Field(0.0, ge=0, le=1)
+    tune: Share = 0.0
+    tune_weight: float = Field(0.0, ge=0, le=10)
     temperature: float = Field(1.0, gt=0)
 
 
@@ -93,7 +98,6 @@ Corruption = Annotated[
 
 
 Range = tuple[float, float]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MixtureSettings(Settings):
@@ -162,7 +166,8 @@ class DataSettings(Settings):
     ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``:
     folder of recorded noises that clean sound is mixed with; null: all noise is synthesised.
     ``speech``: folder of voices that babble is made of and that lie over music. ``mixture``: how
-    the two are mixed.
+    the two are mixed. ``tune``: the least that a track of melody must be like a tune, 0 to 1, to
+    give windows (:mod:`musicvae_lite.music.tune`); 0 takes all.
     """
 
     transpose: tuple[int, int] | None = (
@@ -175,6 +180,7 @@ class DataSettings(Settings):
     noise: str | None = None
     speech: str | None = None
     mixture: MixtureSettings | None = None
+    tune: Share = 0.0
 
     @model_validator(mode="after")
     def _range_rises(self) -> DataSettings:

@@ -168,6 +168,7 @@ def learn_prior(
         NothingUsableError: too few windows, or a codec without classes.
     """
     codec, config = train.codec, description.config
+    train, valid = (tunes_of(part, config.prior.tune) for part in (train, valid))
     if not fits(codec):
         name = config.name
         raise NothingUsableError(f"{name}: no prior can be learned over windows of {codec.kind}")
@@ -247,6 +248,19 @@ def codec_differences(config: RunConfig, corpus: Corpus) -> str:
     return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)
 
 
+def tunes_of(corpus: Corpus, least: float) -> Corpus:
+    """Return the windows of tracks that are at least so much like a tune, or were not scored."""
+    return corpus if least <= 0 else corpus.take(~(corpus.tune < least))
+
+
+def _weights(corpus: Corpus, power: float) -> NDArray[np.float64] | None:
+    """Return the distribution function of the window that is drawn [N]; None: all alike."""
+    if power <= 0:
+        return None
+    weights = np.where(np.isfinite(corpus.tune), corpus.tune, 1.0).astype(np.float64) ** power
+    return weights.cumsum() / weights.sum()
+
+
 def _fit(
     network: EventModel,
     windows: Windows,
@@ -260,10 +274,14 @@ def _fit(
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate, (0.9, 0.99))
     bfloat16 = resolve_precision("auto", torch.device("cpu")) == "bf16-mixed"
+    upto = _weights(windows.corpus, settings.tune_weight)
     recent: list[float] = []
     for step in range(steps):
         draws = np.random.default_rng([seed, step])
-        rows = draws.integers(0, len(windows), settings.batch_size)
+        if upto is None:
+            rows = draws.integers(0, len(windows), settings.batch_size)
+        else:
+            rows = np.searchsorted(upto, draws.random(settings.batch_size)).clip(0, len(upto) - 1)
         events, condition = windows.batch(rows, features, draws)
         rate = settings.learning_rate * min(1, (step + 1) / _WARMUP) * (1 - step / steps)
         optimiser.param_groups[0]["lr"] = rate

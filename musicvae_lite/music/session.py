@@ -118,7 +118,7 @@ class MusicSession:
             temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
             path: ``slerp`` (great circle) or ``lerp`` (straight line).
             bars: bar (1-based) at which the window of each starts; default the first usable one.
-            tracks: track (1-based) of each; default the first usable one.
+            tracks: track (1-based) of each; default the one most like a tune.
             seed: of the draws; default the session's.
             roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first
                 ones that fit.
@@ -334,7 +334,7 @@ class MusicSession:
 
         Args:
             item: file or score.
-            track: track to use, 1-based; default the first usable one.
+            track: track to use, 1-based; default the one most like a tune.
             roles: track of each voice.
             keep_tracks: return the whole piece, with what the model makes in place of the track;
                 bars without a window stay, and so do its texts: no marker is added.
@@ -475,7 +475,7 @@ class MusicSession:
             temperature: of the events; 0 takes the likeliest.
             qpm: tempo, quarter notes per minute; default that of the window.
             seed: of the draws; default the session's.
-            track: number of the track (1-based); default the first usable one.
+            track: number of the track (1-based); default the one most like a tune.
             bar: bar (1-based) at which the window starts; default the first usable one.
             roles: track (1-based) of each voice.
             chords: for a model that is told of them: what the pieces are played over, a chord a

@@ -146,7 +146,7 @@ class Request:
     "--track",
     callback=numbers_each,
     metavar="N[,M]",
-    help="Track of A (and B). [default: first usable]",
+    help="Track of A (and B). [default: the one most like a tune]",
 )
 @role_option
 @click.option(

@@ -151,7 +151,7 @@ class Request:
     "--track",
     type=click.IntRange(1),
     metavar="N",
-    help="With --like: its track. [default: first usable]",
+    help="With --like: its track. [default: most like a tune]",
 )
 @one_role_option
 @job_options()

@@ -103,7 +103,7 @@ def morph(
             None for one song that begins as A and ends as B.
         temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
         path: ``slerp`` (great circle) or ``lerp`` (straight line).
-        tracks: track (1-based) of each; default the first usable one.
+        tracks: track (1-based) of each; default the one most like a tune.
         roles: track of each voice of each.
         seed: of the draws; default the session's.
         keep_tracks: give the songs the other tracks of A; without, they have the track of the
