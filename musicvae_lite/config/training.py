@@ -59,6 +59,7 @@ class PriorSettings(Settings):
     tracks of melody that are scored, the least score to learn from (see
     :mod:`musicvae_lite.music.tune`). ``tune_weight``: windows are drawn for a batch in proportion
     to this power of their score; 0 draws all alike. ``temperature``: at which windows are drawn.
+    ``refine``: steps by which their codes are refined.
     """
 
     share: float = Field(0.0, ge=0, le=10)
@@ -71,6 +72,7 @@ class PriorSettings(Settings):
     tune: Share = 0.0
     tune_weight: float = Field(0.0, ge=0, le=10)
     temperature: float = Field(1.0, gt=0)
+    refine: int = Field(3, ge=0, le=100)
 
 
 class NoiseSettings(Settings):

@@ -106,8 +106,9 @@ def load_prior(bundle: Bundle, name: str) -> MusicPrior | None:
             raise ValueError("the condition does not fit")
         network.load_state_dict(weights)
         flat, temperature = bool(tree["flat"]), float(tree["temperature"])
+        refine = int(tree["refine"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         said = str(error).splitlines()[0]
         raise MusaeError(f"{description.folder}: its prior is damaged ({said}); {cure}") from error
-    events = EventPrior(network, bundle.model, control, flat, temperature)
+    events = EventPrior(network, bundle.model, control, flat, temperature, refine)
     return MusicPrior(events, features, bundle.codec, name)

@@ -190,6 +190,7 @@ def learn_prior(
         "control_size": train.control.size,
         "flat": train.windows.ndim == 2,
         "temperature": config.prior.temperature,
+        "refine": config.prior.refine,
         "learned": {"windows": len(train), "steps": steps, "seed": seed, **config.prior.model_dump()},
         "measured": measured,
     }

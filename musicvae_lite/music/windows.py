@@ -32,6 +32,7 @@ Roles = Mapping[str, int] | None
 Ints = NDArray[np.int64]
 
 _REASONS_SHOWN = 3
+_CLEARLY = 0.3
 _MAX_TICK = 2**31 - 1
 
 
@@ -294,9 +295,10 @@ def _encode(
 
 
 def _tune_first(score: Score, encoded: Encoded, codec: ScoreCodec) -> Encoded:
-    """Return the windows with those of the track most like a tune first, whatever its program.
+    """Return the windows with those of the track most like a tune first; of drums and whole pieces
+    as they are.
 
-    Of drums and whole pieces, as they are.
+    A track of another program than the codec reads must be clearly more like one.
     """
     if codec.whole or not codec.pitches[0]:
         return encoded
@@ -306,7 +308,7 @@ def _tune_first(score: Score, encoded: Encoded, codec: ScoreCodec) -> Encoded:
         if wider is not codec and likeness.argmax() not in encoded.origin["track"]:
             every = wider.encode(score)
             there = np.unique(every.origin["track"])
-            if likeness[there].max() > likeness[encoded.origin["track"]].max():
+            if likeness[there].max() > likeness[encoded.origin["track"]].max() + _CLEARLY:
                 encoded = every
     order = np.argsort(-likeness[encoded.origin["track"]], kind="stable")
     tracks = None if encoded.tracks is None else encoded.tracks[order]
