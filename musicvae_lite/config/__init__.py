@@ -65,9 +65,9 @@ from musicvae_lite.config.training import (
     NoiseSettings,
     ObjectiveSettings,
     OptimiserSettings,
+    PriorSettings,
     ShrinkSettings,
     TeacherSettings,
-    PriorSettings,
     TrainingSettings,
 )
 

@@ -26,7 +26,9 @@ def has_prior(folder: Path) -> bool:
     return (folder / FILE).exists()
 
 
-def save_prior(description: Description, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+def save_prior(
+    description: Description, facts: Mapping[str, Any], weights: Mapping[str, Tensor]
+) -> None:
     """Write a prior into the folder of its model, both files or none.
 
     Args:
@@ -40,7 +42,9 @@ def save_prior(description: Description, facts: Mapping[str, Any], weights: Mapp
     import torch
     from safetensors.torch import save
 
-    tensors = {key: value.detach().to("cpu", torch.float16).contiguous() for key, value in weights.items()}
+    tensors = {
+        key: value.detach().to("cpu", torch.float16).contiguous() for key, value in weights.items()
+    }
     data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})
     tree = {
         "format": FORMAT,
@@ -66,7 +70,9 @@ def describe_prior(description: Description, name: str) -> dict[str, Any]:
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
         raise MusaeError(f"{path}: is not a file of {FORMAT} version {VERSION}; {cure}")
     if tree.get("model_sha256") != description.sha256:
-        raise UsageError(f"{path}: is the prior of another model, or of other weights of this one; {cure}")
+        raise UsageError(
+            f"{path}: is the prior of another model, or of other weights of this one; {cure}"
+        )
     return tree
 
 
@@ -84,11 +90,15 @@ def read_prior_weights(description: Description, name: str) -> dict[str, Tensor]
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MusaeError(f"{path}: cannot be read: {reason(error)}; {_CURE.format(name)}") from error
+        raise MusaeError(
+            f"{path}: cannot be read: {reason(error)}; {_CURE.format(name)}"
+        ) from error
     if hashlib.sha256(data).hexdigest() != tree.get("sha256"):
         message = f"{path}: is damaged or truncated (its checksum is not the one in {FILE})"
         raise MusaeError(f"{message}; {_CURE.format(name)}")
     try:
         return {key: value.float() for key, value in load(data).items()}
     except SafetensorError as error:
-        raise MusaeError(f"{path}: is not a safetensors file ({error}); {_CURE.format(name)}") from error
+        raise MusaeError(
+            f"{path}: is not a safetensors file ({error}); {_CURE.format(name)}"
+        ) from error

@@ -90,7 +90,9 @@ class Windows:
         if draws is not None:
             shifts = self._shifts(rows, features, draws)
             known = self.keys[rows] != UNKNOWN
-            keys = np.where((draws.random(count) < _KEY) & known, moved(self.keys[rows], shifts), -1)
+            keys = np.where(
+                (draws.random(count) < _KEY) & known, moved(self.keys[rows], shifts), -1
+            )
             for name in features.names:
                 value = self.values[name][rows] + (shifts if name == "register" else 0)
                 values[name] = np.where(draws.random(count) < _ATTRIBUTE, value, np.nan)
@@ -120,9 +122,9 @@ def moved(keys: NDArray[np.int64], semitones: NDArray[np.int64]) -> NDArray[np.i
     return keys // 12 * 12 + (keys % 12 + semitones) % 12
 
 
-def build_network(codec: ScoreCodec, features: Features, control: int, settings: PriorSettings) -> (
-    tuple[EventModel, dict[str, Any]]
-):
+def build_network(
+    codec: ScoreCodec, features: Features, control: int, settings: PriorSettings
+) -> tuple[EventModel, dict[str, Any]]:
     """Build the network for windows of a codec, and say with which arguments."""
     bar = codec.steps_per_bar
     lags = [bar // 4, bar // 2, bar, 2 * bar, 4 * bar, 8 * bar]
@@ -191,7 +193,12 @@ def learn_prior(
         "flat": train.windows.ndim == 2,
         "temperature": config.prior.temperature,
         "refine": config.prior.refine,
-        "learned": {"windows": len(train), "steps": steps, "seed": seed, **config.prior.model_dump()},
+        "learned": {
+            "windows": len(train),
+            "steps": steps,
+            "seed": seed,
+            **config.prior.model_dump(),
+        },
         "measured": measured,
     }
     save_prior(description, facts, kept.state_dict())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.core.autoencoder import Batch
-from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, points
+from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.latent import Latent, check_similar, grid, interpolate, towards
 from musicvae_lite.core.random import Noise

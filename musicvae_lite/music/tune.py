@@ -35,7 +35,9 @@ CONSTANT = -6.0
 #: What the name of a track adds.
 NAMED, OTHERWISE = 4.0, -2.5
 
-_TUNE = re.compile(r"melod|vocal|\bvox\b|\bvoice\b|\bsing|\blead\b(?! *guit)|\btune\b|\bsolo\b", re.I)
+_TUNE = re.compile(
+    r"melod|vocal|\bvox\b|\bvoice\b|\bsing|\blead\b(?! *guit)|\btune\b|\bsolo\b", re.I
+)
 _OTHER = re.compile(
     r"bass|drum|perc|chord|pad\b|accomp|harmon|rhythm|arp|back|\bstring|choir|comp\b|bridge", re.I
 )

@@ -71,7 +71,10 @@ class EventModel(nn.Module):
     def nll(self, events: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the negative log-likelihood of sequences [B, T, K], nats [B]."""
         logits = self(events, condition)
-        costs = [F.cross_entropy(voice.transpose(1, 2), events[..., k], reduction="none") for k, voice in enumerate(logits)]
+        costs = [
+            F.cross_entropy(voice.transpose(1, 2), events[..., k], reduction="none")
+            for k, voice in enumerate(logits)
+        ]
         return torch.stack(costs).sum((0, 2))
 
     @torch.inference_mode()
@@ -119,13 +122,19 @@ class EventModel(nn.Module):
     def _inputs(self, events: Tensor, condition: Tensor | None, step: int | None = None) -> Tensor:
         """Return what the LSTM hears [B, T, D] of events [B, T, K], or at one ``step`` alone [B, 1, D]."""
         batch, steps, _ = events.shape
-        at = torch.arange(steps, device=events.device) if step is None else torch.tensor([step], device=events.device)
+        at = (
+            torch.arange(steps, device=events.device)
+            if step is None
+            else torch.tensor([step], device=events.device)
+        )
         parts = []
         for voice, (size, embed) in enumerate(zip(self.classes, self.tokens, strict=True)):
             line = events[..., voice]
             before = _at(line, at - 1, size)
             back = [_at(line, at - lag, size) for lag in self.lags]
-            repeated = [(before == _at(line, at - 1 - lag, size)).float().unsqueeze(-1) for lag in self.lags]
+            repeated = [
+                (before == _at(line, at - 1 - lag, size)).float().unsqueeze(-1) for lag in self.lags
+            ]
             parts += [*(embed(row) for row in (before, _last(line, at, size), *back)), *repeated]
         where = torch.cat([self.place(at % self.period), self.bar(at // self.period)], -1)
         parts.append(where.expand(batch, -1, -1))

@@ -82,13 +82,17 @@ class EventPrior:
     def encode(self, windows: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return codes [N, Z] of windows [N, T, K]: the posterior means, refined."""
         x = windows[..., 0] if self.flat else windows
-        control = condition[..., -self.control_size :] if self.control_size and condition is not None else None
+        control = (
+            condition[..., -self.control_size :]
+            if self.control_size and condition is not None
+            else None
+        )
         codes = []
         for start in range(0, len(x), _BLOCK):
             rows = torch.arange(start, start + _BLOCK).clamp_max(len(x) - 1)
             told = None if control is None else control[rows]
             batch = Batch(x[rows], x[rows], condition=told)
-            code = refined(self.model, self.model.encode(batch).mean, batch, self.steps)
+            code = refined(self.model, self.model.encode(batch).latent.mean, batch, self.steps)
             codes.append(code[: min(_BLOCK, len(x) - start)].float().cpu())
         return torch.cat(codes) if codes else torch.zeros(0, self.model.latent_size)
 
@@ -97,7 +101,10 @@ class EventPrior:
         """Return the log-likelihood of windows [N, T, K] in nats [N]."""
         rows = range(0, len(windows), _BLOCK)
         parts = [
-            self.network.nll(windows[at : at + _BLOCK], None if condition is None else condition[at : at + _BLOCK])
+            self.network.nll(
+                windows[at : at + _BLOCK],
+                None if condition is None else condition[at : at + _BLOCK],
+            )
             for at in rows
         ]
         return -torch.cat(parts) if parts else torch.zeros(0)

@@ -33,6 +33,7 @@ from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
 from musicvae_lite.media.midi import MidiError, Score, load_reader, read_midi
+from musicvae_lite.media.sources import MidiFile, Source, list_sources
 from musicvae_lite.music.codec import Drop, Encoded, ScoreCodec, score_codec
 from musicvae_lite.music.conditioning.control import Control
 from musicvae_lite.music.data.corpus import (
@@ -48,7 +49,6 @@ from musicvae_lite.music.data.corpus import (
     write_part,
 )
 from musicvae_lite.music.data.pool import Crash, run_units
-from musicvae_lite.media.sources import MidiFile, Source, list_sources
 from musicvae_lite.music.tune import tune_scores
 
 PART_FILES = 256
