@@ -32,12 +32,19 @@ class MusicPrior:
         features: what it can be told.
         codec: of the windows.
         name: what messages call the model.
+        tune: how much a track had to be like a tune to be learned from.
     """
 
     def __init__(
-        self, events: EventPrior, features: Features, codec: ScoreCodec, name: str
+        self,
+        events: EventPrior,
+        features: Features,
+        codec: ScoreCodec,
+        name: str,
+        tune: float = 0.0,
     ) -> None:
         self.events, self.features, self.codec, self.name = events, features, codec, name
+        self.tune = tune
 
     def condition(
         self, count: int, wish: Wish = Wish(), control: NDArray[Any] | None = None
@@ -106,9 +113,9 @@ def load_prior(bundle: Bundle, name: str) -> MusicPrior | None:
             raise ValueError("the condition does not fit")
         network.load_state_dict(weights)
         flat, temperature = bool(tree["flat"]), float(tree["temperature"])
-        refine = int(tree["refine"])
+        refine, tune = int(tree["refine"]), float(tree["learned"].get("tune", 0.0))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         said = str(error).splitlines()[0]
         raise MusaeError(f"{description.folder}: its prior is damaged ({said}); {cure}") from error
     events = EventPrior(network, bundle.model, control, flat, temperature, refine)
-    return MusicPrior(events, features, bundle.codec, name)
+    return MusicPrior(events, features, bundle.codec, name, tune)

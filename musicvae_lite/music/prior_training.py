@@ -24,7 +24,7 @@ from musicvae_lite.core.validation import seed_of
 from musicvae_lite.model_dir.bundle import Description, describe
 from musicvae_lite.model_dir.prior_file import save_prior
 from musicvae_lite.music.codec import ScoreCodec
-from musicvae_lite.music.data.corpus import Corpus
+from musicvae_lite.music.data.corpus import Corpus, codec_differences
 from musicvae_lite.music.keys import keys_of_tracks
 from musicvae_lite.music.prior import KIND
 from musicvae_lite.music.prior_features import UNKNOWN, Features
@@ -128,7 +128,7 @@ def build_network(
     """Build the network for windows of a codec, and say with which arguments."""
     bar = codec.steps_per_bar
     lags = [bar // 4, bar // 2, bar, 2 * bar, 4 * bar, 8 * bar]
-    arguments = {
+    arguments: dict[str, Any] = {
         "classes": list(codec.sizes),
         "steps": codec.steps,
         "period": bar,
@@ -249,13 +249,6 @@ def open_splits(config: RunConfig, data: Sequence[str | Path]) -> tuple[Corpus, 
     return corpus.split("train"), corpus.split("valid")
 
 
-def codec_differences(config: RunConfig, corpus: Corpus) -> str:
-    """Say in which settings the codec of a corpus is not that of a run, or return ""."""
-    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
-    keys = [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]
-    return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)
-
-
 def tunes_of(corpus: Corpus, least: float) -> Corpus:
     """Return the windows of tracks that are at least so much like a tune, or were not scored."""
     return corpus if least <= 0 else corpus.take(~(corpus.tune < least))
@@ -266,7 +259,8 @@ def _weights(corpus: Corpus, power: float) -> NDArray[np.float64] | None:
     if power <= 0:
         return None
     weights = np.where(np.isfinite(corpus.tune), corpus.tune, 1.0).astype(np.float64) ** power
-    return weights.cumsum() / weights.sum()
+    upto: NDArray[np.float64] = weights.cumsum() / weights.sum()
+    return upto
 
 
 def _fit(

@@ -432,8 +432,9 @@ class MusicSession:
         told = np.stack([turns[number % len(turns)] for number in range(count)])
         drifts = not progressions if drift is None else drift
         if style is None:
-            ends = self._draws(count, seed, prior, wish, told[:, [0, -1]])
-            paths = [interpolate(a, b if drifts else a, length) for a, b in ends]
+            both = [told[:, 0], told[:, -1]] if drifts and length > 1 else [told[:, 0]]
+            ends = self._draws(seed, prior, wish, *both)
+            paths = [interpolate(a, b, length) for a, b in zip(ends[0], ends[-1], strict=True)]
             z: Floats = torch.cat(paths).numpy()
         else:
             mean = self.encode(style).mean.numpy()
@@ -498,11 +499,8 @@ class MusicSession:
         mean = torch.from_numpy(
             self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]
         )
-        both = np.repeat(told[:1], 2 * count, axis=0).reshape(count, 2, *told.shape[1:])
-        draws = self._draws(count, seed, "learned", Wish(), both)
-        latents = towards(
-            torch.stack([start for start, _ in draws]), mean, similarity
-        ).numpy()
+        (draws,) = self._draws(seed, "learned", Wish(), np.repeat(told[:1], count, axis=0))
+        latents = towards(draws, mean, similarity).numpy()
         windows = self.decode_windows(
             latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed
         )
@@ -543,22 +541,24 @@ class MusicSession:
         wanted = None if alone else key
         return read_wish(self.bundle.description, self.name, wanted, register, density, learned)
 
-    def _draws(
-        self, count: int, seed: int, prior: Prior, wish: Wish, told: Classes
-    ) -> list[Tensor]:
-        """Return two draws from the prior [2, Z] for each piece; those of piece i are the same for
-        every ``count`` above i.
+    def _draws(self, seed: int, prior: Prior, wish: Wish, *told: Classes) -> list[Tensor]:
+        """Return a draw from the prior for each piece, and the same piece after piece: [N, Z] for
+        each of ``told``; draw i is the same for every N above i.
 
-        ``told`` are the chords and keys of both [count, 2, G, K].
+        ``told`` are the chords and keys of the draws, [N, G, K] each, one or two.
         """
-        noise = Noise(seed, _PRIOR)
         learned = self.learned_prior if prior == "learned" else None
         if learned is None:
-            return [self.prior.sample(2, noise) for _ in range(count)]
-        control = self.conditions.numbers(told.reshape(2 * count, *told.shape[2:]))
+            noise = Noise(seed, _PRIOR)
+            pairs = torch.stack([self.prior.sample(2, noise) for _ in told[0]])
+            return [pairs[:, number] for number in range(len(told))]
         with one_thread():
-            codes = learned.sample(2 * count, noise, wish, control)
-        return list(codes.unflatten(0, (count, 2)))
+            return [
+                learned.sample(
+                    len(classes), Noise(seed, _PRIOR, number), wish, self.conditions.numbers(classes)
+                )
+                for number, classes in enumerate(told)
+            ]
 
     # Arrays in, arrays out
 

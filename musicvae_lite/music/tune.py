@@ -105,7 +105,8 @@ def top_lines(notes: NDArray[Any]) -> NDArray[Any]:
     time; ``notes`` are those of a score, highest first.
     """
     new = (np.diff(notes["start"]) != 0) | (np.diff(notes["track"]) != 0)
-    return notes[np.append(True, new)]
+    lines: NDArray[Any] = notes[np.append(True, new)]
+    return lines
 
 
 def _bar(score: Score) -> int:

@@ -54,9 +54,10 @@ class EventModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList([nn.Linear(hidden, size) for size in self.classes])
         # A later voice of a step hears the earlier ones.
-        self.within = nn.ModuleList([nn.Embedding(size, hidden) for size in self.classes[:-1]])
-        for embedding in self.within:
+        within = [nn.Embedding(size, hidden) for size in self.classes[:-1]]
+        for embedding in within:
             nn.init.normal_(embedding.weight, std=0.02)
+        self.within = nn.ModuleList(within)
 
     def forward(self, events: Tensor, condition: Tensor | None = None) -> list[Tensor]:
         """Return the logits of every step of events [B, T, K] given those before, [B, T, classes] of each voice.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from musicvae_lite.config import RunConfig
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import read_json
 from musicvae_lite.music.codec import ScoreCodec, score_codec
@@ -286,6 +287,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "corpus again"
         )
     return manifest
+
+
+def codec_differences(config: RunConfig, corpus: Corpus) -> str:
+    """Say in which settings the codec of a corpus is not that of a run, or return ""."""
+    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
+    keys = [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]
+    return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)
 
 
 def part_path(folder: Path, number: int) -> Path:

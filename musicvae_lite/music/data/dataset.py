@@ -18,12 +18,12 @@ from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.bundle import load_bundle
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.control import Control
-from musicvae_lite.music.data.corpus import Corpus, read_manifest
+from musicvae_lite.music.data.corpus import Corpus, codec_differences, read_manifest
 from musicvae_lite.music.data.groove_inputs import GrooveInputs, told
 from musicvae_lite.music.evaluate.attributes import keep_vectors, learn_vectors
 from musicvae_lite.music.evaluate.sequences import Told, evaluate_windows, on_device
 from musicvae_lite.music.plots import roll_image
-from musicvae_lite.music.prior_training import codec_differences, fits, learn_prior
+from musicvae_lite.music.prior_training import fits, learn_prior
 from musicvae_lite.nn.inputs import as_events
 
 _NO_SONG_HELD_OUT = (
