@@ -294,7 +294,7 @@ def _fit(
         nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
         optimiser.step()
         _follow(average, network, min(settings.average, (1 + step) / (10 + step)))
-        recent.append(float(cost))
+        recent.append(cost.item())
         if on_step is not None and ((step + 1) % 100 == 0 or step + 1 == steps):
             on_step(step + 1, steps, float(np.mean(recent)))
             recent.clear()

@@ -33,13 +33,17 @@ FACTS = (
 WEIGHTS = (4.0, 2.0, 1.0, 2.0, -1.3, 1.0, -0.5)
 CONSTANT = -6.0
 #: What the name of a track adds.
-NAMED, OTHERWISE = 4.0, -2.5
+NAMED, OTHERWISE = 8.0, -3.0
 
-_TUNE = re.compile(
-    r"melod|vocal|\bvox\b|\bvoice\b|\bsing|\blead\b(?! *guit)|\btune\b|\bsolo\b", re.I
-)
+_TUNE = re.compile(r"melod(?!ica)|vocal|\bvox\b|\bvoice\b|\bsing|\blead\b|\btune\b|\bsolo\b", re.I)
 _OTHER = re.compile(
     r"bass|drum|perc|chord|pad\b|accomp|harmon|rhythm|arp|back|\bstring|choir|comp\b|bridge", re.I
+)
+#: Names of instruments of General MIDI that say nothing of what they play.
+_INSTRUMENT = re.compile(
+    r"lead *\d|(square|saw\w*|bass|calliope|chiff|charang|fifths?|voice) *lead|voice ooh|solo vox"
+    r"|lead gui?t",
+    re.I,
 )
 _FEWEST = 4
 _APART = 1e8  # more than twice any sum of mixed numbers
@@ -63,6 +67,8 @@ def tune_scores(score: Score, names: bool = True) -> Floats:
 
 def name_weight(name: str) -> float:
     """Return what the name of a track says of its being the tune."""
+    if _INSTRUMENT.search(name):
+        return 0.0
     if _TUNE.search(name):
         return NAMED
     return OTHERWISE if _OTHER.search(name) else 0.0

@@ -78,7 +78,7 @@ class EventModel(nn.Module):
         ]
         return torch.stack(costs).sum((0, 2))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def draw(
         self,
         uniforms: Tensor,

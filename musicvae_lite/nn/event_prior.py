@@ -96,7 +96,7 @@ class EventPrior:
             codes.append(code[: min(_BLOCK, len(x) - start)].float().cpu())
         return torch.cat(codes) if codes else torch.zeros(0, self.model.latent_size)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def log_likelihood(self, windows: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the log-likelihood of windows [N, T, K] in nats [N]."""
         rows = range(0, len(windows), _BLOCK)

@@ -29,7 +29,7 @@ from musicvae_lite.music.evaluate.paths import PAIRS, PathMeasures, measure_path
 from musicvae_lite.music.evaluate.sequences import evaluate_windows
 from musicvae_lite.music.model import SequenceAutoencoder
 from musicvae_lite.music.prior_training import tunes_of
-from musicvae_lite.music.session import Session
+from musicvae_lite.music.session import MusicSession
 
 
 def evaluate_music(handle: Handle, request: EvalRequest) -> Evaluation:
@@ -166,7 +166,7 @@ def evaluate_draws(
     folders = [data] if isinstance(data, str | Path) else list(data)
     corpus = _corpus(description, model, [Path(folder) for folder in folders])
     bundle = load_bundle(description, where)
-    session = Session(bundle, str(model), seed)
+    session = MusicSession(bundle, str(model), seed)
     learned = session.learned_prior if prior == "learned" else None
     least = 0.0 if session.learned_prior is None else session.learned_prior.tune
     corpus = tunes_of(corpus, least)
