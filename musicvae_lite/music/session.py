@@ -28,6 +28,7 @@ from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
 from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.paths import Journey, travel
 from musicvae_lite.music.prior import MusicPrior, load_prior
 from musicvae_lite.music.prior_features import Wish, read_wish
 from musicvae_lite.music.results import (
@@ -50,6 +51,10 @@ from musicvae_lite.music.windows import (
     rebuild,
     whole_melody,
 )
+
+#: How a path goes: on the music (:mod:`musicvae_lite.music.paths`), along the great circle between
+#: the posterior means, or along the straight line.
+Path = Literal["music", "slerp", "lerp"]
 
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
@@ -98,13 +103,15 @@ class MusicSession:
         b: Item | Passage,
         steps: int = 9,
         temperature: float = 0.0,
-        path: Literal["slerp", "lerp"] = "slerp",
+        path: Path = "music",
         bars: tuple[int | None, int | None] = (None, None),
         tracks: tuple[int | None, int | None] = (None, None),
         seed: int | None = None,
         roles: tuple[Roles, Roles] = (None, None),
         chords: Chords | None = None,
         key: str | None = None,
+        transpose: bool = False,
+        exact_ends: bool = False,
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
@@ -116,7 +123,8 @@ class MusicSession:
             b: file or score.
             steps: at least 2.
             temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
-            path: ``slerp`` (great circle) or ``lerp`` (straight line).
+            path: ``music`` (see :mod:`musicvae_lite.music.paths`), ``slerp`` (great circle between the
+                posterior means) or ``lerp`` (straight line).
             bars: bar (1-based) at which the window of each starts; default the first usable one.
             tracks: track (1-based) of each; default the one most like a tune.
             seed: of the draws; default the session's.
@@ -126,6 +134,9 @@ class MusicSession:
                 over, a chord a bar and repeated, or as the bar lines say; default the chords of the
                 nearer end.
             key: for a model that is told of it; default that of the chords.
+            transpose: go on in the key of ``a`` for the first half, the melodies brought to one
+                key, and in that of ``b`` from there.
+            exact_ends: let the first and the last step be the windows themselves.
 
         Raises:
             UsageError: too few steps, a negative temperature, no such track or bar, chords for a
@@ -136,11 +147,21 @@ class MusicSession:
         ends = self._windows((a, b), tracks, bars, roles)
 
         def between(points: Tensor) -> Tensor:
-            return interpolate(points[0], points[1], steps, path)
+            return interpolate(points[0], points[1], steps, "lerp" if path == "lerp" else "slerp")
 
         nearest = np.arange(steps) * 2 // steps
         return self._decoded(
-            ends, between, (0, steps - 1), nearest, path, temperature, seed, chords, key
+            ends,
+            between,
+            (0, steps - 1),
+            nearest,
+            path,
+            temperature,
+            seed,
+            chords,
+            key,
+            transpose,
+            exact_ends,
         )
 
     def grid(
@@ -148,13 +169,15 @@ class MusicSession:
         corners: Sequence[Item | Passage],
         size: int = 5,
         temperature: float = 0.0,
-        path: Literal["slerp", "lerp"] = "slerp",
+        path: Path = "music",
         bars: Sequence[int | None] = (None,) * 4,
         tracks: Sequence[int | None] = (None,) * 4,
         seed: int | None = None,
         roles: Sequence[Roles] = (None,) * 4,
         chords: Chords | None = None,
         key: str | None = None,
+        transpose: bool = False,
+        exact_ends: bool = False,
     ) -> Interpolation:
         """Fill a grid of ``size`` x ``size`` steps between a window of each of four pieces, along
         the posterior means.
@@ -175,13 +198,25 @@ class MusicSession:
         inputs = self._windows(corners, tracks, bars, roles)
 
         def between(points: Tensor) -> Tensor:
-            return grid(points, size, size, path).flatten(0, 1)
+            way: Literal["slerp", "lerp"] = "lerp" if path == "lerp" else "slerp"
+            return grid(points, size, size, way).flatten(0, 1)
 
         last, half = size * size - 1, np.arange(size) * 2 // size
         nearest = (half[:, None] * 2 + half).ravel()
         corner_steps = (0, size - 1, last - size + 1, last)
         return self._decoded(
-            inputs, between, corner_steps, nearest, path, temperature, seed, chords, key, size
+            inputs,
+            between,
+            corner_steps,
+            nearest,
+            path,
+            temperature,
+            seed,
+            chords,
+            key,
+            transpose,
+            exact_ends,
+            size,
         )
 
     def _windows(
@@ -204,11 +239,13 @@ class MusicSession:
         between: Callable[[Tensor], Tensor],
         corners: tuple[int, ...],
         nearest: NDArray[np.int64],
-        path: Literal["slerp", "lerp"],
+        path: Path,
         temperature: float,
         seed: int | None,
         chords: Chords | None,
         key: str | None,
+        transpose: bool,
+        exact_ends: bool,
         columns: int | None = None,
     ) -> Interpolation:
         """Decode the points that ``between`` puts between those of the inputs.
@@ -216,15 +253,10 @@ class MusicSession:
         Each input is the step in ``corners``; ``nearest`` [S] is the input whose chords a step has
         by default.
         """
-        if path not in ("slerp", "lerp"):
-            raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
+        if path not in get_args(Path):
+            raise UsageError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
         given = self.conditions.progression(chords), self.conditions.key(key)
         heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
-        mean, _ = self.encode_windows(
-            np.concatenate([passage.windows for passage in inputs]),
-            condition=self.conditions.numbers(heard),
-        )
-        latents = between(torch.from_numpy(mean)).numpy()
         # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so
         # that equal tempos stay one.
         tempos = between(
@@ -232,10 +264,15 @@ class MusicSession:
         )
         qpm = tempos.squeeze(1).numpy().round(6).tolist()
         told = self.conditions.changed(
-            heard[nearest], np.arange(len(latents)) * self.codec.bars, *given
+            heard[nearest], np.arange(len(qpm)) * self.codec.bars, *given
         )
-        windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
+        conditions = self.conditions.numbers(heard), self.conditions.numbers(told)
+        journey = Journey(inputs, between, corners, nearest, conditions)
+        latents, windows = self._travelled(journey, path, transpose, temperature, seed)
         windows = ended(windows, inputs, self.codec, corners)
+        if exact_ends:
+            for step, passage in zip(corners, inputs, strict=True):
+                windows[step] = passage.windows[0]
         title, program = title_of(inputs), inputs[0].program
         rows = zip(windows, told, qpm, step_labels(len(windows), columns), strict=True)
         scores = tuple(
@@ -258,6 +295,25 @@ class MusicSession:
         return Interpolation(
             inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns
         )
+
+    def _travelled(
+        self,
+        journey: Journey,
+        path: Path,
+        transpose: bool,
+        temperature: float,
+        seed: int | None,
+    ) -> tuple[Floats, NDArray[Any]]:
+        """Return the points of a path or grid [S, Z] and what they decode to."""
+        seed = seed_of(seed, self.seed)
+        if path == "music":
+            return travel(self, journey, transpose, temperature, seed)
+        if transpose:
+            raise UsageError("pieces are brought to one key on the path 'music' alone")
+        windows = np.concatenate([passage.windows for passage in journey.inputs])
+        mean, _ = self.encode_windows(windows, condition=journey.conditions[0])
+        latents = journey.between(torch.from_numpy(mean)).numpy()
+        return latents, self.decode_windows(latents, temperature, journey.conditions[1], seed)
 
     def encode(
         self,
@@ -555,7 +611,10 @@ class MusicSession:
         with one_thread():
             return [
                 learned.sample(
-                    len(classes), Noise(seed, _PRIOR, number), wish, self.conditions.numbers(classes)
+                    len(classes),
+                    Noise(seed, _PRIOR, number),
+                    wish,
+                    self.conditions.numbers(classes),
                 )
                 for number, classes in enumerate(told)
             ]

@@ -96,7 +96,9 @@ def test_likelihood_prefers_what_was_learned_from(learned):
 
 
 def test_a_prior_of_another_model_is_refused_and_a_damaged_one(learned, tmp_path):
-    other = save_random(tmp_path / "other", load_config("mel-2bar", [*SETTINGS, "model.decoder.sizes=[9]"]))
+    other = save_random(
+        tmp_path / "other", load_config("mel-2bar", [*SETTINGS, "model.decoder.sizes=[9]"])
+    )
     for name in (FILE, WEIGHTS):
         (other / name).write_bytes((learned[0] / name).read_bytes())
     tree = json.loads((other / FILE).read_text())
@@ -148,7 +150,9 @@ def test_transposed_examples_say_so(learned):
     events, condition = windows.batch(np.arange(60), features, np.random.default_rng(0))
     original = torch.from_numpy(learned[1].windows[:60].astype(np.int64))[..., None]
     shift = torch.where(events >= 2, events - original, 0).amax(1)[:, 0]
-    shift = torch.where(shift == 0, torch.where(events >= 2, events - original, 0).amin(1)[:, 0], shift)
+    shift = torch.where(
+        shift == 0, torch.where(events >= 2, events - original, 0).amin(1)[:, 0], shift
+    )
     told = condition[:, 0, -12:]
     for row in range(60):
         if told[row].any():

@@ -21,7 +21,7 @@ from musicvae_lite.music.evaluate.ngrams import NGrams
 
 COUNT, ORDER = 2000, 5
 _FIFTH = 7
-_MAJOR = (0, 2, 4, 5, 7, 9, 11)
+MAJOR = (0, 2, 4, 5, 7, 9, 11)
 #: Intervals of a melody over a bass that count as consonant: unison, thirds, fifth, sixths.
 CONSONANT = (0, 3, 4, 7, 8, 9)
 _FOLDS = 5
@@ -175,7 +175,7 @@ def _melody(pitch: NDArray[np.int64]) -> Features:
     step = np.where(pair, np.abs(np.diff(line, axis=1)), 0)
     pairs = np.maximum(1, pair.sum(1))
     classes = np.stack([(on & (pitch % 12 == key)).sum(1) for key in range(12)], 1)
-    scales = np.stack([classes[:, [(k + m) % 12 for m in _MAJOR]].sum(1) for k in range(12)], 1)
+    scales = np.stack([classes[:, [(k + m) % 12 for m in MAJOR]].sum(1) for k in range(12)], 1)
     heard = np.maximum(1, count)
     there = count > 0
     lowest = np.where(on, pitch, 128).min(1)
