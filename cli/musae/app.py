@@ -35,6 +35,7 @@ VERBS = {
     "plot": ("plot", "Draw what a model of pictures has learned."),
     "prepare": ("prepare", "Make a training corpus from folders of MIDI files."),
     "train": ("train", "Train a model on a prepared corpus, pictures or sound."),
+    "prior": ("prior", "Learn where a model draws new music from."),
     "evaluate": ("evaluate", "Measure a model on what it has not seen."),
     "import-magenta": ("import_magenta", "Make a model of a checkpoint of Magenta's MusicVAE."),
     "models": ("models", "List models, shipped or in folders."),

@@ -22,6 +22,7 @@ from musicvae_lite.config.training import (
     DataSettings,
     ObjectiveSettings,
     OptimiserSettings,
+    PriorSettings,
     TeacherSettings,
     TrainingSettings,
 )
@@ -41,6 +42,7 @@ class RunConfig(Settings):
     optimiser: OptimiserSettings = OptimiserSettings()
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
+    prior: PriorSettings = PriorSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -49,6 +49,32 @@ class OptimiserSettings(Settings):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PriorSettings(Settings):
+    """The prior that is learned when the model is: a small model that draws windows.
+
+    ``share``: steps of its training as a share of the model's own; 0 learns none. ``tune``: of
+    tracks of melody that are scored, the least score to learn from (see
+    :mod:`musicvae_lite.music.tune`). ``tune_weight``: windows are drawn for a batch in proportion
+    to this power of their score; 0 draws all alike. ``temperature``: at which windows are drawn.
+    ``refine``: steps by which their codes are refined.
+    """
+
+    share: float = Field(0.0, ge=0, le=10)
+    hidden: int = Field(256, ge=1)
+    token_size: int = Field(24, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(3e-3, gt=0)
+    dropout: float = Field(0.15, ge=0, lt=1)
+    average: Decay = 0.999
+    tune: Share = 0.0
+    tune_weight: float = Field(0.0, ge=0, le=10)
+    temperature: float = Field(1.0, gt=0)
+    refine: int = Field(3, ge=0, le=100)
+
+
 class NoiseSettings(Settings):
     """Normal noise that is added to a picture, drawn afresh for every example and epoch.
 
@@ -74,7 +100,6 @@ Corruption = Annotated[
 
 
 Range = tuple[float, float]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MixtureSettings(Settings):
@@ -143,7 +168,8 @@ class DataSettings(Settings):
     ``pieces``: pictures are cut into pieces of the model's size, not resized to it. ``noise``:
     folder of recorded noises that clean sound is mixed with; null: all noise is synthesised.
     ``speech``: folder of voices that babble is made of and that lie over music. ``mixture``: how
-    the two are mixed.
+    the two are mixed. ``tune``: the least that a track of melody must be like a tune, 0 to 1, to
+    give windows (:mod:`musicvae_lite.music.tune`); 0 takes all.
     """
 
     transpose: tuple[int, int] | None = (
@@ -156,6 +182,7 @@ class DataSettings(Settings):
     noise: str | None = None
     speech: str | None = None
     mixture: MixtureSettings | None = None
+    tune: Share = 0.0
 
     @model_validator(mode="after")
     def _range_rises(self) -> DataSettings:

@@ -7,7 +7,8 @@ events), V classes of a step, Z latent size, S steps of a path, C controls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.core.autoencoder import Batch
-from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, points
+from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.latent import Latent, check_similar, grid, interpolate, towards
 from musicvae_lite.core.random import Noise
@@ -27,6 +28,9 @@ from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
 from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.paths import Journey, travel
+from musicvae_lite.music.prior import MusicPrior, load_prior
+from musicvae_lite.music.prior_features import Wish, read_wish
 from musicvae_lite.music.results import (
     Interpolation,
     Reconstruction,
@@ -48,8 +52,15 @@ from musicvae_lite.music.windows import (
     whole_melody,
 )
 
+#: How a path goes: on the music (:mod:`musicvae_lite.music.paths`), along the great circle between
+#: the posterior means, or along the straight line.
+Path = Literal["music", "slerp", "lerp"]
+
 # What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
 _EVENTS, _PRIOR = 1, 2
+
+#: Which prior is drawn from: the learned one where there is one, or N(0, I).
+Prior = Literal["learned", "normal"]
 
 
 class MusicSession:
@@ -92,13 +103,15 @@ class MusicSession:
         b: Item | Passage,
         steps: int = 9,
         temperature: float = 0.0,
-        path: Literal["slerp", "lerp"] = "slerp",
+        path: Path = "music",
         bars: tuple[int | None, int | None] = (None, None),
         tracks: tuple[int | None, int | None] = (None, None),
         seed: int | None = None,
         roles: tuple[Roles, Roles] = (None, None),
         chords: Chords | None = None,
         key: str | None = None,
+        transpose: bool = False,
+        exact_ends: bool = False,
     ) -> Interpolation:
         """Go from a window of ``a`` to one of ``b`` in ``steps`` steps, along the posterior means.
 
@@ -110,9 +123,10 @@ class MusicSession:
             b: file or score.
             steps: at least 2.
             temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
-            path: ``slerp`` (great circle) or ``lerp`` (straight line).
+            path: ``music`` (see :mod:`musicvae_lite.music.paths`), ``slerp`` (great circle between the
+                posterior means) or ``lerp`` (straight line).
             bars: bar (1-based) at which the window of each starts; default the first usable one.
-            tracks: track (1-based) of each; default the first usable one.
+            tracks: track (1-based) of each; default the one most like a tune.
             seed: of the draws; default the session's.
             roles: track (1-based) of each voice of each, such as ``{"bass": 3}``; default the first
                 ones that fit.
@@ -120,6 +134,9 @@ class MusicSession:
                 over, a chord a bar and repeated, or as the bar lines say; default the chords of the
                 nearer end.
             key: for a model that is told of it; default that of the chords.
+            transpose: go on in the key of ``a`` for the first half, the melodies brought to one
+                key, and in that of ``b`` from there.
+            exact_ends: let the first and the last step be the windows themselves.
 
         Raises:
             UsageError: too few steps, a negative temperature, no such track or bar, chords for a
@@ -130,11 +147,21 @@ class MusicSession:
         ends = self._windows((a, b), tracks, bars, roles)
 
         def between(points: Tensor) -> Tensor:
-            return interpolate(points[0], points[1], steps, path)
+            return interpolate(points[0], points[1], steps, "lerp" if path == "lerp" else "slerp")
 
         nearest = np.arange(steps) * 2 // steps
         return self._decoded(
-            ends, between, (0, steps - 1), nearest, path, temperature, seed, chords, key
+            ends,
+            between,
+            (0, steps - 1),
+            nearest,
+            path,
+            temperature,
+            seed,
+            chords,
+            key,
+            transpose,
+            exact_ends,
         )
 
     def grid(
@@ -142,13 +169,15 @@ class MusicSession:
         corners: Sequence[Item | Passage],
         size: int = 5,
         temperature: float = 0.0,
-        path: Literal["slerp", "lerp"] = "slerp",
+        path: Path = "music",
         bars: Sequence[int | None] = (None,) * 4,
         tracks: Sequence[int | None] = (None,) * 4,
         seed: int | None = None,
         roles: Sequence[Roles] = (None,) * 4,
         chords: Chords | None = None,
         key: str | None = None,
+        transpose: bool = False,
+        exact_ends: bool = False,
     ) -> Interpolation:
         """Fill a grid of ``size`` x ``size`` steps between a window of each of four pieces, along
         the posterior means.
@@ -169,13 +198,25 @@ class MusicSession:
         inputs = self._windows(corners, tracks, bars, roles)
 
         def between(points: Tensor) -> Tensor:
-            return grid(points, size, size, path).flatten(0, 1)
+            way: Literal["slerp", "lerp"] = "lerp" if path == "lerp" else "slerp"
+            return grid(points, size, size, way).flatten(0, 1)
 
         last, half = size * size - 1, np.arange(size) * 2 // size
         nearest = (half[:, None] * 2 + half).ravel()
         corner_steps = (0, size - 1, last - size + 1, last)
         return self._decoded(
-            inputs, between, corner_steps, nearest, path, temperature, seed, chords, key, size
+            inputs,
+            between,
+            corner_steps,
+            nearest,
+            path,
+            temperature,
+            seed,
+            chords,
+            key,
+            transpose,
+            exact_ends,
+            size,
         )
 
     def _windows(
@@ -198,11 +239,13 @@ class MusicSession:
         between: Callable[[Tensor], Tensor],
         corners: tuple[int, ...],
         nearest: NDArray[np.int64],
-        path: Literal["slerp", "lerp"],
+        path: Path,
         temperature: float,
         seed: int | None,
         chords: Chords | None,
         key: str | None,
+        transpose: bool,
+        exact_ends: bool,
         columns: int | None = None,
     ) -> Interpolation:
         """Decode the points that ``between`` puts between those of the inputs.
@@ -210,15 +253,10 @@ class MusicSession:
         Each input is the step in ``corners``; ``nearest`` [S] is the input whose chords a step has
         by default.
         """
-        if path not in ("slerp", "lerp"):
-            raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
+        if path not in get_args(Path):
+            raise UsageError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
         given = self.conditions.progression(chords), self.conditions.key(key)
         heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
-        mean, _ = self.encode_windows(
-            np.concatenate([passage.windows for passage in inputs]),
-            condition=self.conditions.numbers(heard),
-        )
-        latents = between(torch.from_numpy(mean)).numpy()
         # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so
         # that equal tempos stay one.
         tempos = between(
@@ -226,10 +264,15 @@ class MusicSession:
         )
         qpm = tempos.squeeze(1).numpy().round(6).tolist()
         told = self.conditions.changed(
-            heard[nearest], np.arange(len(latents)) * self.codec.bars, *given
+            heard[nearest], np.arange(len(qpm)) * self.codec.bars, *given
         )
-        windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
+        conditions = self.conditions.numbers(heard), self.conditions.numbers(told)
+        journey = Journey(inputs, between, corners, nearest, conditions)
+        latents, windows = self._travelled(journey, path, transpose, temperature, seed)
         windows = ended(windows, inputs, self.codec, corners)
+        if exact_ends:
+            for step, passage in zip(corners, inputs, strict=True):
+                windows[step] = passage.windows[0]
         title, program = title_of(inputs), inputs[0].program
         rows = zip(windows, told, qpm, step_labels(len(windows), columns), strict=True)
         scores = tuple(
@@ -256,6 +299,25 @@ class MusicSession:
         return Interpolation(
             inputs, corners, latents, windows, scores, joined, accuracy, onsets, settings, columns
         )
+
+    def _travelled(
+        self,
+        journey: Journey,
+        path: Path,
+        transpose: bool,
+        temperature: float,
+        seed: int | None,
+    ) -> tuple[Floats, NDArray[Any]]:
+        """Return the points of a path or grid [S, Z] and what they decode to."""
+        seed = seed_of(seed, self.seed)
+        if path == "music":
+            return travel(self, journey, transpose, temperature, seed)
+        if transpose:
+            raise UsageError("pieces are brought to one key on the path 'music' alone")
+        windows = np.concatenate([passage.windows for passage in journey.inputs])
+        mean, _ = self.encode_windows(windows, condition=journey.conditions[0])
+        latents = journey.between(torch.from_numpy(mean)).numpy()
+        return latents, self.decode_windows(latents, temperature, journey.conditions[1], seed)
 
     def encode(
         self,
@@ -332,7 +394,7 @@ class MusicSession:
 
         Args:
             item: file or score.
-            track: track to use, 1-based; default the first usable one.
+            track: track to use, 1-based; default the one most like a tune.
             roles: track of each voice.
             keep_tracks: return the whole piece, with what the model makes in place of the track;
                 bars without a window stay, and so do its texts: no marker is added.
@@ -378,8 +440,11 @@ class MusicSession:
         key: str | None = None,
         style: Item | Passage | None = None,
         drift: bool | None = None,
+        prior: Prior = "learned",
+        register: float | None = None,
+        density: float | None = None,
     ) -> list[Score]:
-        """Draw pieces from the prior.
+        """Draw pieces from the prior: the one that was learned, where the model has one.
 
         A piece of several windows follows the great circle between two draws, so that its windows
         belong together; over chords it keeps to one draw, its style.
@@ -395,10 +460,13 @@ class MusicSession:
             chords: for a model that is told of them, one progression or several, which the pieces
                 take in turn. They are spread over ``bars``; without that each chord has a bar.
                 Default: no chord.
-            key: for a model that is told of it; default that of the chords.
+            key: for a model or a prior that is told of it; default that of the chords.
             style: a piece whose windows, in turn, give the style in place of draws.
             drift: whether a piece goes from one draw to another or keeps to one; default: it goes
                 where there are no chords.
+            prior: ``learned``, or ``normal``: N(0, I).
+            register: mean MIDI pitch, for a prior that is told of it.
+            density: note starts a bar, likewise.
 
         Raises:
             UsageError: a count below 1, a negative temperature, a length that the model cannot
@@ -406,7 +474,9 @@ class MusicSession:
             NothingUsableError: a style without a usable window.
         """
         size = self.codec.bars
-        progressions, told_key = self.conditions.progressions(chords), self.conditions.key(key)
+        progressions = self.conditions.progressions(chords)
+        wish = self._wish(prior, key, register, density)
+        told_key = self.conditions.key(key) if self.conditions.control.key else None
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
         count = whole(count, 1, f"count is {count}; at least 1 piece can be drawn")
@@ -416,11 +486,19 @@ class MusicSession:
         check_tempo(qpm)
         seed = seed_of(seed, self.seed)
         length = bars // size
-        z = self._styles(count, length, seed, not progressions if drift is None else drift, style)
         turns = [
             self.conditions.over(turn, length, told_key, spread) for turn in progressions or (None,)
         ]
         told = np.stack([turns[number % len(turns)] for number in range(count)])
+        drifts = not progressions if drift is None else drift
+        if style is None:
+            both = [told[:, 0], told[:, -1]] if drifts and length > 1 else [told[:, 0]]
+            ends = self._draws(seed, prior, wish, *both)
+            paths = [interpolate(a, b, length) for a, b in zip(ends[0], ends[-1], strict=True)]
+            z: Floats = torch.cat(paths).numpy()
+        else:
+            mean = self.encode(style).mean.numpy()
+            z = np.tile(mean[np.arange(length) % len(mean)], (count, 1))
         condition = self.conditions.numbers(told.reshape(count * length, *told.shape[2:]))
         windows = self.decode_windows(z, temperature, condition, seed).reshape(
             count, length, *self.codec.shape
@@ -430,21 +508,6 @@ class MusicSession:
         return [
             self.conditions.played(row, part, [qpm] * length, name=name) for row, part, name in rows
         ]
-
-    def _styles(
-        self, count: int, length: int, seed: int, drift: bool, style: Item | Passage | None
-    ) -> Floats:
-        """Return the points of ``count`` pieces of ``length`` windows each, piece after piece
-        [count * length, Z].
-        """
-        if style is not None:
-            mean = self.encode(style).mean.numpy()
-            return np.tile(mean[np.arange(length) % len(mean)], (count, 1))
-        ends = self._draws(count, seed)
-        z: Floats = torch.cat(
-            [interpolate(start, end if drift else start, length) for start, end in ends]
-        ).numpy()
-        return z
 
     def similar(
         self,
@@ -473,7 +536,7 @@ class MusicSession:
             temperature: of the events; 0 takes the likeliest.
             qpm: tempo, quarter notes per minute; default that of the window.
             seed: of the draws; default the session's.
-            track: number of the track (1-based); default the first usable one.
+            track: number of the track (1-based); default the one most like a tune.
             bar: bar (1-based) at which the window starts; default the first usable one.
             roles: track (1-based) of each voice.
             chords: for a model that is told of them: what the pieces are played over, a chord a
@@ -496,9 +559,8 @@ class MusicSession:
         mean = torch.from_numpy(
             self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]
         )
-        latents = towards(
-            torch.stack([start for start, _ in self._draws(count, seed)]), mean, similarity
-        ).numpy()
+        (draws,) = self._draws(seed, "learned", Wish(), np.repeat(told[:1], count, axis=0))
+        latents = towards(draws, mean, similarity).numpy()
         windows = self.decode_windows(
             latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed
         )
@@ -516,13 +578,50 @@ class MusicSession:
         shared = agreement(self.codec, windows, np.repeat(passage.windows, count, axis=0))
         return Similar(passage, similarity, latents, windows, scores, *shared, qpm=tempo)
 
-    def _draws(self, count: int, seed: int) -> list[Tensor]:
-        """Return two draws from the prior [2, Z] for each piece.
+    @cached_property
+    def learned_prior(self) -> MusicPrior | None:
+        """The learned prior of the model; None where it has none.
 
-        Those of piece i are the same for every ``count`` above i.
+        Raises:
+            UsageError: that of another model is in its folder.
+            MusaeError: it is damaged.
         """
-        noise = Noise(seed, _PRIOR)
-        return [self.prior.sample(2, noise) for _ in range(count)]
+        return load_prior(self.bundle, self.name)
+
+    def _wish(
+        self, prior: Prior, key: str | None, register: float | None, density: float | None
+    ) -> Wish:
+        """Check what draws are to be like; a key also tells a model that is told of it."""
+        if prior not in get_args(Prior):
+            raise UsageError(f"prior {prior!r} is not known; valid: {', '.join(get_args(Prior))}")
+        learned = prior == "learned"
+        alone = not learned or self.learned_prior is None
+        if alone:
+            self.conditions.key(key)
+        wanted = None if alone else key
+        return read_wish(self.bundle.description, self.name, wanted, register, density, learned)
+
+    def _draws(self, seed: int, prior: Prior, wish: Wish, *told: Classes) -> list[Tensor]:
+        """Return a draw from the prior for each piece, and the same piece after piece: [N, Z] for
+        each of ``told``; draw i is the same for every N above i.
+
+        ``told`` are the chords and keys of the draws, [N, G, K] each, one or two.
+        """
+        learned = self.learned_prior if prior == "learned" else None
+        if learned is None:
+            noise = Noise(seed, _PRIOR)
+            pairs = torch.stack([self.prior.sample(2, noise) for _ in told[0]])
+            return [pairs[:, number] for number in range(len(told))]
+        with one_thread():
+            return [
+                learned.sample(
+                    len(classes),
+                    Noise(seed, _PRIOR, number),
+                    wish,
+                    self.conditions.numbers(classes),
+                )
+                for number, classes in enumerate(told)
+            ]
 
     # Arrays in, arrays out
 

@@ -21,6 +21,7 @@ from musicvae_lite.model_dir.bundle import DEFAULT_MODEL
 from musicvae_lite.music.codec import Encoded, ScoreCodec, score_codec
 from musicvae_lite.music.codecs.grid import Grid
 from musicvae_lite.music.overlap import every_bar, half_apart, weave
+from musicvae_lite.music.tune import tune_scores
 
 #: What a user hands in: a file or a score.
 Item = str | os.PathLike[str] | Score
@@ -31,6 +32,7 @@ Roles = Mapping[str, int] | None
 Ints = NDArray[np.int64]
 
 _REASONS_SHOWN = 3
+_CLEARLY = 0.3
 _MAX_TICK = 2**31 - 1
 
 
@@ -147,7 +149,7 @@ def one_window(
         item: a file, a score, or a passage that was chosen before (its first window is taken).
         codec: of the model.
         model: what messages call the model.
-        track: number of the track; default the first one with a usable window (at ``bar``).
+        track: number of the track; default the usable one most like a tune (at ``bar``).
         bar: bar at which the window starts.
         roles: number of the track of a voice, such as bass 3; default the first ones that fit.
 
@@ -190,7 +192,7 @@ def whole_melody(
         item: a file, a score, or a passage that was chosen before.
         codec: of the model.
         model: what messages call the model.
-        track: number of the track, 1-based; default the first one with a usable window.
+        track: number of the track, 1-based; default the usable one most like a tune.
         every_window: take all windows of the track, also those that overlap.
         roles: number of the track of a voice, such as bass 3; default the first ones that fit.
         overlapping: let windows overlap by half, and leave out none in which nothing starts, so
@@ -303,7 +305,30 @@ def _encode(
         if not len(wider.windows):
             raise NothingUsableError(_why_nothing(score, wider, codec, model, track, named))
         encoded = wider
-    return score, encoded
+    return score, encoded if tracks or named else _tune_first(score, encoded, codec)
+
+
+def _tune_first(score: Score, encoded: Encoded, codec: ScoreCodec) -> Encoded:
+    """Return the windows with those of the track most like a tune first; of drums and whole pieces
+    as they are.
+
+    A track of another program than the codec reads must be clearly more like one.
+    """
+    if codec.whole or not codec.pitches[0]:
+        return encoded
+    likeness = tune_scores(score)
+    if len(codec.roles) == 1:
+        wider = any_instrument(codec)
+        if wider is not codec and likeness.argmax() not in encoded.origin["track"]:
+            every = wider.encode(score)
+            there = np.unique(every.origin["track"])
+            if likeness[there].max() > likeness[encoded.origin["track"]].max() + _CLEARLY:
+                encoded = every
+    order = np.argsort(-likeness[encoded.origin["track"]], kind="stable")
+    tracks = None if encoded.tracks is None else encoded.tracks[order]
+    return replace(
+        encoded, windows=encoded.windows[order], origin=encoded.origin[order], tracks=tracks
+    )
 
 
 def any_instrument(codec: ScoreCodec) -> ScoreCodec:

@@ -53,13 +53,14 @@ def interpolate(job: Job, request: Request) -> None:
 def _path_between(job: Job, request: Request, ends: list[Passage]) -> Interpolation:
     from musicvae_lite.music.session import MusicSession
 
-    session, path = job.load(MusicSession), request.path or "slerp"
+    session, path = job.load(MusicSession), request.path or "music"
     temperature, chords, key = request.temperature, request.chords, request.key
+    ways = {"transpose": bool(request.transpose), "exact_ends": request.exact_ends}
     if request.grid is None:
         return session.interpolate(
-            ends[0], ends[1], request.length, temperature, path, chords=chords, key=key
+            ends[0], ends[1], request.length, temperature, path, chords=chords, key=key, **ways
         )
-    return session.grid(ends, request.grid, temperature, path, chords=chords, key=key)
+    return session.grid(ends, request.grid, temperature, path, chords=chords, key=key, **ways)
 
 
 def _outputs(job: Job, request: Request) -> list[Path]:

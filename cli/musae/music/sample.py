@@ -11,6 +11,7 @@ from musae.music.reading import conditions_of, place, remark
 from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
+from musicvae_lite.model_dir.prior_file import has_prior
 
 if TYPE_CHECKING:
     from musae.verbs.sample import Request
@@ -47,11 +48,15 @@ def sample(job: Job, request: Request) -> None:
         key=request.key,
         style=style,
         drift=request.drift,
+        prior=request.prior,
+        register=request.register,
+        density=request.density,
     )
     write_pieces(scores, paths, job.overwrite, job.console)
     bars = request.length or conditions.bars(request.chords)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
-    told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift")}
+    wishes = ("chords", "key", "style", "drift", "prior", "register", "density")
+    told = {key: getattr(request, key) for key in wishes}
     given = {key: value for key, value in told.items() if value not in ((), None)}
     names = [str(path) for path in paths]
     job.console.document(
@@ -65,9 +70,23 @@ def _check(job: Job, request: Request) -> Conditions:
     Raises:
         UsageError: naming them.
     """
+    from musicvae_lite.music.prior_features import read_wish
+
     if request.style and request.drift is not None:
         raise UsageError("--style gives every window its style; leave out --drift and --no-drift")
-    conditions = conditions_of(job.handle, request.chords or None, request.key)
+    description = job.handle.description
+    learned = request.prior == "learned"
+    there = learned and has_prior(description.folder)
+    key = None if there else request.key
+    conditions = conditions_of(job.handle, request.chords or None, key)
+    read_wish(
+        description,
+        job.model,
+        request.key if there else None,
+        request.register,
+        request.density,
+        learned,
+    )
     size = conditions.codec.bars
     if request.length is not None and request.length % size:
         raise UsageError(

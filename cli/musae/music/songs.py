@@ -23,9 +23,9 @@ def _check_options(request: Request) -> None:
     context = click.get_current_context()
     if not request.whole:
         raise click.UsageError("--keep-tracks goes with --whole", context)
-    for name in ("grid", "bar", "plot", "wav", "chords", "key"):
-        if context.params.get(name) is not None:
-            raise click.UsageError(f"--{name} does not go with --whole", context)
+    for name in ("grid", "bar", "plot", "wav", "chords", "key", "exact_ends"):
+        if context.params.get(name) not in (None, False):
+            raise click.UsageError(f"--{name.replace('_', '-')} does not go with --whole", context)
 
 
 def interpolate_songs(job: Job, request: Request) -> None:
@@ -57,8 +57,9 @@ def interpolate_songs(job: Job, request: Request) -> None:
         end,
         request.steps,
         request.temperature,
-        request.path or "slerp",
+        request.path or "music",
         keep_tracks=request.keep_tracks,
+        transpose=request.transpose,
     )
     name = request.files[0]
     data = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -15,6 +15,7 @@ _EPILOG = examples(
     "musae evaluate mel-2bar --data corpus",
     "musae evaluate run --data corpus --split all --limit 1000 --json",
     "musae evaluate mel-2bar --data corpus --paths --plot paths.png",
+    "musae evaluate mel-2bar --data corpus --draws",
     "musae evaluate denoise --data clean/             clean recordings, mixed with synthesised noises",
     "musae evaluate mnist-vae --data mnist/           a folder of MNIST's IDX files",
 )
@@ -51,6 +52,18 @@ _EPILOG = examples(
     is_flag=True,
     help="Of music: measure ways between held-out pieces, beside blending step by step.",
 )
+@click.option(
+    "--draws",
+    is_flag=True,
+    help="Of music: compare what the model makes up with held-out pieces.",
+)
+@click.option(
+    "--prior",
+    type=click.Choice(["learned", "normal"]),
+    default="learned",
+    show_default=True,
+    help="With --draws: what is drawn from.",
+)
 @click.option("--plot", metavar="P.png", help="With --paths: draw the measures (PNG, SVG or PDF).")
 @device_option
 @seed_option
@@ -62,6 +75,8 @@ def evaluate(
     limit: int | None,
     quick: bool,
     paths: bool,
+    draws: bool,
+    prior: Literal["learned", "normal"],
     plot: str | None,
     device: str,
     seed: int,
@@ -81,12 +96,23 @@ def evaluate(
     --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11
     points: the share of steps unlike each end, and the cost under a 5-gram model of the training
     windows divided by that of the ends.
+
+    --draws: 2,000 drawn windows (or --limit N) beside as many held-out ones: the cost under a 5-gram
+    model of the training windows, how well a classifier tells them apart (AUC; 0.5 is not at all),
+    copies of training windows in any transposition, and what a listener would notice.
     """
     from musicvae_lite.model_dir.handle import open_model
 
     open_model(model)  # a wrong name is refused first
     if plot and not paths:
         raise click.UsageError("--plot goes with --paths", click.get_current_context())
+    if draws and paths:
+        raise click.UsageError("--draws does not go with --paths", click.get_current_context())
+    if draws:
+        from musae.music.draw_measures import evaluate_draws
+
+        evaluate_draws(model, data, split, limit, prior, device, seed, console)
+        return
     if paths:
         from musae.music.path_measures import evaluate_paths
 

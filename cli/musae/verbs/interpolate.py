@@ -33,6 +33,8 @@ _ONLY = {
         "keep_tracks",
         "chords",
         "key",
+        "transpose",
+        "exact_ends",
     ),
     "pictures": ("label",),
 }
@@ -82,6 +84,8 @@ class Request:
         key: as the user named it, or None.
         plot: picture to write, or None.
         wav: sound file to write, or None.
+        transpose: bring the pieces to one key; None where the user said nothing.
+        exact_ends: let the ends be the inputs themselves.
     """
 
     files: tuple[str, ...]
@@ -90,7 +94,7 @@ class Request:
     bars: tuple[int | None, ...]
     tracks: tuple[int | None, ...]
     roles: tuple[dict[str, int], ...]
-    path: Literal["slerp", "lerp"] | None
+    path: Literal["music", "slerp", "lerp"] | None
     temperature: float
     whole: bool
     keep_tracks: bool
@@ -98,6 +102,8 @@ class Request:
     key: str | None
     plot: str | None
     wav: str | None
+    transpose: bool | None = None
+    exact_ends: bool = False
 
     @property
     def length(self) -> int:
@@ -146,14 +152,21 @@ class Request:
     "--track",
     callback=numbers_each,
     metavar="N[,M]",
-    help="Track of A (and B). [default: first usable]",
+    help="Track of A (and B). [default: the one most like a tune]",
 )
 @role_option
 @click.option(
     "--path",
-    type=click.Choice(["slerp", "lerp"]),
-    help="Great circle or line. [default: slerp; lerp for a plain autoencoder]",
+    type=click.Choice(["music", "slerp", "lerp"]),
+    help="Great circle or line; of music on the music: octaves apart, where it is dense. "
+    "[default: music, of other models slerp, of a plain autoencoder lerp]",
 )
+@click.option(
+    "--transpose/--no-transpose",
+    default=None,
+    help="Of music: bring the pieces to one key on the way. [default: with --keep-tracks]",
+)
+@click.option("--exact-ends", is_flag=True, help="Of music: let the ends be the inputs themselves.")
 @temperature_option(0.0)
 @click.option(
     "--whole",
@@ -187,7 +200,9 @@ def interpolate(
     bar: tuple[int, ...] | None,
     track: tuple[int, ...] | None,
     roles: tuple[dict[str, int], ...],
-    path: Literal["slerp", "lerp"] | None,
+    path: Literal["music", "slerp", "lerp"] | None,
+    transpose: bool | None,
+    exact_ends: bool,
     temperature: float,
     whole: bool,
     keep_tracks: bool,
@@ -232,6 +247,8 @@ def interpolate(
         key,
         plot,
         wav,
+        transpose,
+        exact_ends,
     )
     check_inputs(job, files, _ONLY)
     present(job, "interpolate", request)

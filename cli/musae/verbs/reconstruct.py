@@ -63,7 +63,7 @@ class Request:
     "FILE.reconstructed.* here]"
 )
 @click.option(
-    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: first usable]"
+    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: the one most like a tune]"
 )
 @one_role_option
 @click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import click
 
@@ -22,6 +23,7 @@ _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
+    "musae sample --key Am --register 67          in A minor, around G4",
     "musae sample --like a.mid --similarity 0.6   four melodies near one",
     'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
     'musae sample -m RUN --chords "C Am F G" --style a.mid  in the style of a.mid',
@@ -42,6 +44,9 @@ _ONLY = {
         "key",
         "style",
         "drift",
+        "prior",
+        "register",
+        "density",
     ),
     "pictures": ("label",),
 }
@@ -65,6 +70,9 @@ class Request:
         bar: of the window of ``like``.
         track: of ``like``.
         roles: tracks of its voices.
+        prior: ``learned`` or ``normal``.
+        register: mean MIDI pitch of melodies.
+        density: note starts a bar.
     """
 
     count: int | None
@@ -80,6 +88,9 @@ class Request:
     bar: int | None
     track: int | None
     roles: dict[str, int]
+    prior: Literal["learned", "normal"] = "learned"
+    register: float | None = None
+    density: float | None = None
 
 
 @click.command(epilog=_EPILOG)
@@ -151,9 +162,28 @@ class Request:
     "--track",
     type=click.IntRange(1),
     metavar="N",
-    help="With --like: its track. [default: first usable]",
+    help="With --like: its track. [default: most like a tune]",
 )
 @one_role_option
+@click.option(
+    "--prior",
+    type=click.Choice(["learned", "normal"]),
+    default="learned",
+    show_default=True,
+    help="Where music is drawn from: what the model learned of its data, or N(0, I).",
+)
+@click.option(
+    "--register",
+    type=Number(0, 127),
+    metavar="PITCH",
+    help="Mean MIDI pitch of the draws, where the prior is told of it (60 is middle C).",
+)
+@click.option(
+    "--density",
+    type=Number(0, 100),
+    metavar="FLOAT",
+    help="Note starts a bar of the draws, where the prior is told of it.",
+)
 @job_options()
 def sample(
     count: int | None,
@@ -169,6 +199,9 @@ def sample(
     bar: int | None,
     track: int | None,
     roles: dict[str, int],
+    prior: Literal["learned", "normal"],
+    register: float | None,
+    density: float | None,
     job: Job,
 ) -> None:
     """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
@@ -185,6 +218,8 @@ def sample(
     elif style is not None or drift is not None:
         option = "--style" if style is not None else "--drift" if drift else "--no-drift"
         raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
+    else:
+        _refuse_with_like("prior", "register", "density")
     request = Request(
         count,
         length,
@@ -199,6 +234,9 @@ def sample(
         bar,
         track,
         roles,
+        prior,
+        register,
+        density,
     )
     check_inputs(job, [name for name in (like, style) if name is not None], _ONLY)
     present(job, "sample", request)
@@ -211,3 +249,11 @@ def _need_like(*names: str) -> None:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(known.opts[0] for known in context.command.params if known.name == name)
             raise click.UsageError(f"{option} goes with --like FILE", context)
+
+
+def _refuse_with_like(*names: str) -> None:
+    """Refuse options that do not go with ``--like``."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} does not go with --like", context)

@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musicvae_lite.config import RunConfig
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import read_json
 from musicvae_lite.music.codec import ScoreCodec, score_codec
@@ -26,6 +27,8 @@ MakeInputs = Callable[[NDArray[Any], NDArray[np.int64], int, int], NDArray[Any]]
 FORMAT = "musae-corpus"
 VERSION = 1
 MANIFEST = "manifest.json"
+#: Columns of one number a window.
+_NUMBERS = ("track", "bar", "low", "high", "valid", "tune")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,8 @@ class Corpus:
         sources: names of the files.
         groups: names of the song groups.
         control: what is told beside the windows.
+        tune: how much the track is like a tune, 0 to 1 [N]; NaN where it was not scored: drums, and
+            corpora of earlier versions. See :mod:`musicvae_lite.music.tune`.
         told: classes of that, uint8 [N, G, K], at each step of time; K is 0 where nothing is told.
     """
 
@@ -80,6 +85,12 @@ class Corpus:
     groups: tuple[str, ...]
     control: Control
     told: NDArray[np.uint8]
+    tune: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def __post_init__(self) -> None:
+        if len(self.tune) != len(self.windows):
+            unscored = np.full(len(self.windows), np.nan, np.float32)
+            object.__setattr__(self, "tune", unscored)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -129,7 +140,7 @@ class Corpus:
 
     def take(self, rows: NDArray[Any]) -> Corpus:
         """Return the windows at ``rows`` (indices or mask)."""
-        names = ("windows", "told", "low", "high", "valid", "source", "group", "track", "bar")
+        names = ("windows", "told", "source", "group", *_NUMBERS)
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def split(self, name: Literal["train", "valid"]) -> Corpus:
@@ -278,6 +289,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def codec_differences(config: RunConfig, corpus: Corpus) -> str:
+    """Say in which settings the codec of a corpus is not that of a run, or return ""."""
+    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
+    keys = [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]
+    return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)
+
+
 def part_path(folder: Path, number: int) -> Path:
     """Return where a part of a corpus is."""
     return folder / f"part-{number:05d}.parquet"
@@ -329,7 +347,7 @@ def write_part(path: Path, table: dict[str, Any], facts: dict[str, Any]) -> None
         columns[name] = pa.DictionaryArray.from_arrays(
             pa.array(codes, pa.int32()), pa.array(names, pa.string())
         )
-    for name in ("track", "bar", "low", "high", "valid"):
+    for name in _NUMBERS:
         columns[name] = pa.array(table[name])
     metadata = {"musae": json.dumps({**shapes, **facts}, sort_keys=True)}
     pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path, compression="zstd")
@@ -370,7 +388,7 @@ def read_windows(path: Path) -> tuple[list[bytes], NDArray[np.bool_]]:
 def _read_part(
     path: Path,
     names: tuple[str, ...] = ("source", "group"),
-    numbers: tuple[str, ...] = ("track", "bar", "low", "high", "valid"),
+    numbers: tuple[str, ...] = _NUMBERS,
 ) -> dict[str, Any]:
     """Read the windows of a part with the columns of names (codes and dictionary) and of numbers
     that are wanted.
@@ -385,7 +403,8 @@ def _read_part(
             {"told": ("told", shapes["told"])} if "told" in shapes else {}
         )
         # read_table would import pyarrow.dataset, which takes longer than the reading
-        table = file.read([*(column for column, _ in lists.values()), *names, *numbers])
+        there = [name for name in numbers if name in file.schema_arrow.names or name != "tune"]
+        table = file.read([*(column for column, _ in lists.values()), *names, *there])
         columns: dict[str, Any] = {
             "told": np.zeros((table.num_rows, shapes["shape"][0], 0), np.uint8)
         }
@@ -398,7 +417,9 @@ def _read_part(
                 column.indices.to_numpy(zero_copy_only=False),
                 column.dictionary.to_pylist(),
             )
-        for name in numbers:
+        if "tune" in numbers:  # parts of earlier versions have none
+            columns["tune"] = np.full(table.num_rows, np.nan, np.float32)
+        for name in there:
             columns[name] = table[name].to_numpy()
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, error) from error
@@ -416,7 +437,7 @@ def _damaged(path: Path, error: Exception) -> MusaeError:
 def _join(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """Put the parts one after another, with common names for sources and groups."""
     columns: dict[str, Any] = {}
-    for name in ("windows", "told", "track", "bar", "low", "high", "valid"):
+    for name in ("windows", "told", *_NUMBERS):
         columns[name] = np.concatenate([part[name] for part in parts])
     for name, names in (("source", "sources"), ("group", "groups")):
         index: dict[str, int] = {}

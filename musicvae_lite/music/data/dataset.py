@@ -18,11 +18,12 @@ from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.bundle import load_bundle
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.control import Control
-from musicvae_lite.music.data.corpus import Corpus, read_manifest
+from musicvae_lite.music.data.corpus import Corpus, codec_differences, read_manifest
 from musicvae_lite.music.data.groove_inputs import GrooveInputs, told
 from musicvae_lite.music.evaluate.attributes import keep_vectors, learn_vectors
 from musicvae_lite.music.evaluate.sequences import Told, evaluate_windows, on_device
 from musicvae_lite.music.plots import roll_image
+from musicvae_lite.music.prior_training import fits, learn_prior
 from musicvae_lite.nn.inputs import as_events
 
 _NO_SONG_HELD_OUT = (
@@ -75,13 +76,14 @@ class MusicDataset(Dataset):
     """The windows of one or several prepared corpora; whole songs are held out."""
 
     unit = "windows"
-    finishing = "learning attribute vectors"
-    later = "'musae attribute --learn' learns attribute vectors later"
+    finishing = "learning attribute vectors and a prior"
+    later = "'musae attribute --learn' learns attribute vectors later, 'musae prior' a prior"
 
     def __init__(
         self, corpus: Corpus, manifests: Sequence[dict[str, Any]], config: RunConfig
     ) -> None:
         self.train, valid = corpus.split("train"), corpus.split("valid")
+        self.held_out_windows = valid
         self.codec: ScoreCodec = corpus.codec
         self.config, self.transpose = config, config.data.transpose
         self.inputs = GrooveInputs(config.data.inputs) if config.data.inputs else None
@@ -165,7 +167,8 @@ class MusicDataset(Dataset):
 
     def finish(self, folder: Path, device: torch.device, seed: int) -> str:
         """Learn attribute vectors from up to
-        :data:`~musicvae_lite.music.evaluate.attributes.WINDOWS` training windows.
+        :data:`~musicvae_lite.music.evaluate.attributes.WINDOWS` training windows, and a prior where
+        the run says so.
         """
         bundle = load_bundle(folder, device)
         probes = self.valid.windows if self.held_out else None
@@ -180,7 +183,12 @@ class MusicDataset(Dataset):
             told=told,
         )
         keep_vectors(bundle.description, vectors)
-        return f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
+        said = f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
+        steps = round(self.config.prior.share * self.config.training.steps)
+        if not steps or not fits(self.codec):
+            return said
+        learn_prior(bundle.description, self.train, self.held_out_windows, steps, seed)
+        return f"{said}; a prior ('musae sample')"
 
     def _shown(self, windows: NDArray[Any]) -> NDArray[Any]:
         """Return what the encoder sees of windows."""
@@ -218,10 +226,3 @@ def _told_other(config: RunConfig, there: Control) -> str:
         f"{wanted or 'nothing'}; "
         "run 'musae prepare' with the preset or file of this run"
     )
-
-
-def codec_differences(config: RunConfig, corpus: Corpus) -> str:
-    """Say in which settings the codec of a corpus is not that of a run, or return ""."""
-    wanted, there = config.codec.model_dump(mode="json"), corpus.codec.config()
-    keys = [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]
-    return ", ".join(f"{key} is {there.get(key)}, the run needs {wanted.get(key)}" for key in keys)

@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
-from musicvae_lite.media.midi import MidiError, read_midi
+from musicvae_lite.media.midi import MidiError, Score, read_midi
 from musicvae_lite.media.sources import MidiFile, Source, list_sources
-from musicvae_lite.music.codec import Drop, ScoreCodec, score_codec
+from musicvae_lite.music.codec import Drop, Encoded, ScoreCodec, score_codec
 from musicvae_lite.music.conditioning.control import Control
 from musicvae_lite.music.data.corpus import (
     FORMAT,
@@ -49,6 +49,7 @@ from musicvae_lite.music.data.corpus import (
     write_part,
 )
 from musicvae_lite.music.data.pool import Crash, run_units
+from musicvae_lite.music.tune import tune_scores
 
 PART_FILES = 256
 UNIT_FILES = 32
@@ -125,6 +126,7 @@ class _Cut(NamedTuple):
 
     codec: ScoreCodec
     control: Control
+    tune: float = 0.0
 
 
 @dataclass
@@ -138,6 +140,7 @@ class _Found:
     bar: NDArray[np.uint32]
     low: NDArray[np.int8]
     high: NDArray[np.int8]
+    tune: NDArray[np.float32]
     sha256: list[str] = field(default_factory=list)
     drops: list[tuple[int, Drop, str]] = field(default_factory=list)
 
@@ -197,8 +200,9 @@ def prepare_corpus(
             "first shard starts"
         )
     folder = Path(output)
-    codec, told = _settings(codec_config)
-    cut = _Cut(score_codec(codec), Control.of_config(told if control is None else control))
+    codec, told, tune = _settings(codec_config)
+    told = told if control is None else control
+    cut = _Cut(score_codec(codec), Control.of_config(told), tune)
     listed = list_sources(
         [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
     )
@@ -235,19 +239,21 @@ def prepare_corpus(
 
 def _settings(
     config: Mapping[str, Any] | RunConfig | str | Path,
-) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    """Return the settings of a codec and of what is told beside the music, where that is known."""
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, float]:
+    """Return the settings of a codec, of what is told beside the music, where that is known, and
+    how much like a tune a track must be.
+    """
     if isinstance(config, str | Path):
         config = load_config(config)
     if isinstance(config, RunConfig):
-        return config.codec.model_dump(), config.control.model_dump()
+        return config.codec.model_dump(), config.control.model_dump(), config.data.tune
     if not isinstance(config, Mapping):
         kind = type(config).__name__
         raise UsageError(
             "a codec is the name of a preset, a YAML file, a RunConfig or the settings of a "
             f"codec, not {kind}"
         )
-    return config, None
+    return config, None, 0.0
 
 
 def _cores() -> int:
@@ -273,6 +279,7 @@ def _manifest(
         for source in sources
     ]
     work = [VERSION, PART_FILES, codec.config(), valid_fraction, listing, *control.values()]
+    work += [cut.tune] if cut.tune else []
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -416,6 +423,7 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
         sha256 = hashlib.sha256(data).hexdigest()
         score = read_midi(data, source=file.name, texts=bool(cut.control))
         encoded = codec.encode(score)
+        encoded, tune = _scored(score, encoded, cut)
         told = cut.control.of_windows(score, codec, encoded.origin["tick"])
     except MidiError as error:
         return _nothing(cut, f"file: {error.reason}", error.detail, sha256)
@@ -431,7 +439,36 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
     low, high = codec.transposition_limits(encoded.windows)
     at = encoded.origin
     place = np.zeros(len(at), np.int32)
-    return _Found(encoded.windows, told, place, at["track"], at["bar"], low, high, [sha256], drops)
+    sums = [sha256]
+    return _Found(
+        encoded.windows, told, place, at["track"], at["bar"], low, high, tune, sums, drops
+    )
+
+
+def _scored(score: Score, encoded: Encoded, cut: _Cut) -> tuple[Encoded, NDArray[np.float32]]:
+    """Return the windows of tracks that are enough like a tune, and how much they are [N]; NaN where
+    the first voice of a window has no pitch.
+    """
+    track = encoded.origin["track"]
+    if cut.codec.whole or not cut.codec.pitches[0] or not len(track):
+        return encoded, np.full(len(track), np.nan, np.float32)
+    likeness = tune_scores(score)
+    enough = likeness[track] >= cut.tune
+    drops = []
+    for index in np.unique(track[~enough]).tolist():
+        bars = encoded.origin["bar"][track == index]
+        reason = f"window: track is less like a tune than {cut.tune:g}"
+        drops.append(
+            Drop(index, reason, len(bars), int(bars.min()), int(bars.max()) + cut.codec.bars - 1)
+        )
+    kept = replace(
+        encoded,
+        windows=encoded.windows[enough],
+        origin=encoded.origin[enough],
+        tracks=None if encoded.tracks is None else encoded.tracks[enough],
+        drops=(*encoded.drops, *drops),
+    )
+    return kept, likeness[track[enough]].astype(np.float32)
 
 
 def _nothing(cut: _Cut, reason: str, detail: str, sha256: str = "") -> _Found:
@@ -449,6 +486,7 @@ def _nothing(cut: _Cut, reason: str, detail: str, sha256: str = "") -> _Found:
         none.astype(np.uint32),
         low,
         high,
+        none.astype(np.float32),
         [sha256],
         drops,
     )
@@ -472,6 +510,7 @@ def _merge(parts: list[_Found]) -> _Found:
         np.concatenate([part.bar for part in parts]),
         np.concatenate([part.low for part in parts]),
         np.concatenate([part.high for part in parts]),
+        np.concatenate([part.tune for part in parts]),
         [sha for part in parts for sha in part.sha256],
         [
             (file + start, drop, detail)
@@ -511,7 +550,7 @@ def _write_part(
         "sha256": (found.file[keep], found.sha256),
         "group": (found.file[keep], groups),
         "valid": valid[keep],
-        **{name: getattr(found, name)[keep] for name in ("track", "bar", "low", "high")},
+        **{name: getattr(found, name)[keep] for name in ("track", "bar", "low", "high", "tune")},
     }
     counted = {
         "files": len(names),

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.config import RunConfig, fitting_preset
 from musicvae_lite.core.devices import resolve_device
 from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.core.evaluation import EvalRequest, Evaluation, Split, part_name, spread
+from musicvae_lite.core.random import Noise
 from musicvae_lite.core.validation import seed_of, whole
 from musicvae_lite.model_dir.bundle import Description, describe, load_bundle
 from musicvae_lite.model_dir.handle import Handle
 from musicvae_lite.music.attribute_vectors import AttributeVectors
 from musicvae_lite.music.codecs.groove import GrooveCodec
-from musicvae_lite.music.data.corpus import Corpus, read_manifest
-from musicvae_lite.music.data.dataset import Examples, codec_differences, condition_of
+from musicvae_lite.music.data.corpus import Corpus, codec_differences, read_manifest
+from musicvae_lite.music.data.dataset import Examples, condition_of
 from musicvae_lite.music.evaluate.attributes import WINDOWS, keep_vectors, learn_vectors
 from musicvae_lite.music.evaluate.chord_adherence import chord_following
+from musicvae_lite.music.evaluate.draws import COUNT, DrawMeasures, measure_draws
 from musicvae_lite.music.evaluate.grooves import evaluate_grooves
 from musicvae_lite.music.evaluate.paths import PAIRS, PathMeasures, measure_paths
 from musicvae_lite.music.evaluate.sequences import evaluate_windows
 from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.prior_training import tunes_of
+from musicvae_lite.music.session import MusicSession
 
 
 def evaluate_music(handle: Handle, request: EvalRequest) -> Evaluation:
@@ -118,6 +123,68 @@ def evaluate_paths(
     return chosen, measure_paths(
         bundle.model, corpus.codec, corpus.split("train").windows, windows, pairs, seed
     )
+
+
+def evaluate_draws(
+    model: str | Path,
+    data: str | Path | Sequence[str | Path],
+    split: Split = "auto",
+    count: int = COUNT,
+    prior: Literal["learned", "normal"] = "learned",
+    temperature: float = 0.0,
+    device: str = "auto",
+    seed: int = 0,
+) -> tuple[Split, DrawMeasures]:
+    """Compare windows that a model makes up with those of prepared corpora.
+
+    Of corpora whose tracks are scored, the tracks that the learned prior learned from count. A
+    model that is told of chords draws over those of the real windows.
+
+    Args:
+        model: shipped name or folder.
+        data: corpora; n-grams and copies are of their training songs.
+        split: what draws are compared with; ``auto``: the validation songs, or the training songs
+            where none was held out.
+        count: of draws, and of real windows.
+        prior: what is drawn from.
+        temperature: of the decoder; 0 takes the likeliest event of every step.
+        device: auto, cpu, cuda or mps.
+        seed: of the draws and of the classifier.
+
+    Returns:
+        The part that was used, and the measures.
+
+    Raises:
+        UsageError: unknown model or device, no music, no data, or a corpus of another codec.
+        NothingUsableError: next to no windows to compare with.
+        MusaeError: a damaged model, prior or corpus.
+    """
+    where, description, seed = resolve_device(device), describe(model), seed_of(seed)
+    count = whole(count, 1, f"count is {count}; at least 1 window is drawn")
+    if description.config.model.kind != "sequence":
+        raise UsageError(f"{model} is no model of music; draws are compared with windows of music")
+    folders = [data] if isinstance(data, str | Path) else list(data)
+    corpus = _corpus(description, model, [Path(folder) for folder in folders])
+    bundle = load_bundle(description, where)
+    session = MusicSession(bundle, str(model), seed)
+    learned = session.learned_prior if prior == "learned" else None
+    least = 0.0 if session.learned_prior is None else session.learned_prior.tune
+    corpus = tunes_of(corpus, least)
+    chosen: Split = ("valid" if corpus.valid.any() else "train") if split == "auto" else split
+    part = corpus if chosen == "all" else corpus.split(part_name(chosen))
+    order = np.random.default_rng(seed).permutation(len(part))[:count]
+    real = part.take(order)
+    if not len(real):
+        raise NothingUsableError(f"{folders[0]}: holds no windows for the split {chosen!r}")
+    rows = np.arange(count) % len(real)
+    control = corpus.control.numbers(real.told[rows]) if corpus.control else None
+    if learned is None:
+        z = session.prior.sample(count, Noise(seed))
+    else:
+        z = learned.sample(count, Noise(seed), control=control)
+    drawn = session.decode_windows(z, temperature, control, seed)
+    train = corpus.split("train").windows
+    return chosen, measure_draws(corpus.codec, train, real.windows, drawn, seed)
 
 
 def learn_attributes(

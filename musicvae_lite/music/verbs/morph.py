@@ -6,16 +6,19 @@ Letters in shapes: N windows of A, S songs, Z latent size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musicvae_lite.core.latent import Path as Way
 from musicvae_lite.core.latent import along
 from musicvae_lite.core.validation import seed_of, whole
 from musicvae_lite.media.midi import Score
-from musicvae_lite.music.session import MusicSession
+from musicvae_lite.music.codec import ScoreCodec
+from musicvae_lite.music.paths import class_counts_of, moved, registers, to_one_key
+from musicvae_lite.music.session import MusicSession, Path
 from musicvae_lite.music.splice import check_way, in_piece, left_bars
 from musicvae_lite.music.windows import (
     Item,
@@ -28,6 +31,8 @@ from musicvae_lite.music.windows import (
 )
 
 Floats = NDArray[np.float64]
+
+_OCTAVE = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +93,12 @@ def morph(
     b: Item | Passage,
     steps: int | None = None,
     temperature: float = 0.0,
-    path: Literal["slerp", "lerp"] = "slerp",
+    path: Path = "music",
     tracks: tuple[int | None, int | None] = (None, None),
     roles: tuple[Roles, Roles] = (None, None),
     seed: int | None = None,
     keep_tracks: bool = False,
+    transpose: bool | None = None,
 ) -> Morph:
     """Turn the melody of song A into that of song B: the first window of A meets the first of B,
     and so on to the end of A.
@@ -107,12 +113,15 @@ def morph(
         steps: number of songs from what the model makes of A to what it makes of B, at least 2;
             None for one song that begins as A and ends as B.
         temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
-        path: ``slerp`` (great circle) or ``lerp`` (straight line).
-        tracks: track (1-based) of each; default the first usable one.
+        path: ``music``: B is brought to the octave of A, and what comes of it back to its own, bit
+            by bit; ``slerp`` (great circle) or ``lerp`` (straight line): as the pieces are.
+        tracks: track (1-based) of each; default the one most like a tune.
         roles: track of each voice of each.
         seed: of the draws; default the session's.
         keep_tracks: give the songs the other tracks of A; without, they have the track of the
             melody alone.
+        transpose: bring B to the key of A: where the other tracks are kept for good, else for the
+            first half of the way. Default: where they are kept.
 
     Raises:
         UsageError: fewer than 2 steps, one window for one song, a negative temperature, no such
@@ -135,12 +144,25 @@ def morph(
         session.encode_windows(passage.windows, condition=session.condition(passage))[0]
         for passage in ends
     )
-    latents = _between(mean_a, mean_b[partner], fractions, path)
+    keeps_key = keep_tracks if transpose is None else transpose
+    octave, semitones = _apart(codec, start, end, path, keeps_key, keep_tracks)
+    near = mean_b
+    if octave or semitones:
+        rows = moved(codec, end.windows, np.full(len(mean_b), octave + semitones))
+        near, _ = session.encode_windows(rows, condition=session.condition(end))
+    latents = _between(mean_a, near[partner], fractions, "lerp" if path == "lerp" else "slerp")
+    back = -_OCTAVE * np.round(fractions * octave / _OCTAVE).astype(np.int64)
+    if not keep_tracks:
+        back -= np.where(fractions > 0.5, semitones, 0)
+    arrived = (fractions == 1) & (back == -(octave + semitones))
+    latents[arrived] = np.broadcast_to(mean_b[partner], latents.shape)[arrived]
+    back[arrived] = 0
     told = session.condition(start)
     condition = None if told is None else np.tile(told, (len(fractions), 1, 1))
     decoded = session.decode_windows(
         latents.reshape(-1, session.latent_size), temperature, condition, seed
     )
+    decoded = moved(codec, decoded, back.ravel())
     decoded = decoded.reshape(len(fractions), count, *codec.shape)
     # A window in which nothing starts has no place in latent space: the nearer end says whether it
     # is so.
@@ -151,9 +173,9 @@ def morph(
     nearer_b = fractions > 0.5
     chords, scores = session.conditions.of_passage(start), []
     for number, windows in enumerate(decoded, start=1):
-        near = nearer_b[number - 1]
-        windows[silent[0] & ~near] = start.windows[silent[0] & ~near]
-        windows[silent[1] & near] = end.windows[partner][silent[1] & near]
+        nearer = nearer_b[number - 1]
+        windows[silent[0] & ~nearer] = start.windows[silent[0] & ~nearer]
+        windows[silent[1] & nearer] = end.windows[partner][silent[1] & nearer]
         windows = ended(windows, [start], codec)
         song = rebuild(
             start,
@@ -175,6 +197,20 @@ def morph(
         tuple(left_bars(start, codec).tolist()),
         settings,
     )
+
+
+def _apart(
+    codec: ScoreCodec, start: Passage, end: Passage, path: Path, transpose: bool, band: bool
+) -> tuple[int, int]:
+    """Return by how many semitones B is moved to the octave and to the key of A, or of its band."""
+    if path != "music" or codec.whole or not codec.pitches[0]:
+        return 0, 0
+    register = [np.nanmean(registers(codec, passage.windows)) for passage in (start, end)]
+    octave = -_OCTAVE * int(np.round((register[1] - register[0]) / _OCTAVE))
+    if not transpose:
+        return octave, 0
+    counts = np.concatenate([class_counts_of((start,), band), class_counts_of((end,))])
+    return octave, int(to_one_key(counts)[1])
 
 
 def only(score: Score, tracks: tuple[int, ...]) -> Score:
@@ -202,7 +238,7 @@ def _between(
     start: NDArray[np.float32],
     end: NDArray[np.float32],
     fractions: Floats,
-    path: Literal["slerp", "lerp"],
+    path: Way,
 ) -> Any:
     """Return points [S, N, Z] between start and end [N, Z]."""
     rows = zip(

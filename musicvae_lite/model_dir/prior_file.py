@@ -1,0 +1,104 @@
+"""The learned prior in a model folder: ``prior.safetensors`` and ``prior.json``, which says what it is and whose. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.files import read_json, reason, write_files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from musicvae_lite.model_dir.bundle import Description
+
+FORMAT, VERSION = "musae-prior", 1
+FILE, WEIGHTS = "prior.json", "prior.safetensors"
+_CURE = "learn it with 'musae prior {} --data CORPUS', or draw with --prior normal"
+
+
+def has_prior(folder: Path) -> bool:
+    """Say whether a model folder has a learned prior."""
+    return (folder / FILE).exists()
+
+
+def save_prior(
+    description: Description, facts: Mapping[str, Any], weights: Mapping[str, Tensor]
+) -> None:
+    """Write a prior into the folder of its model, both files or none.
+
+    Args:
+        description: of the model.
+        facts: ``kind``, ``network``, ``condition`` and what else its reader needs; plain data.
+        weights: of the network; they are stored as float16.
+
+    Raises:
+        MusaeError: if the file system refuses; the folder keeps what it had.
+    """
+    import torch
+    from safetensors.torch import save
+
+    tensors = {
+        key: value.detach().to("cpu", torch.float16).contiguous() for key, value in weights.items()
+    }
+    data = save(tensors, metadata={"format": f"{FORMAT} {VERSION}"})
+    tree = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model_sha256": description.sha256,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        **facts,
+    }
+    folder = description.folder
+    files = {folder / WEIGHTS: data, folder / FILE: (json.dumps(tree, indent=1) + "\n").encode()}
+    write_files(files, overwrite=True)
+
+
+def describe_prior(description: Description, name: str) -> dict[str, Any]:
+    """Read what the prior of a model folder says of itself.
+
+    Raises:
+        UsageError: it is of another model.
+        MusaeError: it is damaged, or of another version.
+    """
+    path, cure = description.folder / FILE, _CURE.format(name)
+    tree = read_json(path, f"{path}: is gone; {cure}", cure)
+    if tree.get("format") != FORMAT or tree.get("version") != VERSION:
+        raise MusaeError(f"{path}: is not a file of {FORMAT} version {VERSION}; {cure}")
+    if tree.get("model_sha256") != description.sha256:
+        raise UsageError(
+            f"{path}: is the prior of another model, or of other weights of this one; {cure}"
+        )
+    return tree
+
+
+def read_prior_weights(description: Description, name: str) -> dict[str, Tensor]:
+    """Read the weights of the prior of a model folder, float32.
+
+    Raises:
+        UsageError: see :func:`describe_prior`.
+        MusaeError: they are damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    tree, path = describe_prior(description, name), description.folder / WEIGHTS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MusaeError(
+            f"{path}: cannot be read: {reason(error)}; {_CURE.format(name)}"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != tree.get("sha256"):
+        message = f"{path}: is damaged or truncated (its checksum is not the one in {FILE})"
+        raise MusaeError(f"{message}; {_CURE.format(name)}")
+    try:
+        return {key: value.float() for key, value in load(data).items()}
+    except SafetensorError as error:
+        raise MusaeError(
+            f"{path}: is not a safetensors file ({error}); {_CURE.format(name)}"
+        ) from error
