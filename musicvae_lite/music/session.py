@@ -212,7 +212,7 @@ class MusicSession:
         """
         if path not in ("slerp", "lerp"):
             raise UsageError(f"path {path!r} is not known; valid: slerp, lerp")
-        given = self.conditions.progression(chords), self.conditions.key(key)
+        given = self.conditions.progression(chords, key), self.conditions.key(key, chords)
         heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
         mean, _ = self.encode_windows(
             np.concatenate([passage.windows for passage in inputs]),
@@ -305,7 +305,7 @@ class MusicSession:
         latents = points(z)
         check_tempo(qpm)
         told = self.conditions.over(
-            self.conditions.progression(chords), len(latents), self.conditions.key(key)
+            self.conditions.progression(chords, key), len(latents), self.conditions.key(key, chords)
         )
         windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         return self.conditions.played(windows, told, [qpm] * len(windows))
@@ -341,7 +341,7 @@ class MusicSession:
             NothingUsableError: a piece without a usable window.
         """
         passage = whole_melody(item, self.codec, self.name, track, roles=roles, overlapping=True)
-        given = self.conditions.progression(chords), self.conditions.key(key)
+        given = self.conditions.progression(chords, key), self.conditions.key(key, chords)
         own = self.conditions.of_passage(passage)
         mean, _ = self.encode_windows(passage.windows, condition=self.conditions.numbers(own))
         told = self.conditions.changed(own, passage.bars, *given)
@@ -402,7 +402,10 @@ class MusicSession:
             NothingUsableError: a style without a usable window.
         """
         size = self.codec.bars
-        progressions, told_key = self.conditions.progressions(chords), self.conditions.key(key)
+        progressions, told_key = (
+            self.conditions.progressions(chords, key),
+            self.conditions.key(key, chords),
+        )
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
         count = whole(count, 1, f"count is {count}; at least 1 piece can be drawn")
@@ -487,7 +490,10 @@ class MusicSession:
         seed = seed_of(seed, self.seed)
         own = self.conditions.of_passage(passage)
         told = self.conditions.changed(
-            own, passage.bars, self.conditions.progression(chords), self.conditions.key(key)
+            own,
+            passage.bars,
+            self.conditions.progression(chords, key),
+            self.conditions.key(key, chords),
         )
         mean = torch.from_numpy(
             self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]

@@ -234,6 +234,9 @@ def _read(
     """
     if codec.whole:
         return tuple(range(len(score.tracks)))
+    if codec.gathers and track is None and not roles:
+        found = codec.gathered(score)
+        return found if parts[0] in found else any_instrument(codec).gathered(score)
     together = len(parts) == 1 and track is None and not roles and score.tracks[parts[0]].is_drum
     return tuple(
         index

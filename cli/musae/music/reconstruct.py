@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musae.job import Job
-from musae.music.reading import check_keep_tracks, conditions_of, edited, left_as_it_is
+from musae.music.reading import (
+    check_accompany,
+    check_keep_tracks,
+    conditions_of,
+    edited,
+    left_as_it_is,
+    played_too,
+)
 from musae.outputs import each, one_each, write_together
 from musae.words import counted, percent
+from musicvae_lite.core.errors import UsageError
 
 if TYPE_CHECKING:
     from musae.verbs.reconstruct import Request
@@ -26,7 +34,11 @@ def reconstruct(job: Job, request: Request) -> int:
     stems = [Path(name).stem for name in files]
     paths = one_each(job.output, stems, "reconstructed", job.overwrite, files)
     places = dict(zip(files, paths, strict=True))
-    codec = conditions_of(job.handle, chords, key).codec
+    conditions = conditions_of(job.handle, chords, key)
+    codec = conditions.codec
+    check_accompany(job, conditions, request.accompany)
+    if keep_tracks and request.accompany:
+        raise UsageError("--keep-tracks keeps the tracks of the file; leave out --accompany")
     check_keep_tracks(keep_tracks, codec, job.model)
     usable: dict[str, Passage] = {}
 
@@ -43,7 +55,11 @@ def reconstruct(job: Job, request: Request) -> int:
 
     def write(name: str) -> None:
         result = session.reconstruct(usable[name], keep_tracks=keep_tracks, chords=chords, key=key)
-        data = edited(name, usable[name], result.score) if keep_tracks else midi_bytes(result.score)
+        data = (
+            edited(name, usable[name], result.score)
+            if keep_tracks
+            else midi_bytes(played_too(result.score, request.accompany))
+        )
         write_together({places[name]: data}, job.overwrite)
         results.append({**result.as_dict(), "output": str(places[name])})
         _report(job, request, result, places[name])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import conditions_of, place
+from musae.music.reading import check_accompany, conditions_of, place, played_too
 from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
@@ -46,10 +46,11 @@ def sample(job: Job, request: Request) -> None:
         style=style,
         drift=request.drift,
     )
+    scores = [played_too(score, request.accompany) for score in scores]
     write_pieces(scores, paths, job.overwrite, job.console)
-    bars = request.length or conditions.bars(request.chords)
+    bars = request.length or conditions.bars(request.chords, request.key)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
-    told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift")}
+    told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift", "accompany")}
     given = {key: value for key, value in told.items() if value not in ((), None)}
     names = [str(path) for path in paths]
     job.console.document(
@@ -66,6 +67,9 @@ def _check(job: Job, request: Request) -> Conditions:
     if request.style and request.drift is not None:
         raise UsageError("--style gives every window its style; leave out --drift and --no-drift")
     conditions = conditions_of(job.handle, request.chords or None, request.key)
+    check_accompany(job, conditions, request.accompany)
+    if request.accompany and not request.chords:
+        raise UsageError("--accompany plays what --chords names; name some")
     size = conditions.codec.bars
     if request.length is not None and request.length % size:
         raise UsageError(
@@ -88,7 +92,8 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     count, chords = request.count or _COUNT, request.chords or None
     paths = _outputs(job, count, [like])
     conditions = conditions_of(job.handle, chords, request.key)
-    conditions.progression(chords)
+    check_accompany(job, conditions, request.accompany)
+    conditions.progression(chords, request.key)
     bars = conditions.codec.bars
     if request.length not in (None, bars):
         raise UsageError(
@@ -113,7 +118,8 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     job.console.show(
         f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average"
     )
-    write_pieces(result.scores, paths, job.overwrite, job.console)
+    scores = [played_too(score, request.accompany) for score in result.scores]
+    write_pieces(scores, paths, job.overwrite, job.console)
     settings = {"temperature": request.temperature, "bars": bars, "seed": job.seed}
     outputs = [str(path) for path in paths]
     job.console.document(

@@ -11,6 +11,7 @@ import click
 from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
+    accompany_option,
     chords_options,
     examples,
     for_each,
@@ -33,6 +34,7 @@ _ONLY = {
         "keep_tracks",
         "chords",
         "key",
+        "accompany",
     ),
     "pictures": ("label",),
 }
@@ -80,6 +82,7 @@ class Request:
         chords: what the steps are played over, for a model that is conditioned on them; None for
             those of the inputs.
         key: as the user named it, or None.
+        accompany: how the chords are played, too; or None.
         plot: picture to write, or None.
         wav: sound file to write, or None.
     """
@@ -96,6 +99,7 @@ class Request:
     keep_tracks: bool
     chords: str | None
     key: str | None
+    accompany: str | None
     plot: str | None
     wav: str | None
 
@@ -168,6 +172,7 @@ class Request:
 @chords_options(
     "what the steps are played over, a bar each and repeated. [default: those of the nearest input]"
 )
+@accompany_option
 @click.option(
     "--plot",
     metavar="P.png",
@@ -193,6 +198,7 @@ def interpolate(
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
+    accompany: str | None,
     plot: str | None,
     wav: str | None,
     job: Job,
@@ -230,6 +236,7 @@ def interpolate(
         keep_tracks,
         chords,
         key,
+        accompany,
         plot,
         wav,
     )

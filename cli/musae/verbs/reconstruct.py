@@ -11,6 +11,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     Number,
+    accompany_option,
     chords_options,
     examples,
     label_option,
@@ -28,7 +29,7 @@ _EPILOG = examples(
 
 
 _ONLY = {
-    "music": ("track", "roles", "keep_tracks", "chords", "key"),
+    "music": ("track", "roles", "keep_tracks", "chords", "key", "accompany"),
     "pictures": ("noise_sd", "label"),
 }
 
@@ -44,6 +45,7 @@ class Request:
         keep_tracks: keep all else of the files.
         chords: what to play over, in place of the file's own.
         key: as the user named it.
+        accompany: how the chords are played, too.
         noise_sd: standard deviation of noise that is added to images first.
     """
 
@@ -53,6 +55,7 @@ class Request:
     keep_tracks: bool
     chords: str | None
     key: str | None
+    accompany: str | None
     noise_sd: float | None
 
 
@@ -72,6 +75,7 @@ class Request:
     help="Write the whole file: only notes of the track are replaced, in their bars.",
 )
 @chords_options("play the piece over these, a bar each and repeated, in place of its own.")
+@accompany_option
 @click.option(
     "--noise-sd",
     type=Number(0, 100),
@@ -90,6 +94,7 @@ def reconstruct(
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
+    accompany: str | None,
     noise_sd: float | None,
     job: Job,
 ) -> Any:
@@ -114,6 +119,6 @@ def reconstruct(
     With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
     --noise-sd with the picture before the noise, any other with the input.
     """  # noqa: D301 (click looks for this very character)
-    request = Request(files, track, roles, keep_tracks, chords, key, noise_sd)
+    request = Request(files, track, roles, keep_tracks, chords, key, accompany, noise_sd)
     check_inputs(job, files, _ONLY)
     return present(job, "reconstruct", request)

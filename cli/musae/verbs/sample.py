@@ -10,6 +10,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     Number,
+    accompany_option,
     chords_options,
     examples,
     one_role_option,
@@ -25,6 +26,7 @@ _EPILOG = examples(
     "musae sample --like a.mid --similarity 0.6   four melodies near one",
     'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
     'musae sample -m RUN --chords "C Am F G" --style a.mid  in the style of a.mid',
+    'musae sample -m RUN --chords "I V vi IV" --key D --accompany arpeggio',
     "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
     "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
@@ -42,6 +44,7 @@ _ONLY = {
         "key",
         "style",
         "drift",
+        "accompany",
     ),
     "pictures": ("label",),
 }
@@ -60,6 +63,7 @@ class Request:
         key: as the user named it.
         style: a piece that gives the style.
         drift: go from one draw to another over a piece.
+        accompany: how the chords are played, too.
         like: file that the samples are to be like.
         similarity: 0 to 1.
         bar: of the window of ``like``.
@@ -75,6 +79,7 @@ class Request:
     key: str | None
     style: str | None
     drift: bool | None
+    accompany: str | None
     like: str | None
     similarity: float
     bar: int | None
@@ -113,6 +118,7 @@ class Request:
     "Several are taken in turn.",
     multiple=True,
 )
+@accompany_option
 @click.option(
     "--style",
     type=FILE,
@@ -164,6 +170,7 @@ def sample(
     key: str | None,
     style: str | None,
     drift: bool | None,
+    accompany: str | None,
     like: str | None,
     similarity: float,
     bar: int | None,
@@ -194,6 +201,7 @@ def sample(
         key,
         style,
         drift,
+        accompany,
         like,
         similarity,
         bar,
