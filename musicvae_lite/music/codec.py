@@ -249,6 +249,10 @@ class ScoreCodec(Codec):
         """
         return tuple(range(len(score.tracks)))
 
+    def notice(self, score: Score, encoded: Encoded, read: Sequence[int]) -> str:
+        """Say what a user should know of how a score is read, from tracks ``read``; or ""."""
+        return ""
+
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each step of windows [N, T] (or [N, T, K]) and each voice whether something

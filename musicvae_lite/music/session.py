@@ -27,6 +27,7 @@ from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
 from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.results import (
     Interpolation,
     Reconstruction,
@@ -359,8 +360,10 @@ class MusicSession:
             joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows)
         )
         left = tuple(left_bars(passage, self.codec).tolist())
+        many = self.codec.gathers or self.codec.whole
+        changes = NoteChanges.between(self.codec, made, wanted) if many else None
         return Reconstruction(
-            passage, bars, windows, score, *agreement(self.codec, made, wanted), left
+            passage, bars, windows, score, *agreement(self.codec, made, wanted), left, changes
         )
 
     def sample(

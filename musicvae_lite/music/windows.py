@@ -50,6 +50,7 @@ class Passage:
         candidates: the choice that there was, one line a track.
         read: indices of the tracks whose notes the windows are made of.
         parts: number of the track of each voice, 1-based, where there are several.
+        notice: what a user should know of how the piece is read, or "".
     """
 
     score: Score
@@ -61,6 +62,7 @@ class Passage:
     candidates: tuple[str, ...]
     read: tuple[int, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
+    notice: str = ""
 
     @property
     def source(self) -> str:
@@ -86,6 +88,9 @@ class Passage:
             return ", ".join(f"{role} {track}" for role, track in self.parts.items())
         if not self.track:
             return "all tracks"
+        if len(self.read) > 1:
+            names = [self.score.tracks[index].name or "no name" for index in self.read]
+            return f"tracks {spans(np.array(self.read) + 1)} ({', '.join(names)})"
         return f"track {self.track}" + (f" ({self.track_name})" if self.track_name else "")
 
     @property
@@ -358,6 +363,7 @@ def _passage(
         parts=dict(zip(codec.roles, (encoded.parts[rows[0]].astype(int) + 1).tolist(), strict=True))
         if several
         else {},
+        notice=codec.notice(score, encoded, read),
     )
 
 

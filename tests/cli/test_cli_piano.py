@@ -58,7 +58,8 @@ def test_the_verbs_of_music_work_on_piano(model, musae):
 
 def test_both_hands_are_heard_and_replaced(model, musae, tmp_path):
     run = musae("reconstruct", "song2.mid", "-m", model, "--keep-tracks", "-o", "kept.mid")
-    assert run.code == 0
+    assert run.code == 0 and "tracks 1-2 (right, left)" in run.out and "dropped" in run.out
+    assert run.err == ""
     piece, kept = read_midi(tmp_path / "song2.mid"), read_midi(tmp_path / "kept.mid")
     same = np.isin(kept.notes[kept.notes["track"] == 1], piece.notes)
     assert not same.all() or not len(same)  # the left hand, too, is what the model made
@@ -68,6 +69,7 @@ def test_no_piano_is_allowed_and_drums_alone_are_not(model, musae, tmp_path):
     save(piano(3, (Track("flute", 73), Track("cello", 42))), tmp_path / "winds.mid")
     run = musae("reconstruct", "winds.mid", "-m", model, "-o", "heard.mid")
     assert run.code == 0, run.err
+    assert "no piano, organ or guitar" in run.err and "tracks 1-2 (flute, cello)" in run.out
     save(score([(0, 1, 36, 0)], (Track("kit", 0, True),)), tmp_path / "kit.mid")
     run = musae("reconstruct", "kit.mid", "-m", model, "-o", "none.mid")
     assert run.code == 3

@@ -9,7 +9,8 @@ from musicvae_lite.media.midi import METRE, NOTE, Score, Track
 from musicvae_lite.music.codecs.multitrack import MultitrackCodec
 from musicvae_lite.music.codecs.piano import PianoCodec
 from musicvae_lite.music.codecs.piano_notes import KEYS, STRUCK
-from musicvae_lite.music.evaluate.notes import MEANINGS, compare_notes, evaluate_notes, notes_of
+from musicvae_lite.music.evaluate.notes import MEANINGS, compare_notes, evaluate_notes
+from musicvae_lite.music.notes import NoteChanges, notes_of
 from tests.tiny import SETTINGS, load_config, score_codec
 
 PIANO, BAND = PianoCodec(), MultitrackCodec(min_events=1)
@@ -77,3 +78,12 @@ def test_a_model_is_measured_in_batches():
     one = evaluate_notes(model, windows, codec, batch_size=2)
     assert one == evaluate_notes(model, windows, codec)
     assert 0 <= one["onset_f1"] <= 1
+
+
+def test_changes_of_notes_are_counted():
+    given = piano([(0, 30, 4, 0), (8, 40, 2, 3), (20, 44, 2, 3), (24, 50, 1, 0)])
+    heard = piano([(0, 30, 4, 2), (9, 40, 3, 3), (4, 44, 2, 3)])  # the last one: another bar
+    changes = NoteChanges.between(PIANO, heard, given)
+    assert changes == NoteChanges(kept=1, moved=1, dropped=2, added=1)
+    assert str(changes) == "1 notes kept, 1 moved, 2 dropped, 1 added"
+    assert str(NoteChanges.between(PIANO, given, given)) == "4 notes kept"

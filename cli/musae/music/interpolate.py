@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import check_accompany, conditions_of, place, played_too
+from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
 
@@ -41,6 +41,7 @@ def interpolate(job: Job, request: Request) -> None:
         one_window(item, codec, job.model, track, bar, roles) for item, track, bar, roles in chosen
     ]
     for end in ends:
+        noticed(job, end)
         console.detail(
             "\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates)
         )

@@ -71,6 +71,12 @@ def played_too(score: Score, pattern: str | None) -> Score:
     return score if pattern is None else accompanied(score, pattern)
 
 
+def noticed(job: Job, passage: Passage) -> None:
+    """Say what a user should know of how a piece is read."""
+    if passage.notice:
+        job.console.note(f"{passage.source}: {passage.notice}")
+
+
 def place(passage: Passage, bars: int) -> str:
     """Say where a window of ``bars`` bars is: ``track 1 (Melody), bars 5-6``."""
     first = int(passage.bars[0])

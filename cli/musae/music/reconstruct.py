@@ -12,6 +12,7 @@ from musae.music.reading import (
     conditions_of,
     edited,
     left_as_it_is,
+    noticed,
     played_too,
 )
 from musae.outputs import each, one_each, write_together
@@ -75,6 +76,9 @@ def _report(job: Job, request: Request, result: Reconstruction, path: Path) -> N
     # Over other chords or in another key the notes are not to be the same.
     other = request.chords or request.key
     right = "" if other else f"; notes right: {percent(result.onset_accuracy)}"
+    if result.changes and not other:
+        right += f" ({result.changes})"
+    noticed(job, passage)
     job.console.show(f"{path}: {what}{right}")
     if request.keep_tracks and result.left:
         job.console.show(f"{path}: {left_as_it_is(result.left)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import check_accompany, conditions_of, place, played_too
+from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too
 from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
@@ -103,6 +103,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     passage = one_window(
         like, conditions.codec, job.model, request.track, request.bar, request.roles
     )
+    noticed(job, passage)
     from musicvae_lite.music.session import MusicSession
 
     result = job.load(MusicSession).similar(

@@ -42,6 +42,7 @@ from musicvae_lite.music.codecs.piano_notes import (
 )
 
 NAME = "piano"
+_KEYS_AND_STRINGS = 32  # pianos, mallets, organs and guitars are the programs below
 
 
 class _Cuts(NamedTuple):
@@ -369,6 +370,12 @@ class PianoCodec(ScoreCodec):
         return moved
 
     # What users are told
+
+    def notice(self, score: Score, encoded: Encoded, read: Sequence[int]) -> str:
+        """Say that what is read is no piano, organ or guitar, as the programs of its tracks are."""
+        if any(score.tracks[index].program < _KEYS_AND_STRINGS for index in read):
+            return ""
+        return "no piano, organ or guitar in it; its other instruments are read as a piano"
 
     def advice(self, score: Score, roles: Mapping[str, int] | None = None) -> str:
         """Say that a score has no piano, or ""."""

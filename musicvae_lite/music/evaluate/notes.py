@@ -7,7 +7,6 @@ measure: 2 * both / (made + wanted). Notes count as often as they occur.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ from numpy.typing import NDArray
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.evaluate.sequences import Told, nothing_told, on_device
+from musicvae_lite.music.notes import DRUMS, notes_of, shared, velocity_error
 from musicvae_lite.nn.inputs import as_events
-
-Ints = NDArray[np.int64]
 
 #: What is measured, in words.
 MEANINGS = {
@@ -29,24 +27,6 @@ MEANINGS = {
     "program_f1": "instruments of a window that are right (F1)",
     "velocity_error": "mean difference of the velocities of right notes, of 127",
 }
-_DRUMS = 128  # stands for the program of drums
-_FIELDS = ("window", "program", "pitch", "start", "end", "velocity")
-
-
-def notes_of(codec: ScoreCodec, windows: NDArray[Any]) -> NDArray[np.void]:
-    """Return the notes of windows [N, ...], one row each, times in steps of the grid."""
-    parts = []
-    for number, window in enumerate(windows):
-        score = codec.decode(window)
-        ticks = score.ticks_per_quarter // codec.steps_per_quarter
-        rows = np.zeros(len(score.notes), [(name, "<i8") for name in _FIELDS])
-        programs = [_DRUMS if track.is_drum else track.program for track in score.tracks]
-        rows["window"], rows["program"] = number, np.array(programs)[score.notes["track"]]
-        for name in ("pitch", "velocity"):
-            rows[name] = score.notes[name]
-        rows["start"], rows["end"] = score.notes["start"] // ticks, score.notes["end"] // ticks
-        parts.append(rows)
-    return np.concatenate(parts)
 
 
 def compare_notes(
@@ -59,7 +39,7 @@ def compare_notes(
     """
     made, wanted = notes_of(codec, heard), notes_of(codec, given)
     place = ("window", "program", "pitch", "start")
-    pitched = [table[table["program"] < _DRUMS] for table in (made, wanted)]
+    pitched = [table[table["program"] < DRUMS] for table in (made, wanted)]
     values = {
         "onset_f1": _f1(made[[*place]], wanted[[*place]]),
         "note_f1": _f1(*(table[[*place, "end"]] for table in pitched)),
@@ -70,26 +50,13 @@ def compare_notes(
         values["pitch_f1"] = _f1(made[[*anyone]], wanted[[*anyone]])
         values["program_f1"] = _f1(*parts)
     if codec.dynamic or codec.whole:
-        values["velocity_error"] = _velocity_error(made, wanted, place)
+        values["velocity_error"] = velocity_error(made, wanted, place)
     return values
 
 
 def _f1(made: NDArray[np.void], wanted: NDArray[np.void]) -> float | None:
-    if not len(made) + len(wanted):
-        return None
-    _, owner = np.unique(np.concatenate([made, wanted]), return_inverse=True)
-    counts = [np.bincount(part, minlength=owner.max() + 1) for part in np.split(owner, [len(made)])]
-    return 2 * int(np.minimum(*counts).sum()) / (len(made) + len(wanted))
-
-
-def _velocity_error(
-    made: NDArray[np.void], wanted: NDArray[np.void], place: Sequence[str]
-) -> float | None:
-    names = list(place)
-    _, row, other = np.intersect1d(made[names], wanted[names], return_indices=True)
-    if not len(row):
-        return None
-    return float(np.abs(made["velocity"][row] - wanted["velocity"][other]).mean())
+    total = len(made) + len(wanted)
+    return 2 * shared(made, wanted) / total if total else None
 
 
 @torch.inference_mode()
