@@ -154,6 +154,7 @@ class MultitrackCodecSettings(ScoreCodecSettings):
     min_tracks: int = Field(2, ge=1)
     min_events: int = Field(8, ge=0)
     velocity_bins: int = Field(8, ge=1, le=127)
+    crowded: Literal["refuse", "busiest"] = "refuse"
 
     @property
     def window_steps(self) -> int:
