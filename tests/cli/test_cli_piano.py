@@ -36,10 +36,19 @@ def songs(tmp_path, monkeypatch):
 
 def test_the_verbs_of_music_work_on_piano(model, musae):
     assert musae("interpolate", "song0.mid", "song1.mid", "-m", model, "--plot", "p.png").code == 0
-    assert musae("sample", "-m", model, "--count", 2, "--length", 4, "-o", "drawn/").code == 0
+    assert (
+        musae(
+            "sample", "-m", model, "--count", 2, "--bars", 4, "--plot", "d.svg", "-o", "drawn/"
+        ).code
+        == 0
+    )
     like = musae("sample", "-m", model, "--like", "song0.mid", "--count", 2, "-o", "like/")
     assert like.code == 0, like.err
-    assert musae("reconstruct", "song2.mid", "-m", model).code == 0
+    assert musae("reconstruct", "song2.mid", "-m", model, "--plot", "r.png").code == 0
+    two = musae("reconstruct", "song0.mid", "song1.mid", "-m", model, "--plot", "s.png")
+    assert two.code == 2 and "one piece" in two.err
+    again = musae("sample", "-m", model, "--plot", "r.png", "-o", "more/")
+    assert again.code == 2 and "r.png" in again.err
     kept = musae("reconstruct", "song2.mid", "-m", model, "--keep-tracks", "-o", "kept.mid")
     assert kept.code == 0, kept.err
     assert musae("encode", "song0.mid", "-m", model, "-o", "z.npz").code == 0
@@ -52,8 +61,9 @@ def test_the_verbs_of_music_work_on_piano(model, musae):
     measured = musae("evaluate", model, "--data", "corpus", "--split", "all", "--json")
     assert measured.code == 0, measured.err
     assert set(measured.json["notes"]) == {"onset_f1", "note_f1", "velocity_error"}
-    with open("p.png", "rb") as file:
-        assert file.read(4) == b"\x89PNG"
+    for name in ("p.png", "r.png"):
+        with open(name, "rb") as file:
+            assert file.read(4) == b"\x89PNG"
 
 
 def test_both_hands_are_heard_and_replaced(model, musae, tmp_path):

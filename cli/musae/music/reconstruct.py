@@ -9,13 +9,14 @@ from musae.job import Job
 from musae.music.reading import (
     check_accompany,
     check_keep_tracks,
+    codec_of,
     conditions_of,
     edited,
     left_as_it_is,
     noticed,
     played_too,
 )
-from musae.outputs import each, one_each, write_together
+from musae.outputs import check_files, each, one_each, write_together
 from musae.words import counted, percent
 from musicvae_lite.core.errors import UsageError
 
@@ -41,6 +42,7 @@ def reconstruct(job: Job, request: Request) -> int:
     if keep_tracks and request.accompany:
         raise UsageError("--keep-tracks keeps the tracks of the file; leave out --accompany")
     check_keep_tracks(keep_tracks, codec, job.model)
+    _check_plot(job, request)
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
@@ -62,12 +64,38 @@ def reconstruct(job: Job, request: Request) -> int:
             else midi_bytes(played_too(result.score, request.accompany))
         )
         write_together({places[name]: data}, job.overwrite)
+        if request.plot:
+            _plot(job, result, Path(request.plot))
         results.append({**result.as_dict(), "output": str(places[name])})
         _report(job, request, result, places[name])
 
     code = max(code, each(list(usable), write, console.error, of=len(set(files))))
     console.document({"model": job.model, "files": results})
     return code
+
+
+def _check_plot(job: Job, request: Request) -> None:
+    """Refuse a picture that cannot be drawn or written, before anything is."""
+    if request.plot:
+        from musicvae_lite.music.score_plots import check_stacked
+
+        if len(set(request.files)) > 1:
+            raise UsageError(f"--plot draws one piece; here are {len(set(request.files))}")
+        check_stacked(Path(request.plot), 2)
+        check_files([Path(request.plot)], job.overwrite, request.files)
+
+
+def _plot(job: Job, result: Reconstruction, path: Path) -> None:
+    """Draw what the codec reads of the piece above what the model makes of it."""
+    from musicvae_lite.music.score_plots import stacked_rolls
+    from musicvae_lite.music.windows import rebuild
+
+    passage, codec = result.passage, codec_of(job.handle)
+    rows = (passage.windows, result.windows)
+    scores = [rebuild(passage, windows, codec, passage.stem) for windows in rows]
+    data = stacked_rolls(scores, path, [passage.source, f"heard by {job.model}"])
+    write_together({path: data}, job.overwrite)
+    job.console.show(f"wrote {path}")
 
 
 def _report(job: Job, request: Request, result: Reconstruction, path: Path) -> None:

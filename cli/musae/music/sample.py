@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 from musae.job import Job
 from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too
-from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
+from musae.outputs import (
+    check_files,
+    check_in_folder,
+    is_folder,
+    midi_file,
+    write_pieces,
+    write_together,
+)
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
 
 if TYPE_CHECKING:
     from musae.verbs.sample import Request
+    from musicvae_lite.media.midi import Score
     from musicvae_lite.music.conditioning.conditions import Conditions
 
 _COUNT = 4
@@ -28,6 +36,7 @@ def sample(job: Job, request: Request) -> None:
 
     count, qpm = request.count or _COUNT, request.qpm or 120.0
     paths = _outputs(job, count, [request.style] if request.style else [])
+    _check_plot(job, request, count)
     conditions = _check(job, request)
     style = whole_melody(request.style, conditions.codec, job.model) if request.style else None
     if conditions.control.chords and not request.chords:
@@ -48,9 +57,10 @@ def sample(job: Job, request: Request) -> None:
     )
     scores = [played_too(score, request.accompany) for score in scores]
     write_pieces(scores, paths, job.overwrite, job.console)
+    _plot(job, request, scores, paths)
     bars = request.length or conditions.bars(request.chords, request.key)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
-    told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift", "accompany")}
+    told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift", "accompany", "plot")}
     given = {key: value for key, value in told.items() if value not in ((), None)}
     names = [str(path) for path in paths]
     job.console.document(
@@ -79,6 +89,25 @@ def _check(job: Job, request: Request) -> Conditions:
     return conditions
 
 
+def _check_plot(job: Job, request: Request, count: int) -> None:
+    """Refuse a picture that cannot be drawn or written, before anything is."""
+    if request.plot:
+        from musicvae_lite.music.score_plots import check_stacked
+
+        check_stacked(Path(request.plot), count)
+        check_files([Path(request.plot)], job.overwrite)
+
+
+def _plot(job: Job, request: Request, scores: Sequence[Score], paths: Sequence[Path]) -> None:
+    """Draw the pieces, if that was asked for."""
+    if request.plot:
+        from musicvae_lite.music.score_plots import stacked_rolls
+
+        data = stacked_rolls(scores, Path(request.plot), [path.name for path in paths])
+        write_together({Path(request.plot): data}, job.overwrite)
+        job.console.show(f"wrote {request.plot}")
+
+
 def _sample_like(job: Job, request: Request, like: str) -> None:
     """Draw pieces near a window of a file.
 
@@ -91,6 +120,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
 
     count, chords = request.count or _COUNT, request.chords or None
     paths = _outputs(job, count, [like])
+    _check_plot(job, request, count)
     conditions = conditions_of(job.handle, chords, request.key)
     check_accompany(job, conditions, request.accompany)
     conditions.progression(chords, request.key)
@@ -121,6 +151,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     )
     scores = [played_too(score, request.accompany) for score in result.scores]
     write_pieces(scores, paths, job.overwrite, job.console)
+    _plot(job, request, scores, paths)
     settings = {"temperature": request.temperature, "bars": bars, "seed": job.seed}
     outputs = [str(path) for path in paths]
     job.console.document(

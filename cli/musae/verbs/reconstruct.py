@@ -29,7 +29,7 @@ _EPILOG = examples(
 
 
 _ONLY = {
-    "music": ("track", "roles", "keep_tracks", "chords", "key", "accompany"),
+    "music": ("track", "roles", "keep_tracks", "chords", "key", "accompany", "plot"),
     "pictures": ("noise_sd", "label"),
 }
 
@@ -46,6 +46,7 @@ class Request:
         chords: what to play over, in place of the file's own.
         key: as the user named it.
         accompany: how the chords are played, too.
+        plot: picture to write.
         noise_sd: standard deviation of noise that is added to images first.
     """
 
@@ -56,6 +57,7 @@ class Request:
     chords: str | None
     key: str | None
     accompany: str | None
+    plot: str | None
     noise_sd: float | None
 
 
@@ -77,6 +79,11 @@ class Request:
 @chords_options("play the piece over these, a bar each and repeated, in place of its own.")
 @accompany_option
 @click.option(
+    "--plot",
+    metavar="P.png",
+    help="Draw a piece above what is heard in it, as piano rolls (PNG, SVG or PDF; one file).",
+)
+@click.option(
     "--noise-sd",
     type=Number(0, 100),
     metavar="FLOAT",
@@ -95,6 +102,7 @@ def reconstruct(
     chords: str | None,
     key: str | None,
     accompany: str | None,
+    plot: str | None,
     noise_sd: float | None,
     job: Job,
 ) -> Any:
@@ -119,6 +127,6 @@ def reconstruct(
     With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
     --noise-sd with the picture before the noise, any other with the input.
     """  # noqa: D301 (click looks for this very character)
-    request = Request(files, track, roles, keep_tracks, chords, key, accompany, noise_sd)
+    request = Request(files, track, roles, keep_tracks, chords, key, accompany, plot, noise_sd)
     check_inputs(job, files, _ONLY)
     return present(job, "reconstruct", request)

@@ -45,6 +45,7 @@ _ONLY = {
         "style",
         "drift",
         "accompany",
+        "plot",
     ),
     "pictures": ("label",),
 }
@@ -64,6 +65,7 @@ class Request:
         style: a piece that gives the style.
         drift: go from one draw to another over a piece.
         accompany: how the chords are played, too.
+        plot: picture to write.
         like: file that the samples are to be like.
         similarity: 0 to 1.
         bar: of the window of ``like``.
@@ -80,6 +82,7 @@ class Request:
     style: str | None
     drift: bool | None
     accompany: str | None
+    plot: str | None
     like: str | None
     similarity: float
     bar: int | None
@@ -101,6 +104,7 @@ class Request:
 )
 @click.option(
     "--length",
+    "--bars",
     type=click.IntRange(1, 10_000),
     metavar="BARS",
     help="Bars of each, a multiple of the model's.",
@@ -119,6 +123,7 @@ class Request:
     multiple=True,
 )
 @accompany_option
+@click.option("--plot", metavar="P.png", help="Draw the pieces as piano rolls (PNG, SVG or PDF).")
 @click.option(
     "--style",
     type=FILE,
@@ -171,6 +176,7 @@ def sample(
     style: str | None,
     drift: bool | None,
     accompany: str | None,
+    plot: str | None,
     like: str | None,
     similarity: float,
     bar: int | None,
@@ -202,6 +208,7 @@ def sample(
         style,
         drift,
         accompany,
+        plot,
         like,
         similarity,
         bar,
