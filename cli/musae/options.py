@@ -206,9 +206,21 @@ def label_option(function: F) -> F:
     return click.option("--label", type=click.IntRange(0), metavar="N", help=text)(function)
 
 
+def accompany_option(function: F) -> F:
+    """Add ``--accompany``, for models that are told of chords."""
+    return click.option(
+        "--accompany",
+        type=click.Choice(["block", "arpeggio", "stride"]),
+        help="Play the chords, too, on a track of their own.",
+    )(function)
+
+
 def chords_options(text: str, multiple: bool = False) -> Callable[[F], F]:
     """Add ``--chords`` and ``--key``, for models that are told of them."""
-    key = "For a model told of the key: C, Am, 'F# minor' ... [default: what the chords fit best]"
+    key = (
+        "For a model told of the key, and for Roman numerals (I V vi IV): C, Am, 'F# minor' ... "
+        "[default: what the chords fit best]"
+    )
     return _together(
         click.option(
             "--chords",

@@ -95,6 +95,7 @@ class MultitrackCodecSettings(CodecSettingsBase):
     min_tracks: int = Field(2, ge=1)
     min_events: int = Field(8, ge=0)
     velocity_bins: int = Field(8, ge=1, le=127)
+    crowded: Literal["refuse", "busiest"] = "refuse"
 
     @property
     def window_steps(self) -> int:
@@ -118,6 +119,33 @@ class GrooveCodecSettings(GridCodecSettings):
     hop_bars: int = Field(1, ge=1)
     pad_short: bool = True
     require_onset: bool = True
+
+
+class PianoCodecSettings(GridCodecSettings):
+    """Arguments of :class:`musicvae_lite.music.codecs.piano.PianoCodec`."""
+
+    hears: ClassVar[str] = (
+        "what the keys of a piano play together, each start on the nearest step of the grid"
+    )
+    leaves_out: ClassVar[str] = (
+        "Tempo and instruments are not part of the model; velocities are told in bins, the pedal "
+        "as the length of notes."
+    )
+    kind: Literal["piano"] = "piano"
+    velocity_bins: int = Field(8, ge=2, le=32)
+    programs: tuple[int, int] | None = (0, 7)
+    pedal: bool = True
+    hop_bars: int = Field(1, ge=1)
+    pad_short: bool = True
+    require_onset: bool = True
+
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return (
+            f"polyphonic piano, {self.bars} bars of {self.metre}, 88 keys, {self.velocity_bins} "
+            "loudnesses"
+        )
 
 
 class ControlSettings(Settings):
@@ -159,6 +187,7 @@ MusicCodecSettings = (
     | TrioCodecSettings
     | GrooveCodecSettings
     | MultitrackCodecSettings
+    | PianoCodecSettings
 )
 _BuiltIn = Annotated[
     Annotated[MelodyCodecSettings, Tag("melody")]
@@ -166,6 +195,7 @@ _BuiltIn = Annotated[
     | Annotated[TrioCodecSettings, Tag("trio")]
     | Annotated[MultitrackCodecSettings, Tag("multitrack")]
     | Annotated[GrooveCodecSettings, Tag("groove")]
+    | Annotated[PianoCodecSettings, Tag("piano")]
     | Annotated[ImageCodecSettings, Tag("image")]
     | Annotated[SoundCodecSettings, Tag("sound")],
     kind_or("melody"),

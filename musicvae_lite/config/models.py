@@ -138,6 +138,13 @@ class GrooveSettings(Settings):
     hits_only: bool = False
 
 
+class PianoRollSettings(Settings):
+    """Keys of a piano at each step; see :class:`musicvae_lite.nn.piano_roll.PianoRoll`."""
+
+    kind: Literal["piano"] = "piano"
+    mixtures: int = Field(4, ge=1)
+
+
 SequenceEncoder = Annotated[
     Annotated[EncoderSettings, Tag("lstm")]
     | Annotated[HierarchicalEncoderSettings, Tag("hierarchical")],
@@ -152,7 +159,8 @@ SequenceDecoder = Annotated[SerializeAsAny[_BuiltInDecoder], or_installed("decod
 StepLikelihood = Annotated[
     Annotated[CategoricalSettings, Tag("categorical")]
     | Annotated[NadeSettings, Tag("nade")]
-    | Annotated[GrooveSettings, Tag("groove")],
+    | Annotated[GrooveSettings, Tag("groove")]
+    | Annotated[PianoRollSettings, Tag("piano")],
     kind_or("categorical"),
 ]
 

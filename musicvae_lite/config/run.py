@@ -125,6 +125,11 @@ def _check_sequence(model: SequenceModel, codec: MusicCodecSettings) -> None:
     groove = codec.kind == "groove"
     if groove != (model.likelihood.kind == "groove"):
         raise ValueError("codec groove and the likelihood groove go together, and with no other")
+    piano = codec.kind == "piano"
+    if piano != (model.likelihood.kind == "piano"):
+        raise ValueError("codec piano and the likelihood piano go together, and with no other")
+    if piano and model.relative_pitch:
+        raise ValueError("codec piano numbers keys as they are; leave out relative_pitch")
     if groove and model.decoder.kind != "lstm":
         raise ValueError("codec groove goes with a decoder of kind lstm, not with one of segments")
     if groove and model.control_size not in (0, 9):

@@ -60,6 +60,8 @@ class Evaluation:
             :func:`musicvae_lite.music.evaluate.grooves.evaluate_grooves`.
         chords: how many notes keep to the chords that a model is conditioned on; see
             :func:`musicvae_lite.music.evaluate.chord_adherence.chord_following`.
+        notes: what a model of many voices gives back of notes; see
+            :mod:`musicvae_lite.music.evaluate.notes`.
     """
 
     split: Split
@@ -68,6 +70,7 @@ class Evaluation:
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     grooves: dict[str, dict[str, float]] = field(default_factory=dict)
     chords: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, float | None] = field(default_factory=dict)
 
 
 def part_name(split: str) -> Literal["train", "valid"]:

@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "musicvae_lite.images.codec:ImageCodec",
         "melody": f"{_MUSIC}.melody:MelodyCodec",
         "multitrack": f"{_MUSIC}.multitrack:MultitrackCodec",
+        "piano": f"{_MUSIC}.piano:PianoCodec",
         "sound": "musicvae_lite.audio.codec:SoundCodec",
         "trio": f"{_MUSIC}.trio:TrioCodec",
     },

@@ -29,6 +29,7 @@ UNITS = {
     "kick": "share of hits",
     "snare": "share of hits",
     "velocity": "of the hits, mean, 0 to 1",
+    "polyphony": "keys that sound at once, mean of the steps at which one does",
     "timing": "steps before the grid, mean of the hits",
 }
 _C_MAJOR = (0, 2, 4, 5, 7, 9, 11)
@@ -123,6 +124,25 @@ def percussive(
     backbone = syncopations(hits["kick"] + hits["snare"] > 0, steps_per_quarter, steps_per_bar)
     each = {name: _share(hit.sum(1), total.sum(1)) for name, hit in hits.items()}
     return {"density": density(total, steps_per_bar), **backbone, **each}
+
+
+def chordal(struck: Bools, sounding: Bools, loudness: NDArray[np.float64], lowest: int) -> Values:
+    """Return ``diatonic``, ``register``, ``polyphony`` and ``velocity`` [N] of keys.
+
+    Args:
+        struck: which keys are, at each step [N, T, K].
+        sounding: which sound.
+        loudness: how hard the struck ones are, 0 to 1.
+        lowest: MIDI pitch of the first key.
+    """
+    pitches = np.broadcast_to(np.arange(struck.shape[2]) + lowest, struck.shape)
+    at_once = sounding.sum(2)
+    return {
+        "diatonic": mean_where(np.isin(pitches % 12, _C_MAJOR).astype(np.int64), struck),
+        "register": mean_where(pitches, struck),
+        "polyphony": mean_where(at_once, at_once > 0),
+        "velocity": mean_where(loudness, struck),
+    }
 
 
 def mean_where(values: NDArray[np.number], there: Bools) -> NDArray[np.float64]:

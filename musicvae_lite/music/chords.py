@@ -118,9 +118,8 @@ def chord_symbol(chord: int) -> str:
     return NOTES[root] + QUALITIES[quality]
 
 
-def key_class(text: str) -> int:
-    """Return the key 0 to 11 of a name (``C``, ``F# minor``, ``Bbm``, ``Eb major``): the root of
-    the major scale with its notes.
+def tonic_of(text: str) -> tuple[int, bool]:
+    """Return the tonic 0 to 11 of a key's name (``C``, ``F# minor``, ``Bbm``), and whether minor.
 
     Raises:
         UsageError: it is no key.
@@ -129,8 +128,17 @@ def key_class(text: str) -> int:
     mode = text.strip()[root.end() :].strip(" :") if root else ""
     if root is None or mode.lower() not in {"", "m", "min", "minor", "maj", "major"}:
         raise UsageError(f"key {text!r} is not known; write C, Am, 'F# minor' or 'Eb major'")
-    minor = mode == "m" or mode.lower() in {"min", "minor"}
-    return (_pitch_class(root) + 3 * minor) % 12
+    return _pitch_class(root), mode == "m" or mode.lower() in {"min", "minor"}
+
+
+def key_class(text: str) -> int:
+    """Return the key 0 to 11 of a name: the root of the major scale with its notes.
+
+    Raises:
+        UsageError: it is no key.
+    """
+    tonic, minor = tonic_of(text)
+    return (tonic + 3 * minor) % 12
 
 
 def chord_controls(classes: NDArray[Any]) -> NDArray[np.float32]:

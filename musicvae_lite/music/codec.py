@@ -98,6 +98,7 @@ class ScoreCodec(Codec):
         seamless: whether windows that overlap can be joined inside, see :meth:`resume`.
         whole: whether a window holds all tracks of a piece; then no track is chosen.
         dynamic: whether a window says how loud notes are.
+        gathers: whether the one voice of a window comes from several tracks, see :meth:`gathered`.
         nearest: whether a note belongs to the metre of the step that it is nearest to, which may
             begin after the note.
         bars: bars of a window.
@@ -112,6 +113,7 @@ class ScoreCodec(Codec):
     seamless: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     dynamic: ClassVar[bool] = False
+    gathers: ClassVar[bool] = False
     nearest: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int
@@ -248,6 +250,17 @@ class ScoreCodec(Codec):
     def fast(self, score: Score, notes: NDArray[np.int64], voice: int = 0) -> NDArray[np.bool_]:
         """Say which notes (indices [M]) that it reads are lost, several on a step of one voice."""
         return np.zeros(len(notes), bool)
+
+    def gathered(self, score: Score) -> tuple[int, ...]:
+        """Return the tracks (indices) that the one voice comes from where none is named.
+
+        Only where the codec :attr:`gathers`.
+        """
+        return tuple(range(len(score.tracks)))
+
+    def notice(self, score: Score, encoded: Encoded, read: Sequence[int]) -> str:
+        """Say what a user should know of how a score is read, from tracks ``read``; or ""."""
+        return ""
 
     @abstractmethod
     def onsets(self, windows: NDArray[Any]) -> NDArray[np.bool_]:

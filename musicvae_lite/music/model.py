@@ -23,7 +23,8 @@ from musicvae_lite.nn.hierarchical import (
 )
 from musicvae_lite.nn.inputs import EventInput, JointInput, RollInput, TokenInput
 from musicvae_lite.nn.likelihood import Categorical, Groove, Joint, Nade, StepLikelihood
-from musicvae_lite.nn.lstm import LstmDecoder, LstmEncoder
+from musicvae_lite.nn.lstm import LstmDecoder, LstmEncoder, shifted
+from musicvae_lite.nn.piano_roll import PianoInput, PianoRoll
 from musicvae_lite.nn.sequence import (
     DecoderKind,
     DecoderParts,
@@ -123,9 +124,13 @@ class SequenceAutoencoder(Autoencoder):
         Padding stays.
         """
         outputs = self.logits(z, batch)
-        events = self.decoder.likelihood.sample(outputs.flatten(0, 1), 0.0, None).view(
-            batch.target.shape
-        )
+        likelihood, rows = self.decoder.likelihood, outputs.flatten(0, 1)
+        if isinstance(likelihood, PianoRoll):
+            before = shifted(batch.target, batch.target.new_zeros(())).flatten(0, 1)
+            events = likelihood.sample(rows, 0.0, None, before)
+        else:
+            events = likelihood.sample(rows, 0.0, None)
+        events = events.view(batch.target.shape)
         return (
             events
             if self.padding is None
@@ -268,6 +273,8 @@ class _Events:
             return RollInput(len(self.sizes), silence)
         if self.likelihood.kind == "groove":
             return RollInput(len(self.sizes))
+        if self.likelihood.kind == "piano":
+            return PianoInput(len(self.sizes), self.sizes[0], token_size)
         parts = [TokenInput(size, token_size, self.table) for size in self.sizes]
         return parts[0] if len(parts) == 1 else JointInput(parts)
 
@@ -276,6 +283,8 @@ class _Events:
             return Nade(len(self.sizes), self.likelihood.size)
         if self.likelihood.kind == "groove":
             return Groove(len(self.sizes) // 3, **self.likelihood.model_dump(exclude={"kind"}))
+        if self.likelihood.kind == "piano":
+            return PianoRoll(len(self.sizes), self.sizes[0], self.likelihood.mixtures)
         return Categorical(self.sizes[0]) if len(self.sizes) == 1 else Joint(self.sizes)
 
 

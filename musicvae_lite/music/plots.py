@@ -39,7 +39,7 @@ def roll_image(windows: NDArray[Any], codec: ScoreCodec | None = None) -> NDArra
     """
     windows = np.asarray(windows)
     kind = "melody" if codec is None else codec.kind
-    if codec is not None and codec.whole:
+    if codec is not None and (codec.whole or codec.kind == "piano"):
         return _framed(np.stack([_score_roll(codec.decode(window), codec) for window in windows]))
     if kind == "melody":
         return _framed(_melody_rolls(windows))

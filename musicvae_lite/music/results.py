@@ -6,7 +6,7 @@ Letters in shapes: N windows, T steps of a window, S steps of a path, Z latent s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.codec import ScoreCodec
+from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.windows import Passage
 
 
@@ -150,6 +151,7 @@ class Reconstruction:
         accuracy: fraction of steps that are right.
         onset_accuracy: the part of the note starts of both that agree, see :func:`agreement`.
         left: bars of the piece that no window covers, 1-based.
+        changes: what became of its notes, where windows hold many voices; else None.
     """
 
     passage: Passage
@@ -159,6 +161,7 @@ class Reconstruction:
     accuracy: float
     onset_accuracy: float
     left: tuple[int, ...] = ()
+    changes: NoteChanges | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for the output."""
@@ -174,6 +177,7 @@ class Reconstruction:
             "bars_left": list(self.left),
             "accuracy": self.accuracy,
             "onset_accuracy": self.onset_accuracy,
+            **({"notes": asdict(self.changes)} if self.changes else {}),
         }
 
 

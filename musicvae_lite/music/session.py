@@ -28,6 +28,7 @@ from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
 from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.paths import Journey, travel
 from musicvae_lite.music.prior import MusicPrior, load_prior
 from musicvae_lite.music.prior_features import Wish, read_wish
@@ -255,7 +256,7 @@ class MusicSession:
         """
         if path not in get_args(Path):
             raise UsageError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
-        given = self.conditions.progression(chords), self.conditions.key(key)
+        given = self.conditions.progression(chords, key), self.conditions.key(key, chords)
         heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
         # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so
         # that equal tempos stay one.
@@ -371,7 +372,7 @@ class MusicSession:
         latents = points(z)
         check_tempo(qpm)
         told = self.conditions.over(
-            self.conditions.progression(chords), len(latents), self.conditions.key(key)
+            self.conditions.progression(chords, key), len(latents), self.conditions.key(key, chords)
         )
         windows = self.decode_windows(latents, temperature, self.conditions.numbers(told), seed)
         return self.conditions.played(windows, told, [qpm] * len(windows))
@@ -407,7 +408,7 @@ class MusicSession:
             NothingUsableError: a piece without a usable window.
         """
         passage = whole_melody(item, self.codec, self.name, track, roles=roles, overlapping=True)
-        given = self.conditions.progression(chords), self.conditions.key(key)
+        given = self.conditions.progression(chords, key), self.conditions.key(key, chords)
         own = self.conditions.of_passage(passage)
         mean, _ = self.encode_windows(passage.windows, condition=self.conditions.numbers(own))
         told = self.conditions.changed(own, passage.bars, *given)
@@ -427,7 +428,9 @@ class MusicSession:
         left = tuple(left_bars(passage, self.codec).tolist())
         lost = lost_between_steps(passage, self.codec)
         right = agreement(self.codec, made, wanted, lost)
-        return Reconstruction(passage, bars, windows, score, *right, left)
+        many = self.codec.gathers or self.codec.whole
+        changes = NoteChanges.between(self.codec, made, wanted) if many else None
+        return Reconstruction(passage, bars, windows, score, *right, left, changes)
 
     def sample(
         self,
@@ -474,9 +477,9 @@ class MusicSession:
             NothingUsableError: a style without a usable window.
         """
         size = self.codec.bars
-        progressions = self.conditions.progressions(chords)
+        progressions = self.conditions.progressions(chords, key)
         wish = self._wish(prior, key, register, density)
-        told_key = self.conditions.key(key) if self.conditions.control.key else None
+        told_key = self.conditions.key(key, chords) if self.conditions.control.key else None
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
         count = whole(count, 1, f"count is {count}; at least 1 piece can be drawn")
@@ -554,7 +557,10 @@ class MusicSession:
         seed = seed_of(seed, self.seed)
         own = self.conditions.of_passage(passage)
         told = self.conditions.changed(
-            own, passage.bars, self.conditions.progression(chords), self.conditions.key(key)
+            own,
+            passage.bars,
+            self.conditions.progression(chords, key),
+            self.conditions.key(key, chords),
         )
         mean = torch.from_numpy(
             self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]

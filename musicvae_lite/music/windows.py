@@ -52,6 +52,7 @@ class Passage:
         candidates: the choice that there was, one line a track.
         read: indices of the tracks whose notes the windows are made of.
         parts: number of the track of each voice, 1-based, where there are several.
+        notice: what a user should know of how the piece is read, or "".
     """
 
     score: Score
@@ -63,6 +64,7 @@ class Passage:
     candidates: tuple[str, ...]
     read: tuple[int, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
+    notice: str = ""
 
     @property
     def source(self) -> str:
@@ -88,6 +90,9 @@ class Passage:
             return ", ".join(f"{role} {track}" for role, track in self.parts.items())
         if not self.track:
             return "all tracks"
+        if len(self.read) > 1:
+            names = [self.score.tracks[index].name or "no name" for index in self.read]
+            return f"tracks {spans(np.array(self.read) + 1)} ({', '.join(names)})"
         return f"track {self.track}" + (f" ({self.track_name})" if self.track_name else "")
 
     @property
@@ -245,6 +250,9 @@ def _read(
     """
     if codec.whole:
         return tuple(range(len(score.tracks)))
+    if codec.gathers and track is None and not roles:
+        found = codec.gathered(score)
+        return found if parts[0] in found else any_instrument(codec).gathered(score)
     if len(parts) == 1:
         named, drums = track is not None or bool(roles), int(parts[0])
     else:
@@ -394,6 +402,7 @@ def _passage(
         parts=dict(zip(codec.roles, (encoded.parts[rows[0]].astype(int) + 1).tolist(), strict=True))
         if several
         else {},
+        notice=codec.notice(score, encoded, read),
     )
 
 

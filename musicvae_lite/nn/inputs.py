@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from musicvae_lite.nn.piano_roll import PianoInput
+
 
 def as_events(windows: NDArray[Any]) -> Tensor:
     """Return windows as a tensor of events: int64 for classes and bits, float32 for other numbers."""
@@ -112,4 +114,4 @@ class RollInput(nn.Module):
         )
 
 
-EventInput = TokenInput | JointInput | RollInput
+EventInput = TokenInput | JointInput | RollInput | PianoInput

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from musicvae_lite.core.random import Noise
+from musicvae_lite.nn.piano_roll import PianoRoll
 
 
 class Categorical(nn.Module):
@@ -218,7 +219,7 @@ class Groove(nn.Module):
 _EPSILON = 1e-7
 
 #: What may stand at the end of a sequence decoder.
-StepLikelihood = Categorical | Joint | Nade | Groove
+StepLikelihood = Categorical | Joint | Nade | Groove | PianoRoll
 
 
 class Bernoulli(nn.Module):

@@ -23,6 +23,7 @@ from musicvae_lite.nn.decoding import State, Stepper
 from musicvae_lite.nn.event_time import Clock, Running
 from musicvae_lite.nn.inputs import EventInput
 from musicvae_lite.nn.likelihood import Groove, StepLikelihood
+from musicvae_lite.nn.piano_roll import PianoRoll
 
 Readout = Literal["final", "steps"]
 
@@ -326,7 +327,7 @@ class LstmDecoder(nn.Module):
                 event = choose(replaced[:, t], event, previous[:, t])
             output, state = self._step(event, fixed[:, t], state)
             outputs.append(output)
-            event = self.likelihood.sample(output.detach(), 1.0, noise)
+            event = self._drawn(output.detach(), 1.0, noise, event)
         return torch.stack(outputs, dim=1)
 
     @torch.no_grad()
@@ -375,13 +376,21 @@ class LstmDecoder(nn.Module):
             if given is not None and isinstance(self.likelihood, Groove):
                 event = self.likelihood.sample(output, temperature, noise, given[:, t])
             else:
-                event = self.likelihood.sample(output, temperature, noise)
+                event = self._drawn(output, temperature, noise, event)
             if over is not None:
                 event = torch.where(over, none, event)
             if time is not None:
                 time.hear(event)
             events.append(event)
         return torch.stack(events, dim=1)
+
+    def _drawn(
+        self, output: Tensor, temperature: float, noise: Noise | None, before: Tensor
+    ) -> Tensor:
+        """Return the event of a step, of a piano told of the one ``before`` it."""
+        if isinstance(self.likelihood, PianoRoll):
+            return self.likelihood.sample(output, temperature, noise, before)
+        return self.likelihood.sample(output, temperature, noise)
 
     def _step(self, event: Tensor, fixed: Tensor, state: State) -> tuple[Tensor, State]:
         output, state = self.stack.step(torch.cat([self.tokens(event), fixed], dim=-1), state)

@@ -288,3 +288,31 @@ def test_prepare_train_and_evaluate(musae, folder):
         sized.code == 2 and "control makes 49 numbers a step, model.control_size is 3" in sized.err
     )
     assert not (folder / "other").exists()
+
+
+def test_roman_numerals_need_a_key_and_chords_can_be_played(musae, folder, chords):
+    numerals = ("sample", "-m", chords, "--chords", "I V vi IV", "--length", 8, "--count", 1)
+    run = musae(*numerals)
+    assert run.code == 2 and "name it (--key C" in run.err
+    run = musae(*numerals, "--key", "D", "--accompany", "block", "-o", "d.mid")
+    assert run.code == 0, run.err
+    assert heard("d.mid") == ["D", "A", "Bm", "G"]
+    piece = read_midi("d.mid")
+    assert piece.tracks[-1].name == "chords"
+    path = ("interpolate", "a.mid", "b.mid", "-m", chords, "--chords", "i iv", "--key", "Am")
+    run = musae(*path, "--accompany", "stride", "-o", "path.mid")
+    assert run.code == 0 and read_midi("path.mid").tracks[-1].name == "chords"
+    run = musae("reconstruct", "a.mid", "-m", chords, "--accompany", "arpeggio", "-o", "r.mid")
+    assert run.code == 0 and heard("r.mid")
+
+
+def test_accompaniment_needs_chords(musae, folder, chords, tiny):
+    for arguments, why in (
+        (("sample", "-m", tiny, "--accompany", "block"), "is told of none"),
+        (("sample", "-m", chords, "--accompany", "block"), "name some"),
+        (("reconstruct", "a.mid", "-m", chords, "--keep-tracks", "--accompany", "block"), "leave"),
+        (("interpolate", "a.mid", "b.mid", "--whole", "--accompany", "block"), "--whole"),
+        (("sample", "-m", chords, "--chords", "C", "--key", "C"), "not told of the key"),
+    ):
+        run = musae(*arguments)
+        assert run.code == 2 and why in run.err, run.err

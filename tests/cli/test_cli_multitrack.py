@@ -13,7 +13,7 @@ from tests.tiny import save, score
 PRESET = """
 extends: multitrack-1bar
 name: small
-codec: {events: 10, tracks: 3, min_events: 2}
+codec: {events: 10, tracks: 3, min_events: 2, crowded: refuse}
 model:
   latent_size: 8
   encoder: {levels: [10, 3], sizes: [24], readout_size: [8, 8]}

@@ -88,7 +88,7 @@ def decode(job: Job, request: DecodeRequest) -> None:
     table.warn_of_other(job, latents)
     from musicvae_lite.music.session import MusicSession
 
-    progression, number = conditions.progression(chords), conditions.key(key)
+    progression, number = conditions.progression(chords, key), conditions.key(key, chords)
     starts = {}
     for stem, rows in groups:
         bars = table.bars(rows)

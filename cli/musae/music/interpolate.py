@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import conditions_of, place, remark
+from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too, remark
 from musae.words import percent
+from musicvae_lite.core.errors import UsageError
 
 if TYPE_CHECKING:
     from musae.verbs.interpolate import Request
@@ -21,6 +23,8 @@ _SLOW_TO_DRAW = 50  # steps
 def interpolate(job: Job, request: Request) -> None:
     """Turn one piece into another, in steps along a path in latent space, or four in a grid."""
     if request.whole or request.keep_tracks:
+        if request.accompany:
+            raise UsageError("--accompany does not go with --whole")
         from musae.music.songs import interpolate_songs
 
         interpolate_songs(job, request)
@@ -31,18 +35,26 @@ def interpolate(job: Job, request: Request) -> None:
     outputs = _outputs(job, request)
     conditions, console = conditions_of(job.handle, request.chords, request.key), job.console
     codec = conditions.codec
+    check_accompany(job, conditions, request.accompany)
     chosen = zip(request.files, request.tracks, request.bars, request.roles, strict=True)
     ends = [
         one_window(item, codec, job.model, track, bar, roles) for item, track, bar, roles in chosen
     ]
     remark(console, codec, *ends)
     for end in ends:
+        noticed(job, end)
         console.detail(
             "\n".join(f"{end.source}: usable windows start in {line}" for line in end.candidates)
         )
     if request.wav:
         _check_sound(request.wav, codec, ends, request.count)
     result = _path_between(job, request, ends)
+    if request.accompany:
+        result = replace(
+            result,
+            scores=tuple(played_too(score, request.accompany) for score in result.scores),
+            joined=played_too(result.joined, request.accompany),
+        )
     _write(job, request, result, outputs)
     _report(job, request, result, codec.bars, outputs)
     names = [str(output) for output in outputs]
@@ -93,7 +105,6 @@ def _outputs(job: Job, request: Request) -> list[Path]:
 
 def _check_extra(request: Request) -> None:
     """Refuse a picture or a sound file of another kind."""
-    from musicvae_lite.core.errors import UsageError
     from musicvae_lite.plotting import check_picture
 
     if request.plot:

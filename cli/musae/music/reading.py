@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from musae.job import Job
     from musae.options import Console
     from musicvae_lite.media.midi import Score
     from musicvae_lite.model_dir.handle import Handle
@@ -46,9 +47,36 @@ def conditions_of(
     from musicvae_lite.music.conditioning.conditions import Conditions
 
     conditions = Conditions.of_model(handle.config, codec_of(handle), handle.name)
-    conditions.progressions(chords)
-    conditions.key(key)
+    conditions.progressions(chords, key)
+    conditions.key(key, chords)
     return conditions
+
+
+def check_accompany(job: Job, conditions: Conditions, pattern: str | None) -> None:
+    """Refuse to play chords where a model is told of none.
+
+    Raises:
+        UsageError: saying so.
+    """
+    from musicvae_lite.core.errors import UsageError
+
+    if pattern is not None and not conditions.control.chords:
+        raise UsageError(
+            f"--accompany plays the chords that a model is told of; {job.model} is told of none"
+        )
+
+
+def played_too(score: Score, pattern: str | None) -> Score:
+    """Return a score with its chords on a track of their own, if that was asked for."""
+    from musicvae_lite.music.accompany import accompanied
+
+    return score if pattern is None else accompanied(score, pattern)
+
+
+def noticed(job: Job, passage: Passage) -> None:
+    """Say what a user should know of how a piece is read."""
+    if passage.notice:
+        job.console.note(f"{passage.source}: {passage.notice}")
 
 
 def place(passage: Passage, bars: int) -> str:

@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import conditions_of, place, remark
-from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
+from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too, remark
+from musae.outputs import (
+    check_files,
+    check_in_folder,
+    is_folder,
+    midi_file,
+    write_pieces,
+    write_together,
+)
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.prior_file import has_prior
 
 if TYPE_CHECKING:
     from musae.verbs.sample import Request
+    from musicvae_lite.media.midi import Score
     from musicvae_lite.music.conditioning.conditions import Conditions
 
 _COUNT = 4
@@ -29,6 +37,7 @@ def sample(job: Job, request: Request) -> None:
 
     count, qpm = request.count or _COUNT, request.qpm or 120.0
     paths = _outputs(job, count, [request.style] if request.style else [])
+    _check_plot(job, request, count)
     conditions = _check(job, request)
     style = whole_melody(request.style, conditions.codec, job.model) if request.style else None
     if style is not None:
@@ -52,10 +61,22 @@ def sample(job: Job, request: Request) -> None:
         register=request.register,
         density=request.density,
     )
+    scores = [played_too(score, request.accompany) for score in scores]
     write_pieces(scores, paths, job.overwrite, job.console)
-    bars = request.length or conditions.bars(request.chords)
+    _plot(job, request, scores, paths)
+    bars = request.length or conditions.bars(request.chords, request.key)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
-    wishes = ("chords", "key", "style", "drift", "prior", "register", "density")
+    wishes = (
+        "chords",
+        "key",
+        "style",
+        "drift",
+        "prior",
+        "register",
+        "density",
+        "accompany",
+        "plot",
+    )
     told = {key: getattr(request, key) for key in wishes}
     given = {key: value for key, value in told.items() if value not in ((), None)}
     names = [str(path) for path in paths]
@@ -87,6 +108,9 @@ def _check(job: Job, request: Request) -> Conditions:
         request.density,
         learned,
     )
+    check_accompany(job, conditions, request.accompany)
+    if request.accompany and not request.chords:
+        raise UsageError("--accompany plays what --chords names; name some")
     size = conditions.codec.bars
     if request.length is not None and request.length % size:
         raise UsageError(
@@ -94,6 +118,25 @@ def _check(job: Job, request: Request) -> Conditions:
             "of it"
         )
     return conditions
+
+
+def _check_plot(job: Job, request: Request, count: int) -> None:
+    """Refuse a picture that cannot be drawn or written, before anything is."""
+    if request.plot:
+        from musicvae_lite.music.score_plots import check_stacked
+
+        check_stacked(Path(request.plot), count)
+        check_files([Path(request.plot)], job.overwrite)
+
+
+def _plot(job: Job, request: Request, scores: Sequence[Score], paths: Sequence[Path]) -> None:
+    """Draw the pieces, if that was asked for."""
+    if request.plot:
+        from musicvae_lite.music.score_plots import stacked_rolls
+
+        data = stacked_rolls(scores, Path(request.plot), [path.name for path in paths])
+        write_together({Path(request.plot): data}, job.overwrite)
+        job.console.show(f"wrote {request.plot}")
 
 
 def _sample_like(job: Job, request: Request, like: str) -> None:
@@ -108,8 +151,10 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
 
     count, chords = request.count or _COUNT, request.chords or None
     paths = _outputs(job, count, [like])
+    _check_plot(job, request, count)
     conditions = conditions_of(job.handle, chords, request.key)
-    conditions.progression(chords)
+    check_accompany(job, conditions, request.accompany)
+    conditions.progression(chords, request.key)
     bars = conditions.codec.bars
     if request.length not in (None, bars):
         raise UsageError(
@@ -120,6 +165,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
         like, conditions.codec, job.model, request.track, request.bar, request.roles
     )
     remark(job.console, conditions.codec, passage)
+    noticed(job, passage)
     from musicvae_lite.music.session import MusicSession
 
     result = job.load(MusicSession).similar(
@@ -135,7 +181,9 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     job.console.show(
         f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average"
     )
-    write_pieces(result.scores, paths, job.overwrite, job.console)
+    scores = [played_too(score, request.accompany) for score in result.scores]
+    write_pieces(scores, paths, job.overwrite, job.console)
+    _plot(job, request, scores, paths)
     settings = {"temperature": request.temperature, "bars": bars, "seed": job.seed}
     outputs = [str(path) for path in paths]
     job.console.document(

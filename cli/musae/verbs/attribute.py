@@ -79,7 +79,10 @@ class Request:
     help="Only the window that starts there. [default: the whole melody]",
 )
 @click.option(
-    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: the one most like a tune]"
+    "--track",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Track to use. [default: the one most like a tune]",
 )
 @one_role_option
 @click.option(

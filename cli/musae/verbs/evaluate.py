@@ -92,6 +92,8 @@ def evaluate(
     (mean absolute error at 120 quarters a minute), velocity (mean absolute error, of 127). Of a
     model that is told of chords also the share of notes in the chord, of draws over each major and
     minor chord (in_other_chord: in the one a semitone up) and of the music (in_chord_data).
+    Of pianos and bands also, of notes: onset_f1 (start, pitch and instrument), note_f1 (start and
+    end, of pitched notes), pitch_f1 (whatever plays it), program_f1 and velocity_error (of 127).
 
     --paths: along great circles between random pairs (500, or --limit N) of held-out windows, at 11
     points: the share of steps unlike each end, and the cost under a 5-gram model of the training
@@ -132,6 +134,7 @@ def evaluate(
     for task, errors in result.grooves.items():
         rows |= {f"{task}: {key}": value for key, value in errors.items()}
     rows |= {f"chords: {key}": value for key, value in result.chords.items()}
+    rows |= {f"notes: {key}": value for key, value in result.notes.items()}
     for key in [key for key, value in rows.items() if isinstance(value, dict)]:
         rows |= {f"{key}: {name}": value for name, value in rows.pop(key).items()}
     width = max(map(len, rows))
@@ -139,7 +142,7 @@ def evaluate(
         console.answer(f"{key:{width}}  {_shown(value)}")
     more = {
         key: value
-        for key in ("codes", "others", "grooves", "chords")
+        for key in ("codes", "others", "grooves", "chords", "notes")
         if (value := getattr(result, key))
     }
     console.document(

@@ -11,6 +11,7 @@ import click
 from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
+    accompany_option,
     chords_options,
     examples,
     for_each,
@@ -35,6 +36,7 @@ _ONLY = {
         "key",
         "transpose",
         "exact_ends",
+        "accompany",
     ),
     "pictures": ("label",),
 }
@@ -82,6 +84,7 @@ class Request:
         chords: what the steps are played over, for a model that is conditioned on them; None for
             those of the inputs.
         key: as the user named it, or None.
+        accompany: how the chords are played, too; or None.
         plot: picture to write, or None.
         wav: sound file to write, or None.
         transpose: bring the pieces to one key; None where the user said nothing.
@@ -100,6 +103,7 @@ class Request:
     keep_tracks: bool
     chords: str | None
     key: str | None
+    accompany: str | None
     plot: str | None
     wav: str | None
     transpose: bool | None = None
@@ -181,6 +185,7 @@ class Request:
 @chords_options(
     "what the steps are played over, a bar each and repeated. [default: those of the nearest input]"
 )
+@accompany_option
 @click.option(
     "--plot",
     metavar="P.png",
@@ -208,6 +213,7 @@ def interpolate(
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
+    accompany: str | None,
     plot: str | None,
     wav: str | None,
     job: Job,
@@ -245,6 +251,7 @@ def interpolate(
         keep_tracks,
         chords,
         key,
+        accompany,
         plot,
         wav,
         transpose,

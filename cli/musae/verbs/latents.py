@@ -69,7 +69,10 @@ class DecodeRequest:
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("The arrays (NumPy .npz).", required=True)
 @click.option(
-    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: the one most like a tune]"
+    "--track",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Track to use. [default: the one most like a tune]",
 )
 @one_role_option
 @click.option(

@@ -11,6 +11,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     Number,
+    accompany_option,
     chords_options,
     examples,
     label_option,
@@ -28,7 +29,7 @@ _EPILOG = examples(
 
 
 _ONLY = {
-    "music": ("track", "roles", "keep_tracks", "chords", "key"),
+    "music": ("track", "roles", "keep_tracks", "chords", "key", "accompany", "plot"),
     "pictures": ("noise_sd", "label"),
 }
 
@@ -44,6 +45,8 @@ class Request:
         keep_tracks: keep all else of the files.
         chords: what to play over, in place of the file's own.
         key: as the user named it.
+        accompany: how the chords are played, too.
+        plot: picture to write.
         noise_sd: standard deviation of noise that is added to images first.
     """
 
@@ -53,6 +56,8 @@ class Request:
     keep_tracks: bool
     chords: str | None
     key: str | None
+    accompany: str | None
+    plot: str | None
     noise_sd: float | None
 
 
@@ -63,7 +68,10 @@ class Request:
     "FILE.reconstructed.* here]"
 )
 @click.option(
-    "--track", type=click.IntRange(1), metavar="N", help="Track to use. [default: the one most like a tune]"
+    "--track",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Track to use. [default: the one most like a tune]",
 )
 @one_role_option
 @click.option(
@@ -72,6 +80,12 @@ class Request:
     help="Write the whole file: only notes of the track are replaced, in their bars.",
 )
 @chords_options("play the piece over these, a bar each and repeated, in place of its own.")
+@accompany_option
+@click.option(
+    "--plot",
+    metavar="P.png",
+    help="Draw a piece above what is heard in it, as piano rolls (PNG, SVG or PDF; one file).",
+)
 @click.option(
     "--noise-sd",
     type=Number(0, 100),
@@ -90,6 +104,8 @@ def reconstruct(
     keep_tracks: bool,
     chords: str | None,
     key: str | None,
+    accompany: str | None,
+    plot: str | None,
     noise_sd: float | None,
     job: Job,
 ) -> Any:
@@ -114,6 +130,6 @@ def reconstruct(
     With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
     --noise-sd with the picture before the noise, any other with the input.
     """  # noqa: D301 (click looks for this very character)
-    request = Request(files, track, roles, keep_tracks, chords, key, noise_sd)
+    request = Request(files, track, roles, keep_tracks, chords, key, accompany, plot, noise_sd)
     check_inputs(job, files, _ONLY)
     return present(job, "reconstruct", request)

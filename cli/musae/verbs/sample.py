@@ -11,6 +11,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     Number,
+    accompany_option,
     chords_options,
     examples,
     one_role_option,
@@ -27,6 +28,7 @@ _EPILOG = examples(
     "musae sample --like a.mid --similarity 0.6   four melodies near one",
     'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
     'musae sample -m RUN --chords "C Am F G" --style a.mid  in the style of a.mid',
+    'musae sample -m RUN --chords "I V vi IV" --key D --accompany arpeggio',
     "musae sample -m mnist-vae -o grid.png        25 pictures on one sheet",
     "musae sample -m mnist-cvae --label 7 -o 7/   a file each",
 )
@@ -47,6 +49,8 @@ _ONLY = {
         "prior",
         "register",
         "density",
+        "accompany",
+        "plot",
     ),
     "pictures": ("label",),
 }
@@ -65,6 +69,8 @@ class Request:
         key: as the user named it.
         style: a piece that gives the style.
         drift: go from one draw to another over a piece.
+        accompany: how the chords are played, too.
+        plot: picture to write.
         like: file that the samples are to be like.
         similarity: 0 to 1.
         bar: of the window of ``like``.
@@ -83,6 +89,8 @@ class Request:
     key: str | None
     style: str | None
     drift: bool | None
+    accompany: str | None
+    plot: str | None
     like: str | None
     similarity: float
     bar: int | None
@@ -107,6 +115,7 @@ class Request:
 )
 @click.option(
     "--length",
+    "--bars",
     type=click.IntRange(1, 10_000),
     metavar="BARS",
     help="Bars of each, a multiple of the model's.",
@@ -124,6 +133,8 @@ class Request:
     "Several are taken in turn.",
     multiple=True,
 )
+@accompany_option
+@click.option("--plot", metavar="P.png", help="Draw the pieces as piano rolls (PNG, SVG or PDF).")
 @click.option(
     "--style",
     type=FILE,
@@ -194,6 +205,8 @@ def sample(
     key: str | None,
     style: str | None,
     drift: bool | None,
+    accompany: str | None,
+    plot: str | None,
     like: str | None,
     similarity: float,
     bar: int | None,
@@ -229,6 +242,8 @@ def sample(
         key,
         style,
         drift,
+        accompany,
+        plot,
         like,
         similarity,
         bar,

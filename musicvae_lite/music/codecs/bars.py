@@ -82,6 +82,21 @@ def by_bar(
     return Bars(notes, group, window, track, program, slot, _origin(notes, grid))
 
 
+def beyond_the_busiest(bars: Bars, tracks: int) -> NDArray[np.bool_]:
+    """Say of each group whether its bar has ``tracks`` others that matter more [G].
+
+    The tracks that play in most bars of the piece matter most, of equal ones those with most notes.
+    """
+    count = int(bars.track.max(initial=0)) + 1
+    played = np.bincount(bars.track, minlength=count)
+    notes = np.bincount(bars.track[bars.group], minlength=count)
+    order = np.lexsort((bars.track, -notes[bars.track], -played[bars.track], bars.window))
+    place = np.zeros(len(order), np.int64)
+    place[order] = np.arange(len(order)) - np.searchsorted(bars.window, bars.window)
+    beyond: NDArray[np.bool_] = place >= tracks
+    return beyond
+
+
 def _placed(
     score: Score, grid: Grid, refused: Refused, steps_per_bar: int, tracks: Sequence[int] | None
 ) -> NDArray[np.void]:

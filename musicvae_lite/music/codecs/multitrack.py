@@ -32,11 +32,12 @@ from musicvae_lite.media.midi import METRE, NOTE, TEMPO, Score, Track
 from musicvae_lite.media.pedal import sustained
 from musicvae_lite.music.attributes import mean_where
 from musicvae_lite.music.codec import Drop, Encoded, ScoreCodec, TrackReport
-from musicvae_lite.music.codecs.bars import DRUMS, Bars, by_bar, runs
+from musicvae_lite.music.codecs.bars import DRUMS, Bars, beyond_the_busiest, by_bar, runs
 from musicvae_lite.music.codecs.grid import Grid, Ints, Refused
 from musicvae_lite.music.codecs.melody import guess_role
 from musicvae_lite.music.codecs.performance import PITCHES, Events, Note, Tokens
 
+CROWDED = ("refuse", "busiest")
 _SHOWN = 3  # bars that a message names
 #: General MIDI's groups of eight programs.
 FAMILIES = (
@@ -76,6 +77,8 @@ class MultitrackCodec(ScoreCodec):
         min_tracks: fewest tracks of a bar.
         min_events: fewest events of a bar, over all tracks, without programs and ends.
         velocity_bins: loudnesses that are told apart.
+        crowded: what becomes of a bar with more tracks: ``refuse`` (Magenta), or ``busiest``: those
+            that play most in the piece are kept, the others left out of the bar.
     """
 
     kind = "multitrack"
@@ -94,6 +97,7 @@ class MultitrackCodec(ScoreCodec):
         min_tracks: int = 2,
         min_events: int = 8,
         velocity_bins: int = 8,
+        crowded: str = "refuse",
     ) -> None:
         self._set_grid(1, steps_per_quarter, numerator, denominator)
         if (
@@ -112,7 +116,9 @@ class MultitrackCodec(ScoreCodec):
             min_tracks,
             min_events,
         )
-        self.velocity_bins = velocity_bins
+        if crowded not in CROWDED:
+            raise UsageError(f"codec 'multitrack': crowded is {' or '.join(CROWDED)}")
+        self.velocity_bins, self.crowded = velocity_bins, crowded
         self.tokens = Tokens(self.steps_per_bar, velocity_bins)
 
     @property
@@ -168,6 +174,7 @@ class MultitrackCodec(ScoreCodec):
             "min_tracks",
             "min_events",
             "velocity_bins",
+            "crowded",
         )
         return {"kind": self.kind, **{name: getattr(self, name) for name in names}}
 
@@ -220,7 +227,30 @@ class MultitrackCodec(ScoreCodec):
         refused.mark_metres(self.numerator, self.denominator)
         refused.mark(score.notes["velocity"] == 0, "velocity 0")
         bars = by_bar(score, grid, refused, self.steps_per_bar, tracks)
+        if self.crowded == "busiest":
+            beyond = beyond_the_busiest(bars, self.tracks)
+            if beyond.any():
+                refused.mark(bars.notes["row"][beyond[bars.group]], self._not_heard)
+                bars = by_bar(score, grid, refused, self.steps_per_bar, tracks)
         return bars, self.tokens.write(score, bars), refused
+
+    @property
+    def _not_heard(self) -> str:
+        return f"more than {self.tracks} tracks in the bar, of which others play more"
+
+    def notice(self, score: Score, encoded: Encoded, read: Sequence[int]) -> str:
+        """Name the tracks that are not heard in each of their bars, for there are too many."""
+        lost = [drop.track for drop in encoded.drops if drop.reason == self._not_heard]
+        names = [
+            f"{track + 1}" + (f" ({name})" if (name := score.tracks[track].name) else "")
+            for track in sorted(set(lost))
+        ]
+        if not names:
+            return ""
+        return (
+            f"of bars with more than {self.tracks} tracks those that play most are heard; not "
+            f"heard in all of their bars: {', '.join(names)}"
+        )
 
     def _problems(self, bars: Bars, events: Events) -> Ints:
         """Return what is wrong with each bar, [W, 3]: a key of :meth:`_reason` (0: nothing), the

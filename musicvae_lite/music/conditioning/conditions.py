@@ -22,6 +22,7 @@ from musicvae_lite.music.chords import NO_CHORD, Progression, chord_symbol, key_
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.control import Classes, Control
 from musicvae_lite.music.harmony import key_of_chords
+from musicvae_lite.music.roman import has_numerals, spelled
 from musicvae_lite.music.windows import Passage, bar_ticks, in_sequence, in_ticks
 
 #: Chords as a user gives them: ``"C Am F G"``, a progression that was read, or several, which
@@ -61,48 +62,58 @@ class Conditions:
         """Return the chords and keys of the windows of a piece, classes [N, G, K]."""
         return self.control.of_windows(passage.score, self.codec, passage.ticks)
 
-    def progressions(self, chords: Chords | None) -> tuple[Progression, ...]:
+    def progressions(
+        self, chords: Chords | None, key: str | None = None
+    ) -> tuple[Progression, ...]:
         """Read the chords that a user gives; none where there are none.
 
+        Args:
+            chords: symbols or Roman numerals.
+            key: that numerals are degrees of.
+
         Raises:
-            UsageError: a symbol is not understood, or the model is told of no chords.
+            UsageError: a symbol is not understood, numerals without a key, or the model is told of
+                no chords.
         """
         if chords is None:
             return ()
         self._check("chords")
         given = [chords] if isinstance(chords, str | Progression) else list(chords)
         return tuple(
-            item if isinstance(item, Progression) else Progression.parse(item) for item in given
+            item if isinstance(item, Progression) else Progression.parse(spelled(item, key))
+            for item in given
         )
 
-    def progression(self, chords: Chords | None) -> Progression | None:
+    def progression(self, chords: Chords | None, key: str | None = None) -> Progression | None:
         """Read the chords that a user gives for one piece.
 
         Raises:
             UsageError: there are several progressions; see also :meth:`progressions`.
         """
-        progressions = self.progressions(chords)
+        progressions = self.progressions(chords, key)
         if len(progressions) > 1:
             raise UsageError(f"{len(progressions)} progressions for one piece; give one")
         return progressions[0] if progressions else None
 
-    def bars(self, chords: Chords | None) -> int:
+    def bars(self, chords: Chords | None, key: str | None = None) -> int:
         """Return the bars of a piece over some chords, a multiple of a window's: one window, or
         what the longest need.
         """
         size = self.codec.bars
         longest = max(
-            [1, *(progression.length for progression in self.progressions(chords or None))]
+            [1, *(progression.length for progression in self.progressions(chords or None, key))]
         )
         return -(-longest // size) * size
 
-    def key(self, key: str | None) -> int | None:
-        """Read the key that a user gives.
+    def key(self, key: str | None, chords: Chords | None = None) -> int | None:
+        """Read the key that a user gives; None where there is none.
+
+        A model that is not told of keys may have one for the Roman numerals of its ``chords``.
 
         Raises:
             UsageError: it is none, or the model is told of no key.
         """
-        if key is None:
+        if key is None or (not self.control.key and _numerals(chords)):
             return None
         self._check("key")
         return key_class(key)
@@ -208,6 +219,12 @@ class Conditions:
                 f"{self.name} is not told of {'the key' if what == 'key' else what}; "
                 f"{_who_is(what)}"
             )
+
+
+def _numerals(chords: Chords | None) -> bool:
+    """Say whether some of the chords that a user gives are Roman numerals."""
+    given = [chords] if isinstance(chords, str | Progression) else list(chords or [])
+    return any(has_numerals(item) for item in given if isinstance(item, str))
 
 
 def _who_is(what: str) -> str:

@@ -19,12 +19,15 @@ from musicvae_lite.model_dir.bundle import Description, describe, load_bundle
 from musicvae_lite.model_dir.handle import Handle
 from musicvae_lite.music.attribute_vectors import AttributeVectors
 from musicvae_lite.music.codecs.groove import GrooveCodec
+from musicvae_lite.music.codecs.multitrack import MultitrackCodec
+from musicvae_lite.music.codecs.piano import PianoCodec
 from musicvae_lite.music.data.corpus import Corpus, codec_differences, read_manifest
 from musicvae_lite.music.data.dataset import Examples, condition_of
 from musicvae_lite.music.evaluate.attributes import WINDOWS, keep_vectors, learn_vectors
 from musicvae_lite.music.evaluate.chord_adherence import chord_following
 from musicvae_lite.music.evaluate.draws import COUNT, DrawMeasures, measure_draws
 from musicvae_lite.music.evaluate.grooves import evaluate_grooves
+from musicvae_lite.music.evaluate.notes import evaluate_notes
 from musicvae_lite.music.evaluate.paths import PAIRS, PathMeasures, measure_paths
 from musicvae_lite.music.evaluate.sequences import evaluate_windows
 from musicvae_lite.music.model import SequenceAutoencoder
@@ -71,7 +74,11 @@ def evaluate_music(handle: Handle, request: EvalRequest) -> Evaluation:
         chords = chord_following(
             bundle.model, corpus.codec, corpus.control, part.windows, part.told, seed
         )
-    return Evaluation(chosen, measures, grooves=grooves, chords=chords)
+    notes: dict[str, float | None] = {}
+    if isinstance(corpus.codec, PianoCodec | MultitrackCodec):
+        shown = examples.inputs, examples.condition
+        notes = evaluate_notes(bundle.model, part.windows, corpus.codec, *shown)
+    return Evaluation(chosen, measures, grooves=grooves, chords=chords, notes=notes)
 
 
 def evaluate_paths(

@@ -123,7 +123,8 @@ def evaluate_windows(
     model.train(training)
     n, steps, onsets = len(windows), sums["steps"], np.maximum(sums["onsets"], 1)
     total, starts = steps.sum(), max(1.0, float(sums["onsets"].sum()))
-    each = zip(codec.roles, sums["right"] / steps, sums["right_onsets"] / onsets, strict=True)
+    rates = (sums["right"] / steps, sums["right_onsets"] / onsets)
+    several = len(codec.roles) > 1
     return Measures(
         nll_nats=float(sums["nll"]) / n,
         kl_bits=float(sums["kl"]) / NATS_PER_BIT / n,
@@ -134,8 +135,11 @@ def evaluate_windows(
         accuracy_forced=float(sums["right_forced"].sum() / total),
         active_units=active_units(torch.cat(means)) if n > 1 else None,
         n=n,
-        voices={role: (float(right), float(started)) for role, right, started in each}
-        if len(codec.roles) > 1
+        voices={
+            role: (float(right), float(started))
+            for role, right, started in zip(codec.roles, *rates, strict=True)
+        }
+        if several
         else {},
     )
 

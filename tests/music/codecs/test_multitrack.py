@@ -354,3 +354,29 @@ def test_a_compound_metre_is_its_own() -> None:
             [(0, 480, 60, 80, 0), (480, 960, 64, 80, 1)], metres=np.array([(0, *metre)], METRE)
         )
         assert len(codec.encode(piece).windows) == windows
+
+
+def test_of_a_crowded_bar_the_tracks_that_play_most_are_kept():
+    tracks = tuple(Track(f"part {number}", number) for number in range(10))
+    rows = [
+        (bar * BAR + beat * 480, bar * BAR + beat * 480 + 240, 60, 64, track)
+        for bar in range(2)
+        for track in range(10)
+        for beat in range(4 if track else 1)
+        if bar or track != 4  # one plays in the second bar alone, the first one little
+    ]
+    piece = score(rows, tracks)
+    assert len(CODEC.encode(piece).windows) == 0
+    codec = MultitrackCodec(crowded="busiest")
+    encoded = codec.encode(piece)
+    assert len(encoded.windows) == 2
+    reason = "more than 8 tracks in the bar, of which others play more"
+    assert encoded.dropped == {reason: 2 + 4}
+    assert {drop.track for drop in encoded.drops} == {0, 4}
+    written = codec.join(list(encoded.windows))
+    assert sorted(track.program for track in written.tracks) == [1, 2, 3, 5, 6, 7, 8, 9]
+    said = codec.notice(piece, encoded, range(10))
+    assert said.endswith("not heard in all of their bars: 1 (part 0), 5 (part 4)")
+    assert not codec.notice(piece, MultitrackCodec(tracks=10).encode(piece), range(10))
+    few = score(rows[:4], tracks)
+    assert np.array_equal(codec.encode(few).windows, CODEC.encode(few).windows)
