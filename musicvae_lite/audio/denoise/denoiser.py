@@ -33,8 +33,10 @@ from musicvae_lite.audio.denoise.network import (
     whole_bands,
     widths,
 )
+from musicvae_lite.audio.denoise.short import least_samples, short_or_not, unchanged
 from musicvae_lite.audio.denoise.silence import AROUND, LONG, breaks, stretches
 from musicvae_lite.audio.denoise.streaming import MaskStream
+from musicvae_lite.audio.denoise.view import View
 from musicvae_lite.core.devices import multiplies_bfloat16
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.audio import Samples
@@ -90,22 +92,6 @@ class Wish:
         return max(1 - self.strength, limit)
 
 
-class View(NamedTuple):
-    """What happened to some frames.
-
-    Attributes:
-        first: number of the first of them.
-        before: [C, F, T] complex spectrum.
-        after: [C, F, T] what became of it.
-        noise: mean power of a bin that was taken for noise or hum, [T], before wishes and care.
-    """
-
-    first: int
-    before: Tensor
-    after: Tensor
-    noise: Tensor
-
-
 class Cleaner:
     """A mask network on its device; later changes of the network do not reach it.
 
@@ -138,13 +124,32 @@ class Cleaner:
 
         What a silence parts is heard apart (:func:`musicvae_lite.audio.denoise.silence.stretches`).
         ``watch`` is called with every stretch of the spectrum; where a new part begins the last
-        frame of the one before it is its first, too.
+        frame of the one before it is its first, too. What is too short to tell noise from sound
+        stays as it is.
         """
-        hop, done = grid_of(rate).hop, 0
-        for stretch in stretches(blocks, hop):
-            for cleaned in self._stream(stretch, rate, wish, watch, done // hop):
+        grid, done = grid_of(rate), 0
+        for stretch in stretches(blocks, grid.hop):
+            short, stretch = short_or_not(stretch, least_samples(grid))
+            for cleaned in (
+                self._passed(stretch, grid, watch, done // grid.hop)
+                if short
+                else self._stream(stretch, rate, wish, watch, done // grid.hop)
+            ):
                 done += cleaned.shape[1]
                 yield cleaned
+
+    def _passed(
+        self,
+        blocks: Iterable[Samples],
+        grid: Grid,
+        watch: Callable[[View], None] | None,
+        first: int,
+    ) -> Iterator[Samples]:
+        """Pass on a part of a sound as it is, whose first frame is numbered ``first``."""
+        samples = np.concatenate(list(blocks), 1)
+        if watch is not None:
+            watch(unchanged(samples, grid, first))
+        yield samples
 
     def _stream(
         self,
@@ -519,10 +524,3 @@ def _around(values: Tensor) -> Tensor:
     return functional.avg_pool1d(
         values[None], 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False
     )[0]
-
-
-def noise_mean_square(view: View, grid: Grid) -> float:
-    """Return the mean square of a sample of what the network took for noise (Parseval; a Hann
-    window squared sums to 3/8).
-    """
-    return float(view.noise.double().sum()) * 2 * grid.bins / (grid.window * grid.window * 3 / 8)

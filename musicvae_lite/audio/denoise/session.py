@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 
 from musicvae_lite.audio.codec import SoundCodec
-from musicvae_lite.audio.denoise.denoiser import Cleaner, View, Wish, noise_mean_square
+from musicvae_lite.audio.denoise.denoiser import Cleaner, Wish
 from musicvae_lite.audio.denoise.model import SpectrogramAutoencoder
+from musicvae_lite.audio.denoise.short import least_samples
+from musicvae_lite.audio.denoise.view import View, noise_mean_square
 from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.batched import Floats
 from musicvae_lite.core.devices import keep_freed_memory
@@ -28,6 +30,7 @@ from musicvae_lite.core.validation import seed_of
 from musicvae_lite.media.audio import (
     Audio,
     Header,
+    Reader,
     Samples,
     check_finite,
     create_audio,
@@ -82,8 +85,9 @@ class Cleaned:
 class _Tally:
     """Measures a sound while it is cleaned."""
 
-    def __init__(self, header: Header, source: str, watch: Callable[[View], None] | None) -> None:
-        self.header, self.source, self._watch = header, source, watch
+    def __init__(self, reader: Reader, watch: Callable[[View], None] | None) -> None:
+        self.header, self.source, self._watch = reader.header, reader.source, watch
+        self._damage = reader.warning
         self.before, self.after, self.clipped = (
             LevelMeter(),
             LevelMeter(),
@@ -113,7 +117,8 @@ class _Tally:
             dbfs(self._noise / max(self._frames, 1)),
             level_change_db(self.before, self.after),
         )
-        warning = self.clipped.warning(self.source)
+        words = (self._damage, self.clipped.warning(self.source), self._short(seconds))
+        warning = "; ".join(filter(None, words))
         return Cleaned(
             self.source,
             seconds,
@@ -123,6 +128,15 @@ class _Tally:
             change,
             seconds / spent,
             warning,
+        )
+
+    def _short(self, seconds: float) -> str:
+        """Say that a sound is too short, where it is."""
+        if not 0 < self.samples < least_samples(self._grid):
+            return ""
+        return (
+            f"{self.source}: lasts {seconds:.3g} s, too short to tell noise from sound; it is left "
+            "as it is"
         )
 
 
@@ -238,7 +252,7 @@ class DenoiseSession:
                 if residual is None
                 else stack.enter_context(create_audio(residual, reader.header, overwrite))
             )
-            tally = _Tally(reader.header, reader.source, watch)
+            tally = _Tally(reader, watch)
             waiting = _Waiting()
             blocks = (
                 waiting.copy(tally.take(reader.blocks()))
