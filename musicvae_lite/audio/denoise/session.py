@@ -91,10 +91,10 @@ class _Tally:
         self.before, self.after, self.clipped = (
             LevelMeter(),
             LevelMeter(),
-            ClipCounter(header.channels),
+            ClipCounter(reader.header.channels),
         )
         self.samples, self._noise, self._frames = 0, 0.0, 0
-        self._grid = grid_of(header.rate)
+        self._grid = grid_of(reader.header.rate)
         self._begun = time.perf_counter()
 
     def take(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
