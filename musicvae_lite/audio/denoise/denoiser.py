@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from musicvae_lite.audio.denoise import hum
+from musicvae_lite.audio.denoise.judgement import EXCESS, given_back
 from musicvae_lite.audio.denoise.network import (
     BANDS,
     REACH,
@@ -36,6 +37,7 @@ from musicvae_lite.audio.denoise.network import (
 from musicvae_lite.audio.denoise.short import least_samples, short_or_not, unchanged
 from musicvae_lite.audio.denoise.silence import AROUND, LONG, breaks, stretches
 from musicvae_lite.audio.denoise.streaming import MaskStream
+from musicvae_lite.audio.denoise.verdict import Account
 from musicvae_lite.audio.denoise.view import View
 from musicvae_lite.core.devices import multiplies_bfloat16
 from musicvae_lite.core.errors import UsageError
@@ -178,7 +180,7 @@ class Cleaner:
                             enabled=True, allow_tf32=False, deterministic=True
                         )
                     )
-                gain, noise = _granted(ear.hear(spectrum, place), wish)
+                gain, noise, account = _granted(ear.hear(spectrum, place), wish)
             before = spectrum[..., place]
             after = before * to_bins(gain[None], grid.bins)[0]
             if tones is not None:
@@ -187,7 +189,7 @@ class Cleaner:
                 after[:, :bins] += wish.least_gain * inside
                 noise = noise + inside.abs().square().mean(0).sum(0) / grid.bins
             if watch is not None:
-                watch(View(done, before, after, noise))
+                watch(View(done, before, after, noise, account))
             done += after.shape[-1]
             return after
 
@@ -450,14 +452,36 @@ def _pieces(start: int, stop: int) -> Iterator[slice]:
             yield slice(first, last)
 
 
-def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
-    """Return the gain [K, T] of the frames that were asked for as it is wished, and the power of
-    the noise there, [T].
+class _Granted(NamedTuple):
+    """What a mask does as it is wished.
+
+    Attributes:
+        gain: [K, T] of the frames that were asked for.
+        noise: [T] mean power of a bin of what was heard as noise there.
+        account: of what stays and goes by full strength.
     """
+
+    gain: Tensor
+    noise: Tensor
+    account: Account
+
+
+def _granted(heard: _Heard, wish: Wish) -> _Granted:
+    """Return what is done to the frames that were asked for."""
     stays, goes = (_of_bins(part.square() * heard.power) for part in (heard.gain, 1 - heard.gain))
-    noise = _of_bins((1 - heard.gain.square()) * heard.power)[heard.inside] / _bins_of(heard.gain)
-    gain = 1 - (1 - heard.gain) * _care(stays, goes) if wish.careful else heard.gain
-    return (1 - wish.strength * (1 - gain[..., heard.inside])).clamp_min(wish.least_gain), noise
+    inside, power = heard.inside, heard.power[..., heard.inside]
+    noise = _of_bins((1 - heard.gain.square()) * heard.power)[inside] / _bins_of(heard.gain)
+    given = given_back(heard.gain, heard.power)
+    gain = heard.gain
+    if wish.careful:
+        gain = torch.maximum(1 - (1 - gain) * _care(stays, goes), given.gain)
+    gain = gain[..., inside]
+    taken = (1 - gain).square() * power
+    parts = (gain.square() * power, taken, (taken - EXCESS * given.floor[..., inside]).clamp_min(0))
+    account = Account(*(float(_of_bins(part).sum()) for part in parts))
+    return _Granted(
+        (1 - wish.strength * (1 - gain)).clamp_min(wish.least_gain), noise, account
+    )
 
 
 class _Bounds:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from musicvae_lite.audio.denoise.verdict import Account
 from musicvae_lite.media.spectrum import Grid
 
 
@@ -20,12 +21,14 @@ class View(NamedTuple):
         before: [C, F, T] complex spectrum.
         after: [C, F, T] what became of it.
         noise: mean power of a bin that was taken for noise or hum, [T], before wishes and care.
+        account: of what stays and goes; None where nothing was judged.
     """
 
     first: int
     before: Tensor
     after: Tensor
     noise: Tensor
+    account: Account | None = None
 
 
 def noise_mean_square(view: View, grid: Grid) -> float:
