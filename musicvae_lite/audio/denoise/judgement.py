@@ -28,7 +28,7 @@ REACH = (SPAN + 1) * BLOCK  # and with its neighbours, with which it is smoothed
 
 _LOW = 0.1  # a tenth of the pools lie below this: the floor, by ...
 _ABOVE = (2.8, 2.37, 1.23)  # ... so much below the mean of white noise, for each width of bands
-_TAKEN = 1.2  # times the floor: what goes where a place is played
+_TAKEN = 1.0  # times the floor: what goes where a place is played
 EXCESS = 4.0  # times the floor: what is taken beyond that is more than floor
 _TREBLE = 208  # bands from 1.5 kHz on, in which noise-like drums are heard
 _SLOWEST, _FASTEST = 36, 4  # frames from one hit to the next: 1.25 s, 0.14 s
@@ -45,7 +45,7 @@ class _Limits(NamedTuple):
         return ((value - self.none) / (self.all - self.none)).clamp(0, 1)
 
 
-_RHYTHM = _Limits(0.85, 0.97)  # how plainly the excess recurs
+_RHYTHM = _Limits(0.7, 0.9)  # how plainly the excess recurs
 _OF_FLOOR_DB = _Limits(-12.0, -9.0)  # the excess beside what is taken of the floor
 _IN_TREBLE_DB = _Limits(-6.0, -4.0)  # the part of the excess in the treble
 _OF_REST_DB = _Limits(4.0, 7.0)  # what stays beside the excess: a loud one is noise sooner
