@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
+from musicvae_lite.media.containers import advice, container_of, decoded
+from musicvae_lite.media.riff import MendedWav, WavState, wav_state
 
 Samples = NDArray[np.float32]
 
@@ -28,6 +30,7 @@ MAX_CHANNELS = 32
 LOWEST_HZ, HIGHEST_HZ = 1000, 768000
 BLOCK_SAMPLES = 2**16
 _PCM_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_UNPACKED = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # a block is a sample of all channels
 _LOUDEST = 1e12  # times full scale; the square of more is soon no number
 _TAGS_BYTES = (
     1500  # of all tags together; with some thousands libsndfile writes files that cannot be read
@@ -135,10 +138,16 @@ def check_rate(rate: int, source: str) -> None:
 
 
 class Reader:
-    """An open sound file, read in blocks; see :func:`open_audio`."""
+    """An open sound file, read in blocks; see :func:`open_audio`.
 
-    def __init__(self, file: Any, header: Header, source: str) -> None:
-        self.header, self.source = header, source
+    Attributes:
+        header: what it says of itself.
+        source: its name.
+        warning: what the user should know of damage that it can be read in spite of, or "".
+    """
+
+    def __init__(self, file: Any, header: Header, source: str, warning: str = "") -> None:
+        self.header, self.source, self.warning = header, source, warning
         self._file = file
 
     def blocks(self, size: int = BLOCK_SAMPLES) -> Iterator[Samples]:
@@ -169,31 +178,27 @@ class Reader:
 def open_audio(path: str | os.PathLike[str]) -> Iterator[Reader]:
     """Open a sound file of any kind that libsndfile knows (WAV, FLAC, Ogg, AIFF, MP3 ...).
 
+    A WAV file whose recorder never wrote the length is read to its end. M4A, AAC, WMA and WebM are
+    read where FFmpeg is installed.
+
     Raises:
         AudioError: in one line, if there is no such file or it is not sound.
         NothingUsableError: if it holds no samples.
         UsageError: for more than 32 channels or an impossible rate.
     """
-    import soundfile
-
     path = Path(path)
     _check_file(path)
-    try:
-        file = soundfile.SoundFile(_name(path))
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: not a sound file, or a damaged one ({_told(error)}); WAV, FLAC and Ogg can "
-            "be read"
-        ) from error
-    with file:
-        header = Header(
-            file.samplerate,
-            file.channels,
-            file.frames,
-            file.format,
-            file.subtype,
-            tuple(file.copy_metadata().items()),
-        )
+    kind = container_of(path)
+    with ExitStack() as stack:
+        if kind is None:
+            state = wav_state(path)
+            file = stack.enter_context(_sound_file(path, state))
+        else:
+            state, place = None, stack.enter_context(decoded(path))
+            if isinstance(place, str):
+                raise AudioError(f"{path}: is {kind}; {place}; {advice(path)}")
+            file = stack.enter_context(_sound_file(place, None))
+        header = _header(file)
         if header.channels > MAX_CHANNELS:
             raise UsageError(
                 f"{path}: {header.channels} channels; at most {MAX_CHANNELS} can be used"
@@ -201,7 +206,54 @@ def open_audio(path: str | os.PathLike[str]) -> Iterator[Reader]:
         check_rate(header.rate, str(path))
         if not header.samples:
             raise NothingUsableError(f"{path}: holds no samples")
-        yield Reader(file, header, str(path))
+        yield Reader(file, header, str(path), _damage(path, header, state))
+
+
+@contextmanager
+def _sound_file(path: Path, state: WavState | None) -> Iterator[Any]:
+    """Open a file with libsndfile, a WAV file that was never finished by a mended header."""
+    import soundfile
+
+    with ExitStack() as stack:
+        mended = state is not None and state.unfinished
+        source: Any = stack.enter_context(MendedWav(path, state)) if mended and state else None
+        try:
+            file = soundfile.SoundFile(_name(path) if source is None else source)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"{path}: not a sound file, or a damaged one ({_told(error)}); WAV, FLAC and Ogg "
+                "can be read"
+            ) from error
+        yield stack.enter_context(file)
+
+
+def _header(file: Any) -> Header:
+    return Header(
+        file.samplerate,
+        file.channels,
+        file.frames,
+        file.format,
+        file.subtype,
+        tuple(file.copy_metadata().items()),
+    )
+
+
+def _damage(path: Path, header: Header, state: WavState | None) -> str:
+    """Say what is wrong with the lengths of a WAV file that can be read all the same."""
+    if state is None:
+        return ""
+    if state.unfinished:
+        return (
+            f"{path}: its header was never finished (length 0); all {header.samples:,} samples "
+            "that are there are read"
+        )
+    if state.missing and header.subtype.startswith(_UNPACKED):
+        seconds = state.missing / header.rate
+        return (
+            f"{path}: is cut short: {state.missing:,} samples ({seconds:.3g} s) that its header "
+            f"promises are missing; {header.samples:,} are there"
+        )
+    return ""
 
 
 def _check_file(path: Path) -> None:

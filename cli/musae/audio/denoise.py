@@ -13,8 +13,8 @@ from musae.options import Console
 
 if TYPE_CHECKING:
     from musae.verbs.denoise import Request
-    from musicvae_lite.audio.denoise.denoiser import View
     from musicvae_lite.audio.denoise.session import DenoiseSession
+    from musicvae_lite.audio.denoise.view import View
     from musicvae_lite.audio.plots import SpectrogramRecorder
     from musicvae_lite.media.audio import Header
 

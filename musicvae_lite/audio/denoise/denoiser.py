@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from musicvae_lite.audio.denoise import hum
+from musicvae_lite.audio.denoise.judgement import EXCESS, given_back
 from musicvae_lite.audio.denoise.network import (
     BANDS,
     REACH,
@@ -33,8 +34,11 @@ from musicvae_lite.audio.denoise.network import (
     whole_bands,
     widths,
 )
+from musicvae_lite.audio.denoise.short import least_samples, short_or_not, unchanged
 from musicvae_lite.audio.denoise.silence import AROUND, LONG, breaks, stretches
 from musicvae_lite.audio.denoise.streaming import MaskStream
+from musicvae_lite.audio.denoise.verdict import Account
+from musicvae_lite.audio.denoise.view import View
 from musicvae_lite.core.devices import multiplies_bfloat16
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.audio import Samples
@@ -90,22 +94,6 @@ class Wish:
         return max(1 - self.strength, limit)
 
 
-class View(NamedTuple):
-    """What happened to some frames.
-
-    Attributes:
-        first: number of the first of them.
-        before: [C, F, T] complex spectrum.
-        after: [C, F, T] what became of it.
-        noise: mean power of a bin that was taken for noise or hum, [T], before wishes and care.
-    """
-
-    first: int
-    before: Tensor
-    after: Tensor
-    noise: Tensor
-
-
 class Cleaner:
     """A mask network on its device; later changes of the network do not reach it.
 
@@ -138,13 +126,32 @@ class Cleaner:
 
         What a silence parts is heard apart (:func:`musicvae_lite.audio.denoise.silence.stretches`).
         ``watch`` is called with every stretch of the spectrum; where a new part begins the last
-        frame of the one before it is its first, too.
+        frame of the one before it is its first, too. What is too short to tell noise from sound
+        stays as it is.
         """
-        hop, done = grid_of(rate).hop, 0
-        for stretch in stretches(blocks, hop):
-            for cleaned in self._stream(stretch, rate, wish, watch, done // hop):
+        grid, done = grid_of(rate), 0
+        for stretch in stretches(blocks, grid.hop):
+            short, stretch = short_or_not(stretch, least_samples(grid))
+            for cleaned in (
+                self._passed(stretch, grid, watch, done // grid.hop)
+                if short
+                else self._stream(stretch, rate, wish, watch, done // grid.hop)
+            ):
                 done += cleaned.shape[1]
                 yield cleaned
+
+    def _passed(
+        self,
+        blocks: Iterable[Samples],
+        grid: Grid,
+        watch: Callable[[View], None] | None,
+        first: int,
+    ) -> Iterator[Samples]:
+        """Pass on a part of a sound as it is, whose first frame is numbered ``first``."""
+        samples = np.concatenate(list(blocks), 1)
+        if watch is not None:
+            watch(unchanged(samples, grid, first))
+        yield samples
 
     def _stream(
         self,
@@ -173,7 +180,7 @@ class Cleaner:
                             enabled=True, allow_tf32=False, deterministic=True
                         )
                     )
-                gain, noise = _granted(ear.hear(spectrum, place), wish)
+                gain, noise, account = _granted(ear.hear(spectrum, place), wish)
             before = spectrum[..., place]
             after = before * to_bins(gain[None], grid.bins)[0]
             if tones is not None:
@@ -182,7 +189,7 @@ class Cleaner:
                 after[:, :bins] += wish.least_gain * inside
                 noise = noise + inside.abs().square().mean(0).sum(0) / grid.bins
             if watch is not None:
-                watch(View(done, before, after, noise))
+                watch(View(done, before, after, noise, account))
             done += after.shape[-1]
             return after
 
@@ -445,14 +452,36 @@ def _pieces(start: int, stop: int) -> Iterator[slice]:
             yield slice(first, last)
 
 
-def _granted(heard: _Heard, wish: Wish) -> tuple[Tensor, Tensor]:
-    """Return the gain [K, T] of the frames that were asked for as it is wished, and the power of
-    the noise there, [T].
+class _Granted(NamedTuple):
+    """What a mask does as it is wished.
+
+    Attributes:
+        gain: [K, T] of the frames that were asked for.
+        noise: [T] mean power of a bin of what was heard as noise there.
+        account: of what stays and goes by full strength.
     """
+
+    gain: Tensor
+    noise: Tensor
+    account: Account
+
+
+def _granted(heard: _Heard, wish: Wish) -> _Granted:
+    """Return what is done to the frames that were asked for."""
     stays, goes = (_of_bins(part.square() * heard.power) for part in (heard.gain, 1 - heard.gain))
-    noise = _of_bins((1 - heard.gain.square()) * heard.power)[heard.inside] / _bins_of(heard.gain)
-    gain = 1 - (1 - heard.gain) * _care(stays, goes) if wish.careful else heard.gain
-    return (1 - wish.strength * (1 - gain[..., heard.inside])).clamp_min(wish.least_gain), noise
+    inside, power = heard.inside, heard.power[..., heard.inside]
+    noise = _of_bins((1 - heard.gain.square()) * heard.power)[inside] / _bins_of(heard.gain)
+    given = given_back(heard.gain, heard.power)
+    gain = heard.gain
+    if wish.careful:
+        gain = torch.maximum(1 - (1 - gain) * _care(stays, goes), given.gain)
+    gain = gain[..., inside]
+    taken = (1 - gain).square() * power
+    parts = (gain.square() * power, taken, (taken - EXCESS * given.floor[..., inside]).clamp_min(0))
+    account = Account(*(float(_of_bins(part).sum()) for part in parts))
+    return _Granted(
+        (1 - wish.strength * (1 - gain)).clamp_min(wish.least_gain), noise, account
+    )
 
 
 class _Bounds:
@@ -519,10 +548,3 @@ def _around(values: Tensor) -> Tensor:
     return functional.avg_pool1d(
         values[None], 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False
     )[0]
-
-
-def noise_mean_square(view: View, grid: Grid) -> float:
-    """Return the mean square of a sample of what the network took for noise (Parseval; a Hann
-    window squared sums to 3/8).
-    """
-    return float(view.noise.double().sum()) * 2 * grid.bins / (grid.window * grid.window * 3 / 8)

@@ -10,15 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from musicvae_lite.audio.codec import SoundCodec
-from musicvae_lite.audio.denoise.denoiser import Cleaner, View, Wish, noise_mean_square
+from musicvae_lite.audio.denoise.denoiser import Cleaner, Wish
 from musicvae_lite.audio.denoise.model import SpectrogramAutoencoder
+from musicvae_lite.audio.denoise.short import least_samples
+from musicvae_lite.audio.denoise.verdict import Verdict
+from musicvae_lite.audio.denoise.view import View, noise_mean_square
 from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.batched import Floats
 from musicvae_lite.core.devices import keep_freed_memory
@@ -28,6 +31,7 @@ from musicvae_lite.core.validation import seed_of
 from musicvae_lite.media.audio import (
     Audio,
     Header,
+    Reader,
     Samples,
     check_finite,
     create_audio,
@@ -82,15 +86,17 @@ class Cleaned:
 class _Tally:
     """Measures a sound while it is cleaned."""
 
-    def __init__(self, header: Header, source: str, watch: Callable[[View], None] | None) -> None:
-        self.header, self.source, self._watch = header, source, watch
+    def __init__(self, reader: Reader, watch: Callable[[View], None] | None) -> None:
+        self.header, self.source, self._watch = reader.header, reader.source, watch
+        self._damage = reader.warning
+        self.verdict = Verdict()
         self.before, self.after, self.clipped = (
             LevelMeter(),
             LevelMeter(),
-            ClipCounter(header.channels),
+            ClipCounter(reader.header.channels),
         )
         self.samples, self._noise, self._frames = 0, 0.0, 0
-        self._grid = grid_of(header.rate)
+        self._grid = grid_of(reader.header.rate)
         self._begun = time.perf_counter()
 
     def take(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
@@ -103,27 +109,79 @@ class _Tally:
     def view(self, view: View) -> None:
         self._noise += noise_mean_square(view, self._grid)
         self._frames += len(view.noise)
+        self.verdict.view(view)
         if self._watch is not None:
             self._watch(view)
+
+    @property
+    def noise_dbfs(self) -> float:
+        """Level of what was taken for noise."""
+        return dbfs(self._noise / max(self._frames, 1))
 
     def result(self) -> Cleaned:
         seconds, channels = self.samples / self.header.rate, self.header.channels
         spent = max(time.perf_counter() - self._begun, 1e-9)
-        noise, change = (
-            dbfs(self._noise / max(self._frames, 1)),
-            level_change_db(self.before, self.after),
-        )
-        warning = self.clipped.warning(self.source)
+        change = level_change_db(self.before, self.after)
+        words = (self._damage, self.clipped.warning(self.source), self._short(seconds))
+        warning = "; ".join(filter(None, words))
         return Cleaned(
             self.source,
             seconds,
             self.header.rate,
             channels,
-            noise,
+            self.noise_dbfs,
             change,
             seconds / spent,
             warning,
         )
+
+    def _short(self, seconds: float) -> str:
+        """Say that a sound is too short, where it is."""
+        if not 0 < self.samples < least_samples(self._grid):
+            return ""
+        return (
+            f"{self.source}: lasts {seconds:.3g} s, too short to tell noise from sound; it is left "
+            "as it is"
+        )
+
+
+class _Outputs(NamedTuple):
+    """Files of one cleaning."""
+
+    source: str | os.PathLike[str]
+    output: str | os.PathLike[str]
+    residual: str | os.PathLike[str] | None
+    overwrite: bool
+
+
+class _Doubtful(Exception):
+    """A sound was likely taken for noise.
+
+    Args:
+        words: what to say of it.
+        noise_dbfs: level of what was taken for noise.
+    """
+
+    def __init__(self, words: str, noise_dbfs: float) -> None:
+        super().__init__(words)
+        self.noise_dbfs = noise_dbfs
+
+
+def _told(
+    tally: _Tally, doubt: _Doubtful | None, loudest: float, output: str | os.PathLike[str]
+) -> Cleaned:
+    """Return what happened to a file whose result goes up to ``loudest``."""
+    result = tally.result()
+    words = [result.warning]
+    if doubt is not None:
+        words.append(str(doubt))
+        result = replace(result, noise_dbfs=doubt.noise_dbfs)
+    elif loudest > 1.001:  # what rounding and a mask add to sound at full scale is not heard
+        words.append(
+            f"{output}: goes up to {loudest:.2f} times full scale and is clipped there; "
+            "a .wav of floats would hold it"
+        )
+    return replace(result, warning="; ".join(filter(None, words)))
 
 
 class DenoiseSession:
@@ -166,10 +224,12 @@ class DenoiseSession:
         strength: float = 1.0,
         max_reduction_db: float | None = None,
         profile: Profile = None,
+        insist: bool = False,
     ) -> Audio:
         """Return a sound without its noise, with the same rate, channels and length.
 
-        A place that is hardly noisy passes almost unchanged.
+        A place that is hardly noisy passes almost unchanged; so does a sound that would be taken
+        for noise as a whole.
 
         Args:
             sound: a file, or samples with their rate; any rate and number of channels.
@@ -177,6 +237,7 @@ class DenoiseSession:
             max_reduction_db: nothing becomes quieter by more than that.
             profile: where in the sound there is noise alone (``"0:01-0:02"``), or a sound of the
                 same rate that is noise alone.
+            insist: clean also what would be taken for noise as a whole; so with a profile.
 
         Raises:
             AudioError: if a file cannot be read or holds samples that are no numbers.
@@ -190,8 +251,11 @@ class DenoiseSession:
             wish = replace(
                 wish, profile=self._profile([audio.samples], audio.header, audio.source, profile)
             )
-        parts = list(self.cleaner.stream([audio.samples], audio.rate, wish))
-        return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
+        verdict = Verdict()
+        parts = list(self.cleaner.stream([audio.samples], audio.rate, wish, verdict.view))
+        if not parts or (verdict.doubtful and not insist and profile is None):
+            return audio
+        return replace(audio, samples=np.concatenate(parts, 1))
 
     def denoise_file(
         self,
@@ -204,6 +268,7 @@ class DenoiseSession:
         overwrite: bool = False,
         watch: Callable[[View], None] | None = None,
         progress: Callable[[float], None] | None = None,
+        insist: bool = False,
     ) -> Cleaned:
         """Clean a file of any length in constant memory.
 
@@ -219,6 +284,7 @@ class DenoiseSession:
             overwrite: replace existing files.
             watch: called with every stretch of the spectrum.
             progress: called with the seconds that are done.
+            insist: see :meth:`denoise`.
 
         Raises:
             AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if an output
@@ -230,23 +296,48 @@ class DenoiseSession:
             with open_audio(source) as reader:
                 told = self._profile(reader.blocks(), reader.header, reader.source, profile)
             wish = replace(wish, profile=told)
+        insist = insist or profile is not None
+        outputs = _Outputs(source, output, residual, overwrite)
+        try:
+            return self._written(outputs, wish, watch, progress, insist)
+        except _Doubtful as doubt:
+            return self._written(outputs, replace(wish, strength=0.0), None, progress, True, doubt)
+
+    def _written(
+        self,
+        files: _Outputs,
+        wish: Wish,
+        watch: Callable[[View], None] | None,
+        progress: Callable[[float], None] | None,
+        insist: bool,
+        doubt: _Doubtful | None = None,
+    ) -> Cleaned:
+        """Write what becomes of a file; with ``doubt`` it is copied.
+
+        Raises:
+            _Doubtful: nothing was written, the cleaning cannot be believed.
+        """
         with ExitStack() as stack:
-            reader = stack.enter_context(open_audio(source))
-            writer = stack.enter_context(create_audio(output, reader.header, overwrite))
+            reader = stack.enter_context(open_audio(files.source))
+            writer = stack.enter_context(
+                create_audio(files.output, reader.header, files.overwrite)
+            )
             rest = (
                 None
-                if residual is None
-                else stack.enter_context(create_audio(residual, reader.header, overwrite))
+                if files.residual is None
+                else stack.enter_context(
+                    create_audio(files.residual, reader.header, files.overwrite)
+                )
             )
-            tally = _Tally(reader.header, reader.source, watch)
-            waiting = _Waiting()
-            blocks = (
-                waiting.copy(tally.take(reader.blocks()))
-                if rest is not None
-                else tally.take(reader.blocks())
+            tally, waiting, done = _Tally(reader, watch), _Waiting(), 0
+            blocks = tally.take(reader.blocks())
+            blocks = blocks if rest is None else waiting.copy(blocks)
+            cleaned = (
+                blocks
+                if doubt
+                else self.cleaner.stream(blocks, reader.header.rate, wish, tally.view)
             )
-            done = 0
-            for block in self.cleaner.stream(blocks, reader.header.rate, wish, tally.view):
+            for block in cleaned:
                 tally.after.add(block)
                 writer.write(block)
                 if rest is not None:
@@ -254,15 +345,10 @@ class DenoiseSession:
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / reader.header.rate)
+            if tally.verdict.doubtful and not insist:
+                raise _Doubtful(tally.verdict.words(reader.source), tally.noise_dbfs)
             loudest = tally.after.peak if writer.clips else 0.0
-        result = tally.result()
-        if loudest > 1.001:  # what rounding and a mask add to sound at full scale is not heard
-            clipped = (
-                f"{output}: goes up to {loudest:.2f} times full scale and is clipped there; "
-                "a .wav of floats would hold it"
-            )
-            result = replace(result, warning="; ".join(filter(None, (result.warning, clipped))))
-        return result
+        return _told(tally, doubt, loudest, files.output)
 
     def _profile(
         self, blocks: Any, header: Header, source: str, profile: str | Stretch | Audio
