@@ -520,6 +520,17 @@ class MusicSession:
         noise = Noise(seed, _PRIOR)
         return [self.prior.sample(2, noise) for _ in range(count)]
 
+    def draw(self, count: int, seed: int | None = None) -> Floats:
+        """Draw points from the prior [count, Z]: those at which the pieces of :meth:`sample` start.
+
+        Raises:
+            UsageError: a count below 1.
+        """
+        count = whole(count, 1, f"count is {count}; at least 1 point can be drawn")
+        starts = [start for start, _ in self._draws(count, seed_of(seed, self.seed))]
+        drawn: Floats = torch.stack(starts).numpy()
+        return drawn
+
     # Arrays in, arrays out
 
     def encode_windows(

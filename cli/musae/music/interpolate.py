@@ -115,7 +115,7 @@ def _check_sound(wav: str, codec: ScoreCodec, ends: list[Passage], steps: int) -
     # Of a grid the slowest path says enough.
     first, last = sorted(float(end.qpm[0]) for end in ends)[:2]
     minutes = float((quarters / np.linspace(first, last, steps)).sum())
-    check_sound(wav, 60 * minutes, quarters * steps, window.ticks_per_quarter)
+    check_sound(wav, 60 * minutes)
 
 
 def _write(job: Job, request: Request, result: Interpolation, outputs: list[Path]) -> None:

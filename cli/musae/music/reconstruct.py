@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import check_keep_tracks, conditions_of, edited, left_as_it_is
-from musae.outputs import each, one_each, write_together
+from musae.outputs import each, one_each, write_each
 from musae.words import counted, percent
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def reconstruct(job: Job, request: Request) -> int:
     places = dict(zip(files, paths, strict=True))
     codec = conditions_of(job.handle, chords, key).codec
     check_keep_tracks(keep_tracks, codec, job.model)
+    sounds = sounds_asked(job, paths, files)
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
@@ -44,8 +46,10 @@ def reconstruct(job: Job, request: Request) -> int:
     def write(name: str) -> None:
         result = session.reconstruct(usable[name], keep_tracks=keep_tracks, chords=chords, key=key)
         data = edited(name, usable[name], result.score) if keep_tracks else midi_bytes(result.score)
-        write_together({places[name]: data}, job.overwrite)
-        results.append({**result.as_dict(), "output": str(places[name])})
+        path = places[name]
+        sound = sounds.of(path, data if keep_tracks else result.score)
+        write_each({path: data, **sound}, job.overwrite)
+        results.append({**result.as_dict(), "output": str(path), **sounds.made(path)})
         _report(job, request, result, places[name])
 
     code = max(code, each(list(usable), write, console.error, of=len(set(files))))

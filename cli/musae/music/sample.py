@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import conditions_of, place
 from musae.outputs import check_files, check_in_folder, is_folder, midi_file, write_pieces
@@ -27,7 +28,9 @@ def sample(job: Job, request: Request) -> None:
     from musicvae_lite.music.windows import whole_melody
 
     count, qpm = request.count or _COUNT, request.qpm or 120.0
-    paths = _outputs(job, count, [request.style] if request.style else [])
+    styles = [request.style] if request.style else []
+    paths = _outputs(job, count, styles)
+    sounds = sounds_asked(job, paths, styles)
     conditions = _check(job, request)
     style = whole_melody(request.style, conditions.codec, job.model) if request.style else None
     if conditions.control.chords and not request.chords:
@@ -46,7 +49,7 @@ def sample(job: Job, request: Request) -> None:
         style=style,
         drift=request.drift,
     )
-    write_pieces(scores, paths, job.overwrite, job.console)
+    write_pieces(scores, paths, job.overwrite, job.console, sounds)
     bars = request.length or conditions.bars(request.chords)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
     told = {key: getattr(request, key) for key in ("chords", "key", "style", "drift")}
@@ -87,6 +90,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
 
     count, chords = request.count or _COUNT, request.chords or None
     paths = _outputs(job, count, [like])
+    sounds = sounds_asked(job, paths, [like])
     conditions = conditions_of(job.handle, chords, request.key)
     conditions.progression(chords)
     bars = conditions.codec.bars
@@ -113,7 +117,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     job.console.show(
         f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average"
     )
-    write_pieces(result.scores, paths, job.overwrite, job.console)
+    write_pieces(result.scores, paths, job.overwrite, job.console, sounds)
     settings = {"temperature": request.temperature, "bars": bars, "seed": job.seed}
     outputs = [str(path) for path in paths]
     job.console.document(

@@ -16,6 +16,7 @@ from musae.options import (
     label_option,
     one_role_option,
     output_option,
+    wav_option,
 )
 
 _EPILOG = examples(
@@ -28,7 +29,7 @@ _EPILOG = examples(
 
 
 _ONLY = {
-    "music": ("track", "roles", "keep_tracks", "chords", "key"),
+    "music": ("track", "roles", "keep_tracks", "chords", "key", "wav"),
     "pictures": ("noise_sd", "label"),
 }
 
@@ -81,6 +82,7 @@ class Request:
         "0.5)."
     ),
 )
+@wav_option
 @label_option
 @job_options()
 def reconstruct(

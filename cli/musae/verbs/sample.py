@@ -15,6 +15,7 @@ from musae.options import (
     one_role_option,
     output_option,
     temperature_option,
+    wav_option,
 )
 from musicvae_lite.core.validation import FASTEST, SLOWEST
 
@@ -42,6 +43,7 @@ _ONLY = {
         "key",
         "style",
         "drift",
+        "wav",
     ),
     "pictures": ("label",),
 }
@@ -154,6 +156,7 @@ class Request:
     help="With --like: its track. [default: first usable]",
 )
 @one_role_option
+@wav_option
 @job_options()
 def sample(
     count: int | None,
