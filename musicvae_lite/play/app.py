@@ -54,12 +54,14 @@ class Play:
         recordings: sounds that were dropped.
         kept: where results are written.
         token: that requests must bring.
+        seed: of the first draws of a page.
     """
 
     models: Models
     recordings: Recordings
     kept: Kept
     token: str
+    seed: int = 0
 
 
 def build_app(play: Play) -> Starlette:
@@ -109,6 +111,7 @@ class _Routes:
             "backend": "http",
             "token": request.query_params.get("token", ""),
             "model": self._play.models.first,
+            "seed": self._play.seed,
         }
         html = (PAGE / "index.html").read_text(encoding="utf-8")
         written = json.dumps(setup).replace("<", "\\u003c")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def piece(score: Score, point: Sequence[float]) -> dict[str, Any]:
     notes = score.notes[np.lexsort((score.notes["pitch"], score.notes["start"]))]
     return {
         "tracks": [
-            {"name": track.name, "program": track.program, "drum": track.is_drum}
+            {"name": _voice(track.name), "program": track.program, "drum": track.is_drum}
             for track in score.tracks
         ],
         "notes": [
@@ -47,6 +48,12 @@ def piece(score: Score, point: Sequence[float]) -> dict[str, Any]:
         "chords": _chords(score),
         "z": list(point),
     }
+
+
+def _voice(name: str) -> str:
+    """Return the voice that a codec of several puts behind the name of the piece: ``X (bass)``."""
+    found = re.fullmatch(r".*\((\w+)\)", name)
+    return found[1] if found else name
 
 
 def _chords(score: Score) -> list[dict[str, Any]]:

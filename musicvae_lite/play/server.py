@@ -70,6 +70,7 @@ def serve(
     files: tuple[str, ...] = (),
     *,
     device: str = "auto",
+    seed: int = 0,
     folder: Path,
     port: int | None = None,
     browser: bool = True,
@@ -80,6 +81,7 @@ def serve(
         model: shown first; shipped models can be chosen on the page.
         files: the user's pieces for the corners.
         device: where models run.
+        seed: of the first draws of a page.
         folder: where what is heard is kept.
         port: to listen on; default one that is free.
         browser: open one when the server answers.
@@ -92,7 +94,7 @@ def serve(
     number = listener.getsockname()[1]
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     recordings = Recordings(models)
-    app = build_app(Play(models, recordings, Kept(folder), token))
+    app = build_app(Play(models, recordings, Kept(folder), token, seed))
     config = uvicorn.Config(
         Guard(app, token, number),
         http=_PatientProtocol,

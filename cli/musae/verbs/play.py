@@ -57,7 +57,13 @@ def play(
     from musicvae_lite.play.server import serve
 
     server = serve(
-        job.model, files, device=job.device, folder=folder, port=port, browser=not no_browser
+        job.model,
+        files,
+        device=job.device,
+        seed=job.seed,
+        folder=folder,
+        port=port,
+        browser=not no_browser,
     )
     job.console.document({"url": server.url, "folder": str(folder), "model": job.model})
     job.console.answer(f"playing {job.model} at {server.url}")

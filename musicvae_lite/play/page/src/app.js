@@ -31,11 +31,19 @@ const initialState = () => ({
   qpm: 120,
 });
 
+/** The chord of each bar, as a model that is told of chords is told. */
+export function chordsOf(piece, { bars, quartersPerBar }) {
+  const at = (bar) => piece.chords.findLast((chord) => chord.at <= bar * quartersPerBar + 1e-6);
+  const symbols = Array.from({ length: bars }, (_, bar) => at(bar)?.symbol || "N.C.");
+  return symbols.every((symbol) => symbol === "N.C.") ? "" : symbols.join(" ");
+}
+
 /** The page's music: its state, and all that can be done to it. The views only call and show. */
 export class App {
   /** @param {import("./model.js").Model} model */
-  constructor(model) {
+  constructor(model, { seed = 1 } = {}) {
     this.model = model;
+    this.seed = seed;
     this.meter = new Meter();
     this.store = new Store(initialState());
     this.about = null;
@@ -116,6 +124,8 @@ export class App {
       puck: this.middle(corners.length, size),
       qpm: Math.min(Math.max(qpm || 120, 40), 240),
       tray: this.state.tray,
+      seed: this.seed,
+      chords: about.chords ? chordsOf(corners[0].piece, this.facts) : "",
     });
   }
 

@@ -76,7 +76,7 @@ function cellsKey(state, about) {
 
 /** Nobody wants another tune in place of their own: the corners are what was dropped there. */
 function withOriginals(pieces, state) {
-  const changed = Object.values(state.amounts).some(Boolean) || state.chords || state.keepHits;
+  const changed = Object.values(state.amounts).some(Boolean) || state.keepHits;
   if (changed) return pieces;
   const result = [...pieces];
   const program = state.program;

@@ -19,7 +19,7 @@ const NAMES = {
 async function start() {
   const setup = readSetup();
   const model = createModel(setup);
-  const app = new App(model);
+  const app = new App(model, setup);
   const recordings = new RecordingsPage($("#recordings"), model);
   const space = new SpaceView(app);
   const piece = new PieceView(app);

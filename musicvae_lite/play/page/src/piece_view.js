@@ -77,7 +77,9 @@ export class PieceView {
   #hits() {
     this.hits = element("input", { type: "checkbox" });
     this.hits.onchange = () => this.app.store.set({ keepHits: this.hits.checked }, "hits");
-    return labelled("Play the hits of corner A", this.hits);
+    const node = labelled("Play the hits of corner A", this.hits);
+    node.classList.add("check");
+    return node;
   }
 
   #instruments() {

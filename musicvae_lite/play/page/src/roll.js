@@ -76,32 +76,44 @@ export class Roll {
     const lanes = [];
     if (pitched.length || !drums.length) {
       const pitches = pitched.map((note) => note.pitch);
-      let [low, high] = pitches.length ? [Math.min(...pitches), Math.max(...pitches)] : [60, 72];
+      let [low, high] = pitches.length ? usualRange(pitches) : [60, 72];
       const room = Math.max(SPAN - (high - low + 1), 2);
       low -= Math.ceil(room / 2);
       high += Math.floor(room / 2);
       for (let pitch = high; pitch >= low; pitch -= 1) lanes.push({ pitch, drum: false });
     }
     const kinds = [...new Set(drums.map((note) => note.pitch))].sort((a, b) => b - a);
-    for (const pitch of kinds) lanes.push({ pitch, drum: true });
-    return lanes;
+    const share = lanes.length ? Math.min(0.4, kinds.length * 0.055) : 1; // of the height
+    const weight = kinds.length ? (lanes.length * share) / (1 - share || 1) / kinds.length || 1 : 1;
+    for (const pitch of kinds) lanes.push({ pitch, drum: true, weight });
+    return this.#placed(lanes);
+  }
+
+  /** Lanes with their place: top and height in pixels. */
+  #placed(lanes) {
+    const total = lanes.reduce((sum, { weight = 1 }) => sum + weight, 0);
+    let top = 0;
+    return lanes.map(({ weight = 1, ...lane }) => {
+      const height = (weight / total) * this.height;
+      top += height;
+      return { ...lane, top: top - height, height };
+    });
   }
 
   #background(lanes) {
     const { facts } = this.view;
-    const lane = this.height / lanes.length;
-    const parts = lanes.map(({ pitch, drum }, i) =>
+    const parts = lanes.map(({ pitch, drum, top, height }, i) =>
       svg("rect", {
-        x: LABELS, y: i * lane, width: this.width, height: lane,
+        x: LABELS, y: top, width: this.width, height,
         class: !drum && BLACK.has(pitch % 12) ? "lane black" : drum && i % 2 ? "lane black" : "lane",
       }),
     );
-    lanes.forEach(({ pitch, drum }, i) => {
-      if (!drum && pitch % 12 && lane < 15) return;
+    lanes.forEach(({ pitch, drum, top, height }) => {
+      if (!drum && pitch % 12 && height < 15) return;
       if (!drum && BLACK.has(pitch % 12)) return;
       const words = drum ? (DRUM_NAMES[pitch] ?? String(pitch)) : noteName({ pitch });
-      if (lane < 7 && !(pitch % 12 === 0)) return;
-      parts.push(svg("text", { x: LABELS - 7, y: (i + 0.5) * lane, class: "lane-label" }, words));
+      if (height < 7 && (drum || pitch % 12)) return;
+      parts.push(svg("text", { x: LABELS - 7, y: top + height / 2, class: "lane-label" }, words));
     });
     const steps = Math.round(facts.quarters * 4);
     const beat = 16 / facts.denominator;
@@ -118,11 +130,12 @@ export class Roll {
 
   #notes(lanes) {
     const { piece, facts, locks, colour, voices } = this.view;
-    const lane = this.height / lanes.length;
-    const rows = new Map(lanes.map(({ pitch, drum }, i) => [`${drum}:${pitch}`, i]));
+    const rows = new Map(lanes.map((lane) => [`${lane.drum}:${lane.pitch}`, lane]));
+    const [highest, lowest] = [lanes[0], lanes.findLast(({ drum }) => !drum) ?? lanes[0]];
     return piece.notes.map((note, index) => {
       const track = piece.tracks[note.track];
-      const row = rows.get(`${Boolean(track?.drum)}:${note.pitch}`) ?? 0;
+      const beyond = note.pitch > highest.pitch ? highest : lowest; // the few that are far off
+      const lane = rows.get(`${Boolean(track?.drum)}:${note.pitch}`) ?? beyond;
       const locked = isLocked(note, locks, facts.quartersPerBar);
       const heard = isHeard(voiceOf(note, piece), voices);
       const x = LABELS + (note.start / facts.quarters) * this.width;
@@ -130,8 +143,8 @@ export class Roll {
       const rect = svg("rect", {
         id: `note-${index}`, "data-index": index, role: "option", "aria-selected": locked,
         "aria-label": this.#describe(note, track),
-        x: x + 0.5, y: row * lane + 1, rx: Math.min(3.5, lane / 3),
-        width: Math.max(length * this.width - 1.5, 3), height: Math.max(lane - 2, 2),
+        x: x + 0.5, y: lane.top + 1, rx: Math.min(3.5, lane.height / 3),
+        width: Math.max(length * this.width - 1.5, 3), height: Math.max(lane.height - 2, 2),
         class: `note track-${note.track % 4}${locked ? " locked" : ""}${heard ? "" : " muted"}`,
         style: `--colour:${colour};--level:${(0.45 + (0.55 * note.velocity) / 127).toFixed(2)}`,
       });
@@ -159,11 +172,12 @@ export class Roll {
       nodes.push(button);
     }
     piece.chords.forEach(({ at, symbol }, i) => {
-      if (!symbol || at >= facts.quarters) return;
       const next = piece.chords[i + 1]?.at ?? facts.quarters;
+      const room = ((next - at) / facts.quarters) * this.width;
+      if (!symbol || at >= facts.quarters || room < 9 * symbol.length) return;
       const label = element("span", { className: "chord" }, symbol.replace("b", "♭").replace("#", "♯"));
       label.style.left = `${LABELS + (at / facts.quarters) * this.width}px`;
-      label.style.maxWidth = `${((next - at) / facts.quarters) * this.width}px`;
+      label.style.maxWidth = `${room}px`;
       nodes.push(label);
     });
     this.bars.replaceChildren(...nodes);
@@ -217,6 +231,15 @@ export class Roll {
   }
 }
 
+
+/** Lowest and highest pitch; of a wide range without the few notes that lie far off. */
+function usualRange(pitches) {
+  const sorted = [...pitches].sort((a, b) => a - b);
+  const [low, high] = [sorted[0], sorted.at(-1)];
+  if (high - low <= 40) return [low, high];
+  const cut = Math.floor(sorted.length * 0.02);
+  return [sorted[cut], sorted.at(-1 - cut)];
+}
 
 function svg(tag, attributes = {}, text) {
   const node = document.createElementNS(SVG, tag);
