@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import secrets
 import socket
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from platformdirs import user_cache_path
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from musicvae_lite.core.errors import MusaeError, UsageError
@@ -29,6 +32,7 @@ _USUAL_PORT = 8765
 _REQUEST_SECONDS = 20.0  # in which a connection has to say what it wants
 _KEEP_ALIVE_SECONDS = 75
 _TOKEN_BYTES = 18
+_TOKEN_SECONDS = 12 * 3600  # since it was used last
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def serve(
     models = Models(model, device, files)
     listener = listen(port)
     number = listener.getsockname()[1]
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token = _token()
     recordings = Recordings(models)
     app = build_app(Play(models, recordings, Kept(folder), token, seed))
     config = uvicorn.Config(
@@ -149,6 +153,29 @@ def listen(port: int | None) -> socket.socket:
             if port is not None:
                 raise _taken(port, error) from error
     raise MusaeError("no port is free on this machine; name one with --port")
+
+
+def _token() -> str:
+    """Return the token of this user's pages.
+
+    It is kept for some hours, in a file that no one else can read, so that a page that is open
+    goes on when the program is started again.
+    """
+    path = Path(user_cache_path("musae")) / "play-token"
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime < _TOKEN_SECONDS:
+            kept = path.read_text(encoding="ascii")
+            if len(kept) >= _TOKEN_BYTES and not path.stat().st_mode & 0o077:
+                path.touch()
+                return kept
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(token)
+    return token
 
 
 def _taken(port: int, error: OSError) -> UsageError:

@@ -61,7 +61,7 @@ def test_the_whole_way_from_files_that_are_dropped_to_files_on_disk(page, runnin
     kept = "musae.app.current.notes.filter((note) => note.start < 4)"
     before, shown = page.value(kept), page.value("musae.app.state.override")
     page.page.keyboard.press("n")
-    page.wait("!musae.app.renewing && musae.app.state.seed > 1")
+    page.wait("!musae.app.renewing && musae.app.state.seed > 0")
     assert page.value(kept) == before and page.value("musae.app.state.override") != shown
 
     page.page.keyboard.press("k")  # keep
@@ -257,3 +257,40 @@ def test_the_page_is_built_from_its_sources():
         told.update(path.name.encode() + path.read_bytes())
     built = (page / "app" / "sources.sha256").read_text().strip()
     assert built == told.hexdigest(), "run 'npm ci && npm run build' in musicvae_lite/play/page"
+
+
+PORTS = """
+  globalThis.sent = [];
+  const port = (id, name) => ({ id, name, send: (bytes, at) => sent.push([...bytes, at]) });
+  const input = port("in", "Keyboard");
+  globalThis.keyboard = input;
+  navigator.requestMIDIAccess = async () => ({
+    outputs: new Map([["out", port("out", "DAW")]]), inputs: new Map([["in", input]]),
+  });
+"""
+
+
+def test_midi_goes_out_to_a_port_and_comes_in_from_a_keyboard(open_page, running):
+    page = open_page(running.url)
+    page.page.add_init_script(PORTS)
+    page.page.reload()
+    page.ready().page.get_by_role("button", name="MIDI", exact=True).click()
+    page.page.get_by_label("MIDI out").select_option("out")
+    page.page.get_by_label("MIDI in").select_option("in")
+    page.value("(() => { musae.app.store.set({ qpm: 300 }) })()")
+    page.page.keyboard.press("Space")
+    page.wait("sent.some(([status]) => (status & 0xf0) === 0x90)")
+    ahead = page.value("sent.find(([status]) => (status & 0xf0) === 0x90)[3] - performance.now()")
+    assert ahead > -2000
+    page.page.get_by_role("button", name="Record one loop").click()
+    page.wait("musae.app.player.scheduler.position() % 8 > 1", 10)
+    page.wait("musae.app.player.scheduler.position() % 8 < 1", 10)
+    key = "keyboard.onmidimessage({{ data: new Uint8Array([{}, {}, 90]) }})"
+    pitches = [60, 64, 67, 72]
+    for pitch in pitches:
+        page.value(key.format("0x90", pitch))
+        time.sleep(0.1)
+        page.value(key.format("0x80", pitch))
+    page.wait("musae.app.state.corners[0].name === 'recorded'")
+    heard = page.value("musae.app.state.corners[0].piece.notes.map(({ pitch }) => pitch)")
+    assert set(heard) <= set(pitches) and len(heard) >= 2

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.midi import midi_bytes, read_midi
-from musicvae_lite.play import guard
+from musicvae_lite.play import guard, server
 from musicvae_lite.play.guard import MAX_BYTES
 from musicvae_lite.play.kept import Kept, plain
 from musicvae_lite.play.server import listen
@@ -216,6 +217,17 @@ def test_a_port_in_use_is_named():
     assert other.getsockname() != taken.getsockname() and other.getsockname()[0] == "127.0.0.1"
     taken.close()
     other.close()
+
+
+def test_a_page_goes_on_when_the_program_is_started_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = server._token()
+    (kept,) = tmp_path.rglob("play-token")
+    assert server._token() == first and kept.stat().st_mode & 0o077 == 0
+    kept.chmod(0o644)
+    assert server._token() != first  # somebody else may have read it
+    os.utime(kept, (0, 0))
+    assert server._token() != first
 
 
 def test_names_of_kept_files(tmp_path):
