@@ -32,7 +32,7 @@ async function start() {
     space.pad.show(mark ? (mark.found?.cell ?? null) : null);
   };
   app.onModel = (name) => listModels(app, name);
-  globalThis.musae = { app, recordings, geometry }; // for tests, and for the curious
+  globalThis.musae = { app, recordings, transport, geometry }; // for tests, and for the curious
   tools(app);
   keys(app, transport);
   drops(app, recordings);
