@@ -21,6 +21,7 @@ LAYERS = [
     {"model_dir"},
     {"images", "audio", "music"},
     {"evaluation", "training", "magenta"},
+    {"play"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -27,6 +27,7 @@ VERBS = {
     "reconstruct": ("reconstruct", "Write what a model makes of MIDI files, pictures or sound."),
     "groove": ("groove", "Humanize drums, make a beat of taps, add a drum, transfer a groove."),
     "denoise": ("denoise", "Clean noisy recordings or pictures."),
+    "play": ("play", "Hear, see and steer a model on a page in the browser."),
     "sample": ("sample", "Make up new melodies, pictures or sounds."),
     "encode": ("latents", "Write the latent vectors of MIDI files, pictures or sounds as arrays."),
     "decode": ("latents", "Turn latent vectors back into MIDI files, pictures or sounds."),

@@ -200,6 +200,22 @@ def model_options(default: str = DEFAULT_MODEL) -> Callable[[F], F]:
     return _together(model_option(default), device_option, seed_option)
 
 
+def wav_option(function: F) -> F:
+    """Add ``--wav``; :func:`musae.audio.render.sounds_asked` says where the sounds go."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        ctx.meta["musae.wav"] = value
+        return value
+
+    return click.option(
+        "--wav",
+        metavar="W.wav",
+        expose_value=False,
+        callback=keep,
+        help="Also render what is written as sound, with instruments; DIR/ for a file each.",
+    )(function)
+
+
 def label_option(function: F) -> F:
     """Add ``--label``."""
     text = "Class of the pictures, for a conditional model. [default: the labels in the file]"

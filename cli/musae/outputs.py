@@ -13,6 +13,7 @@ from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import check_output, reason, write_files
 
 if TYPE_CHECKING:
+    from musae.audio.render import Sounds
     from musae.options import Console
     from musicvae_lite.media.midi import Score
 
@@ -187,10 +188,26 @@ def write_together(files: Mapping[Path, bytes], overwrite: bool) -> None:
         raise
 
 
+def write_each(files: Mapping[Path, bytes], overwrite: bool) -> None:
+    """Write files that may lie in several folders, all or none; folders are made where missing.
+
+    Raises:
+        UsageError, MusaeError: see :func:`write_together`.
+    """
+    first = next(iter(files)).parent
+    for folder in {path.parent for path in files} - {first}:
+        make_folder(folder)
+    write_together(files, overwrite)
+
+
 def write_pieces(
-    scores: Sequence[Score], paths: Sequence[Path], overwrite: bool, console: Console
+    scores: Sequence[Score],
+    paths: Sequence[Path],
+    overwrite: bool,
+    console: Console,
+    sounds: Sounds | None = None,
 ) -> None:
-    """Write scores to MIDI files, all or none, and say where they are.
+    """Write scores to MIDI files, with their sounds, all or none, and say where they are.
 
     Raises:
         UsageError: see :func:`write_together`.
@@ -198,9 +215,10 @@ def write_pieces(
     """
     from musicvae_lite.media.midi import midi_bytes
 
-    write_together(
-        {path: midi_bytes(score) for path, score in zip(paths, scores, strict=True)}, overwrite
-    )
+    files = {path: midi_bytes(score) for path, score in zip(paths, scores, strict=True)}
+    for path, score in zip(paths, scores, strict=True):
+        files |= sounds.of(path, score) if sounds else {}
+    write_each(files, overwrite)
     console.show("wrote " + (f"{paths[0]}" if len(paths) == 1 else f"{paths[0]} ... {paths[-1]}"))
 
 

@@ -113,6 +113,12 @@ class Audio:
         check_rate(self.rate, self.source)
         object.__setattr__(self, "samples", samples.astype(np.float32, copy=False))
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a spectrogram and a player."""
+        from musicvae_lite.media.notebook import audio_html
+
+        return audio_html(self)
+
     @property
     def header(self) -> Header:
         """The same facts as of a file."""

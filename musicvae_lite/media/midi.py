@@ -147,6 +147,12 @@ class Score:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a piano roll and a player."""
+        from musicvae_lite.media.notebook import score_html
+
+        return score_html(self)
+
     @property
     def end(self) -> int:
         """The first tick after every note; 0 for a score without notes."""

@@ -89,7 +89,7 @@ def to_one_key(counts: NDArray[Any]) -> Ints:
     wanted = np.isin((np.arange(12) - tonic) % 12, MAJOR) + 0.05 * profiles()[key]
     moves = np.array([0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6])
     fits = np.stack([np.roll(counts, move, 1) @ wanted for move in moves], 1)
-    best = moves[fits.argmax(1)]
+    best: NDArray[np.int64] = moves[fits.argmax(1)]
     best[0] = 0
     return best
 
@@ -173,7 +173,8 @@ def on_the_music(
 
 def starts(codec: ScoreCodec, windows: NDArray[Any]) -> Floats:
     """Return how much starts in windows, all voices [N]."""
-    return codec.onsets(windows).sum((1, 2)).astype(np.float64)
+    found: Floats = codec.onsets(windows).sum((1, 2)).astype(np.float64)
+    return found
 
 
 def spans(codec: ScoreCodec, windows: NDArray[Any]) -> Floats:

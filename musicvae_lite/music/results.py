@@ -76,6 +76,12 @@ class Interpolation:
     def __repr__(self) -> str:
         return f"<Interpolation of {len(self)} steps, {self.title}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: piano rolls of the steps, and a player of all of them."""
+        from musicvae_lite.media.notebook import tiles_html
+
+        return tiles_html(self.scores, self.joined, self.title, self.columns)
+
     @property
     def start(self) -> Passage:
         """The window it starts from."""
@@ -162,6 +168,10 @@ class Reconstruction:
     onset_accuracy: float
     left: tuple[int, ...] = ()
     changes: NoteChanges | None = None
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the piano roll and a player of :attr:`score`."""
+        return self.score._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for the output."""

@@ -629,6 +629,18 @@ class MusicSession:
                 for number, classes in enumerate(told)
             ]
 
+    def draw(self, count: int, seed: int | None = None) -> Floats:
+        """Draw points from the prior [count, Z]: those at which the pieces of :meth:`sample` start.
+
+        Raises:
+            UsageError: a count below 1.
+        """
+        count = whole(count, 1, f"count is {count}; at least 1 point can be drawn")
+        wish = self._wish("learned", None, None, None)
+        told = self.conditions.over(None, count, None)
+        drawn: Floats = self._draws(seed_of(seed, self.seed), "learned", wish, told)[0].numpy()
+        return drawn
+
     # Arrays in, arrays out
 
     def encode_windows(

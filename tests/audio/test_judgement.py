@@ -126,9 +126,7 @@ def test_a_sound_taken_for_noise_as_a_whole_is_left_with_a_word(deaf, tmp_path):
     np.testing.assert_array_equal(deaf.denoise(Audio(wave, RATE)).samples, wave)
     assert np.abs(deaf.denoise(Audio(wave, RATE), insist=True).samples).max() < np.abs(wave).max()
     save(wave, tmp_path / "a.wav", RATE)
-    told = deaf.denoise_file(
-        tmp_path / "a.wav", tmp_path / "b.wav", residual=tmp_path / "r.wav"
-    )
+    told = deaf.denoise_file(tmp_path / "a.wav", tmp_path / "b.wav", residual=tmp_path / "r.wav")
     assert "left as it is" in told.warning and told.noise_dbfs > -60
     np.testing.assert_array_equal(
         read_audio(tmp_path / "b.wav").samples, read_audio(tmp_path / "a.wav").samples

@@ -35,7 +35,7 @@ def interpolate(job: Job, request: Request) -> None:
     if request.plot or request.grid:
         option = "--plot" if request.plot else "--grid"
         raise UsageError(f"{option} is for melodies and pictures, not for sounds")
-    ends, steps, path = (request.files[0], request.files[1]), request.steps, request.path
+    ends, steps, path = (request.files[0], request.files[1]), request.steps, request.plain_path
     folder = job.output is not None and is_folder(job.output)
     count = steps or (_STEPS if folder else None)
     paths = _numbered(job, count or 0, ends) if folder else [_one(job, _morph_name(ends), ends)]

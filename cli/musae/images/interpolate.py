@@ -33,7 +33,7 @@ def interpolate(job: Job, request: Request) -> None:
     Or four into one another, in a grid.
     """
     names, steps, grid = request.files, request.length, request.grid
-    path, plot = request.path, request.plot
+    path, plot = request.plain_path, request.plot
     model = known(job)
     target = _path_target(job, names, steps, grid, plot)
     inputs = [single(job, name, model) for name in names]

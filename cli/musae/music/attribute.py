@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import codec_of, remark
 from musae.options import Console
@@ -86,6 +87,7 @@ def _list(job: Job, vectors: AttributeVectors) -> None:
 
 def _change(job: Job, request: Request, file: str, vectors: AttributeVectors) -> None:
     paths = one_each(job.output, [Path(file).stem], "changed", job.overwrite, [file])
+    sounds = sounds_asked(job, paths, [file])
     passage = _read(job, request, file)
     from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.attribute import change
@@ -95,10 +97,12 @@ def _change(job: Job, request: Request, file: str, vectors: AttributeVectors) ->
     expected = vectors.expected(moves)
     units = dict(zip(vectors.names, vectors.units, strict=True))
     _report(result, moves, expected, units, job.console)
-    write_pieces([result.score], paths, job.overwrite, job.console)
+    write_pieces([result.score], paths, job.overwrite, job.console, sounds)
     if not len(result.score.notes):
         job.console.warn(f"{paths[0]}: holds no note; add less")
-    document = {"moves": moves, "expected": expected, "output": str(paths[0])}
+    document = {"moves": moves, "expected": expected, "output": str(paths[0])} | sounds.made(
+        paths[0]
+    )
     job.console.document({"model": job.model, **result.as_dict(), **document})
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.latents import read_latents, save_latents
 from musae.music.reading import codec_of, conditions_of, remark
-from musae.outputs import check_files, each, make_folder, one_each
+from musae.outputs import check_files, each, one_each, write_each
 from musae.words import counted
 
 if TYPE_CHECKING:
@@ -71,12 +72,13 @@ def _table(passage: Passage, session: MusicSession) -> dict[str, Any]:
 
 def decode(job: Job, request: DecodeRequest) -> None:
     """Turn codes back into MIDI files, one for each source."""
-    from musicvae_lite.media.midi import write_midi
+    from musicvae_lite.media.midi import midi_bytes
 
     latents, chords, key, console = request.latents, request.chords, request.key, job.console
     table = read_latents(Path(latents))
     groups = table.groups()
     paths = one_each(job.output, [stem for stem, _ in groups], "decoded", job.overwrite, [latents])
+    sounds = sounds_asked(job, paths, [latents])
     conditions = conditions_of(job.handle, chords, key)
     codec = conditions.codec
     told = table.told_to(conditions, latents)
@@ -101,8 +103,7 @@ def decode(job: Job, request: DecodeRequest) -> None:
         program = int(table.program[rows[0]])
         qpm, bars, name = table.qpm[rows].tolist(), table.bars(rows), f"decode {stem}"
         score = conditions.played(windows[rows], told[rows], qpm, bars, program, name)
-        make_folder(path.parent)
-        write_midi(score, path, job.overwrite)
+        write_each({path: midi_bytes(score), **sounds.of(path, score)}, job.overwrite)
         console.show(f"{path}: {counted(len(rows), 'window')}")
     outputs = [str(path) for path in paths]
     console.document(

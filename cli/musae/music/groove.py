@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musae.audio.render import sounds_asked
 from musae.job import Job, check_inputs
 from musae.music.reading import codec_of, edited_groove, remark
-from musae.outputs import each, make_folder, one_each
+from musae.outputs import each, one_each, write_each
 from musae.words import counted
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 def groove(job: Job, request: Request) -> int:
     """Do something with the drums of every file, write the results, and return the exit code."""
-    from musicvae_lite.core.files import write_files
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.music.codecs.groove import GrooveCodec
     from musicvae_lite.music.groove_windows import to_the_end
@@ -28,6 +28,7 @@ def groove(job: Job, request: Request) -> int:
     stems = [Path(name).stem for name in files]
     paths = one_each(job.output, stems, request.kind, job.overwrite, inputs)
     places = dict(zip(files, paths, strict=True))
+    sounds = sounds_asked(job, paths, inputs)
     request.ready()
     codec = to_the_end(codec_of(job.handle))
     usable: dict[str, Passage] = {}
@@ -43,14 +44,14 @@ def groove(job: Job, request: Request) -> int:
 
     def write(name: str) -> None:
         result, path = request.do(session, usable[name]), places[name]
-        make_folder(path.parent)
         if request.keep_tracks:
             assert isinstance(codec, GrooveCodec)
             data = edited_groove(name, result, codec, request.taps)
         else:
             data = midi_bytes(result.score)
-        write_files({path: data}, job.overwrite)
-        results.append({**result.as_dict(), "output": str(path)})
+        sound = sounds.of(path, data if request.keep_tracks else result.score)
+        write_each({path: data, **sound}, job.overwrite)
+        results.append({**result.as_dict(), "output": str(path), **sounds.made(path)})
         _report(job, result, path)
 
     code = max(code, each(list(usable), write, console.error, of=len(set(files))))

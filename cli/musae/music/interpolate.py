@@ -67,12 +67,29 @@ def _path_between(job: Job, request: Request, ends: list[Passage]) -> Interpolat
 
     session, path = job.load(MusicSession), request.path or "music"
     temperature, chords, key = request.temperature, request.chords, request.key
-    ways = {"transpose": bool(request.transpose), "exact_ends": request.exact_ends}
+    transpose, exact_ends = bool(request.transpose), request.exact_ends
     if request.grid is None:
         return session.interpolate(
-            ends[0], ends[1], request.length, temperature, path, chords=chords, key=key, **ways
+            ends[0],
+            ends[1],
+            request.length,
+            temperature,
+            path,
+            chords=chords,
+            key=key,
+            transpose=transpose,
+            exact_ends=exact_ends,
         )
-    return session.grid(ends, request.grid, temperature, path, chords=chords, key=key, **ways)
+    return session.grid(
+        ends,
+        request.grid,
+        temperature,
+        path,
+        chords=chords,
+        key=key,
+        transpose=transpose,
+        exact_ends=exact_ends,
+    )
 
 
 def _outputs(job: Job, request: Request) -> list[Path]:
@@ -128,7 +145,7 @@ def _check_sound(wav: str, codec: ScoreCodec, ends: list[Passage], steps: int) -
     # Of a grid the slowest path says enough.
     first, last = sorted(float(end.qpm[0]) for end in ends)[:2]
     minutes = float((quarters / np.linspace(first, last, steps)).sum())
-    check_sound(wav, 60 * minutes, quarters * steps, window.ticks_per_quarter)
+    check_sound(wav, 60 * minutes)
 
 
 def _write(job: Job, request: Request, result: Interpolation, outputs: list[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import (
     check_accompany,
@@ -17,7 +18,7 @@ from musae.music.reading import (
     played_too,
     remark,
 )
-from musae.outputs import check_files, each, one_each, write_together
+from musae.outputs import check_files, each, one_each, write_each, write_together
 from musae.words import counted, percent
 from musicvae_lite.core.errors import UsageError
 
@@ -44,6 +45,7 @@ def reconstruct(job: Job, request: Request) -> int:
         raise UsageError("--keep-tracks keeps the tracks of the file; leave out --accompany")
     check_keep_tracks(keep_tracks, codec, job.model)
     _check_plot(job, request)
+    sounds = sounds_asked(job, paths, files)
     usable: dict[str, Passage] = {}
 
     def read(name: str) -> None:
@@ -60,15 +62,16 @@ def reconstruct(job: Job, request: Request) -> int:
 
     def write(name: str) -> None:
         result = session.reconstruct(usable[name], keep_tracks=keep_tracks, chords=chords, key=key)
-        data = (
-            edited(name, usable[name], result.score)
-            if keep_tracks
-            else midi_bytes(played_too(result.score, request.accompany))
-        )
-        write_together({places[name]: data}, job.overwrite)
+        if keep_tracks:
+            data = edited(name, usable[name], result.score)
+        else:
+            data = midi_bytes(played_too(result.score, request.accompany))
+        path = places[name]
+        sound = sounds.of(path, data)
+        write_each({path: data, **sound}, job.overwrite)
         if request.plot:
             _plot(job, result, Path(request.plot))
-        results.append({**result.as_dict(), "output": str(places[name])})
+        results.append({**result.as_dict(), "output": str(path), **sounds.made(path)})
         _report(job, request, result, places[name])
 
     code = max(code, each(list(usable), write, console.error, of=len(set(files))))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too, remark
 from musae.outputs import (
@@ -36,8 +37,10 @@ def sample(job: Job, request: Request) -> None:
     from musicvae_lite.music.windows import whole_melody
 
     count, qpm = request.count or _COUNT, request.qpm or 120.0
-    paths = _outputs(job, count, [request.style] if request.style else [])
+    styles = [request.style] if request.style else []
+    paths = _outputs(job, count, styles)
     _check_plot(job, request, count)
+    sounds = sounds_asked(job, paths, styles)
     conditions = _check(job, request)
     style = whole_melody(request.style, conditions.codec, job.model) if request.style else None
     if style is not None:
@@ -62,7 +65,7 @@ def sample(job: Job, request: Request) -> None:
         density=request.density,
     )
     scores = [played_too(score, request.accompany) for score in scores]
-    write_pieces(scores, paths, job.overwrite, job.console)
+    write_pieces(scores, paths, job.overwrite, job.console, sounds)
     _plot(job, request, scores, paths)
     bars = request.length or conditions.bars(request.chords, request.key)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
@@ -152,6 +155,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     count, chords = request.count or _COUNT, request.chords or None
     paths = _outputs(job, count, [like])
     _check_plot(job, request, count)
+    sounds = sounds_asked(job, paths, [like])
     conditions = conditions_of(job.handle, chords, request.key)
     check_accompany(job, conditions, request.accompany)
     conditions.progression(chords, request.key)
@@ -182,7 +186,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
         f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average"
     )
     scores = [played_too(score, request.accompany) for score in result.scores]
-    write_pieces(scores, paths, job.overwrite, job.console)
+    write_pieces(scores, paths, job.overwrite, job.console, sounds)
     _plot(job, request, scores, paths)
     settings = {"temperature": request.temperature, "bars": bars, "seed": job.seed}
     outputs = [str(path) for path in paths]

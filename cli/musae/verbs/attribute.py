@@ -14,6 +14,7 @@ from musae.options import (
     examples,
     one_role_option,
     output_option,
+    wav_option,
 )
 
 _EPILOG = examples(
@@ -99,6 +100,7 @@ class Request:
     metavar="N",
     help="With --learn: windows to learn from. [default: 10000]",
 )
+@wav_option
 @job_options()
 def attribute(
     file: str | None,

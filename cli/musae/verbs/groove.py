@@ -17,6 +17,7 @@ from musae.options import (
     numbers_each,
     output_option,
     temperature_option,
+    wav_option,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _options(function: F) -> F:
         is_flag=True,
         help="Change only the drums in the file, and keep everything else.",
     )
-    return keep(temperature_option(0.0)(job_options(_DEFAULT)(function)))
+    return keep(temperature_option(0.0)(wav_option(job_options(_DEFAULT)(function))))
 
 
 def _files(kind: str) -> Callable[[F], F]:

@@ -115,6 +115,19 @@ class Request:
         return self.steps or STEPS
 
     @property
+    def plain_path(self) -> Literal["slerp", "lerp"] | None:
+        """The path, of what is no music.
+
+        Raises:
+            UsageError: it is one for music.
+        """
+        if self.path == "music":
+            from musicvae_lite.core.errors import UsageError
+
+            raise UsageError("--path music is for models of music; take slerp or lerp")
+        return self.path
+
+    @property
     def count(self) -> int:
         """Steps altogether."""
         return self.length if self.grid is None else self.grid**2

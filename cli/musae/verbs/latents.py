@@ -16,6 +16,7 @@ from musae.options import (
     one_role_option,
     output_option,
     temperature_option,
+    wav_option,
 )
 
 _ENCODE = examples(
@@ -126,6 +127,7 @@ def encode(
 @chords_options(
     "what each source is played over, a bar each and repeated. [default: those in Z.npz]"
 )
+@wav_option
 @click.option(
     "--label",
     type=click.IntRange(0),
@@ -152,5 +154,7 @@ def decode(
     Pictures: all on one sheet (X.png), SOURCE-INDEX.png each (DIR/), or as images [N, H, W] or [N,
     H, W, 3], float32 (X.npz).
     """
-    check_inputs(job, (), {"music": ("temperature", "chords", "key"), "pictures": ("label",)})
+    check_inputs(
+        job, (), {"music": ("temperature", "chords", "key", "wav"), "pictures": ("label",)}
+    )
     present(job, "decode", DecodeRequest(latents, temperature, chords, key))

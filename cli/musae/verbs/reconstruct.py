@@ -17,6 +17,7 @@ from musae.options import (
     label_option,
     one_role_option,
     output_option,
+    wav_option,
 )
 
 _EPILOG = examples(
@@ -29,7 +30,7 @@ _EPILOG = examples(
 
 
 _ONLY = {
-    "music": ("track", "roles", "keep_tracks", "chords", "key", "accompany", "plot"),
+    "music": ("track", "roles", "keep_tracks", "chords", "key", "accompany", "plot", "wav"),
     "pictures": ("noise_sd", "label"),
 }
 
@@ -95,6 +96,7 @@ class Request:
         "0.5)."
     ),
 )
+@wav_option
 @label_option
 @job_options()
 def reconstruct(

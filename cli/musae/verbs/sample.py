@@ -17,6 +17,7 @@ from musae.options import (
     one_role_option,
     output_option,
     temperature_option,
+    wav_option,
 )
 from musicvae_lite.core.validation import FASTEST, SLOWEST
 
@@ -51,6 +52,7 @@ _ONLY = {
         "density",
         "accompany",
         "plot",
+        "wav",
     ),
     "pictures": ("label",),
 }
@@ -195,6 +197,7 @@ class Request:
     metavar="FLOAT",
     help="Note starts a bar of the draws, where the prior is told of it.",
 )
+@wav_option
 @job_options()
 def sample(
     count: int | None,

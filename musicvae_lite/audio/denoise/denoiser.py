@@ -479,9 +479,7 @@ def _granted(heard: _Heard, wish: Wish) -> _Granted:
     taken = (1 - gain).square() * power
     parts = (gain.square() * power, taken, (taken - EXCESS * given.floor[..., inside]).clamp_min(0))
     account = Account(*(float(_of_bins(part).sum()) for part in parts))
-    return _Granted(
-        (1 - wish.strength * (1 - gain)).clamp_min(wish.least_gain), noise, account
-    )
+    return _Granted((1 - wish.strength * (1 - gain)).clamp_min(wish.least_gain), noise, account)
 
 
 class _Bounds:

@@ -319,9 +319,7 @@ class DenoiseSession:
         """
         with ExitStack() as stack:
             reader = stack.enter_context(open_audio(files.source))
-            writer = stack.enter_context(
-                create_audio(files.output, reader.header, files.overwrite)
-            )
+            writer = stack.enter_context(create_audio(files.output, reader.header, files.overwrite))
             rest = (
                 None
                 if files.residual is None
