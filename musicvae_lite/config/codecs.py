@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
@@ -20,7 +20,40 @@ class CodecSettingsBase(Settings):
     kind: str
 
 
-class GridCodecSettings(CodecSettingsBase):
+class ScoreCodecSettings(CodecSettingsBase):
+    """Base of the settings of every codec of music.
+
+    Attributes:
+        hears: what of a score its windows hold, for the limits in a model card.
+        leaves_out: what of a score they do not hold, a sentence.
+    """
+
+    hears: ClassVar[str] = "what its codec reads"
+    leaves_out: ClassVar[str] = (
+        "Velocities, tempo and instruments are not part of the model; timing is on the grid."
+    )
+    if TYPE_CHECKING:  # fields of each class, in its own order
+        steps_per_quarter: int
+        numerator: int
+        denominator: int
+
+    @property
+    def metre(self) -> str:
+        """Metre and grid in a few words."""
+        return f"{self.numerator}/{self.denominator}, {self.steps_per_quarter} steps a quarter"
+
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return f"{self.kind}, {self.metre}"
+
+    @property
+    def window_steps(self) -> int:
+        """Steps (or events) of a window."""
+        raise NotImplementedError
+
+
+class GridCodecSettings(ScoreCodecSettings):
     """Settings of every codec of music whose windows are a number of bars on a grid of steps."""
 
     kind: str
@@ -34,10 +67,16 @@ class GridCodecSettings(CodecSettingsBase):
         """Steps of a window."""
         return self.bars * self.steps_per_quarter * 4 * self.numerator // self.denominator
 
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return f"{self.kind}, {self.bars} bars of {self.metre}"
+
 
 class MelodyCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.melody.MelodyCodec`."""
 
+    hears: ClassVar[str] = "one note at a time: of notes that start together the highest"
     kind: Literal["melody"] = "melody"
     min_pitch: int = Field(21, ge=0, le=127)
     max_pitch: int = Field(108, ge=0, le=127)
@@ -48,10 +87,16 @@ class MelodyCodecSettings(GridCodecSettings):
     pad_short: bool = True
     require_onset: bool = True
 
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return f"{super().words}, MIDI pitches {self.min_pitch} to {self.max_pitch}"
+
 
 class DrumsCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.drums.DrumsCodec`."""
 
+    hears: ClassVar[str] = "which drums are hit at each step of the grid, not how hard"
     kind: Literal["drums"] = "drums"
     classes: Literal[9, 61, 63] = 9
     form: Literal["tokens", "roll"] = "tokens"
@@ -67,10 +112,18 @@ class DrumsCodecSettings(GridCodecSettings):
             raise ValueError("one token a step holds 9 classes of drums; 61 and 63 need form roll")
         return self
 
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return f"{super().words}, {self.classes} classes of drums"
+
 
 class TrioCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.trio.TrioCodec`."""
 
+    hears: ClassVar[str] = (
+        "one note at a time in melody and bass: of notes that start together the highest"
+    )
     kind: Literal["trio"] = "trio"
     bars: int = Field(16, ge=1, le=64)
     min_pitch: int = Field(21, ge=0, le=127)
@@ -82,10 +135,16 @@ class TrioCodecSettings(GridCodecSettings):
     max_bars: int = Field(1024, ge=1)
     magenta: bool = False
 
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return f"{super().words}, MIDI pitches {self.min_pitch} to {self.max_pitch}"
 
-class MultitrackCodecSettings(CodecSettingsBase):
+
+class MultitrackCodecSettings(ScoreCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.multitrack.MultitrackCodec`."""
 
+    hears: ClassVar[str] = "bars of a few instruments that play together, none of them too busy"
     kind: Literal["multitrack"] = "multitrack"
     steps_per_quarter: int = Field(24, ge=1, le=96)
     numerator: int = Field(4, ge=1, le=32)
@@ -110,15 +169,35 @@ class MultitrackCodecSettings(CodecSettingsBase):
             )
         return self
 
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return (
+            f"multitrack, one bar of {self.metre}, up to {self.tracks} tracks of "
+            f"{self.events} events"
+        )
+
 
 class GrooveCodecSettings(GridCodecSettings):
     """Arguments of :class:`musicvae_lite.music.codecs.groove.GrooveCodec`."""
 
+    hears: ClassVar[str] = "9 kinds of drums, of each the loudest hit at a step"
+    leaves_out: ClassVar[str] = (
+        "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
+    )
     kind: Literal["groove"] = "groove"
     kit: Literal["gm", "roland"] = "gm"
     hop_bars: int = Field(1, ge=1)
     pad_short: bool = True
     require_onset: bool = True
+
+    @property
+    def words(self) -> str:
+        """What a model reads, in a line of its card."""
+        return (
+            f"drum grooves, {self.bars} bars of {self.metre}: hits, velocities and timing of 9 "
+            f"drums ({self.kit} pitches)"
+        )
 
 
 class PianoCodecSettings(GridCodecSettings):

@@ -17,6 +17,11 @@ class PartSettings(Settings):
 
     kind: str
 
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return self.kind
+
 
 class EncoderSettings(PartSettings):
     """Bidirectional LSTM encoder.
@@ -32,6 +37,11 @@ class EncoderSettings(PartSettings):
     readout: Literal["final", "steps"] = "final"
     readout_size: int = Field(32, ge=1)
     split: bool = False
+
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return f"BiLSTM {list(self.sizes)} (readout: {self.readout})"
 
 
 class HierarchicalEncoderSettings(PartSettings):
@@ -61,6 +71,11 @@ class HierarchicalEncoderSettings(PartSettings):
             raise ValueError("readout_size is one number, or one a level")
         return self
 
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return f"in levels {list(self.levels)}, BiLSTM {list(self.sizes)} (readout: {self.readout})"
+
 
 class DecoderSettings(PartSettings):
     """LSTM decoder; z is part of the input of every step, unless ``latent_input`` is off (a plan
@@ -76,6 +91,11 @@ class DecoderSettings(PartSettings):
     position_size: int = Field(0, ge=0)
     latent_input: bool = True
     split: bool = False
+
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return f"LSTM {list(self.sizes)}"
 
 
 class HierarchicalDecoderSettings(PartSettings):
@@ -106,6 +126,11 @@ class HierarchicalDecoderSettings(PartSettings):
         if self.skip and not self.conductor_plan:
             raise ValueError("skip passes on the plan of a segment; it needs a conductor_plan")
         return self
+
+    @property
+    def words(self) -> str:
+        """The part in a few words, for a model card."""
+        return f"in levels {list(self.levels)}, LSTM {list(self.sizes)}"
 
 
 class CategoricalSettings(Settings):

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from musicvae_lite.config import (
-    DrumsCodecSettings,
-    GrooveCodecSettings,
-    MelodyCodecSettings,
     MultitrackCodecSettings,
     RunConfig,
-    SequenceDecoder,
-    SequenceEncoder,
+    ScoreCodecSettings,
     SequenceModel,
-    TrioCodecSettings,
 )
 from musicvae_lite.core.medium import CardText
 from musicvae_lite.music.codecs.trio import ROLES
 
-MUSIC_CODECS = (
-    DrumsCodecSettings,
-    GrooveCodecSettings,
-    MelodyCodecSettings,
-    MultitrackCodecSettings,
-    TrioCodecSettings,
-)
 _MEASURES = {
     "accuracy": ("right steps, greedy decoding from the posterior mean", "{:.4f}"),
     "onset_accuracy": ("the same over the steps at which a note starts (pitch and time)", "{:.4f}"),
@@ -42,27 +30,21 @@ _MEASURES = {
     ),
 }
 
-_HEARS = {
-    "melody": "one note at a time: of notes that start together the highest",
-    "drums": "which drums are hit at each step of the grid, not how hard",
-    "multitrack": "bars of a few instruments that play together, none of them too busy",
-    "groove": "9 kinds of drums, of each the loudest hit at a step",
-    "trio": "one note at a time in melody and bass: of notes that start together the highest",
-}
-
 
 def card_text(config: RunConfig) -> CardText:
     """Return what the card of a model of music says."""
-    groove = config.codec.kind == "groove"
+    codec = config.codec
+    assert isinstance(codec, ScoreCodecSettings)
+    groove = codec.kind == "groove"
     verb = "musae groove humanize beat.mid" if groove else "musae interpolate a.mid b.mid"
     return CardText(
         model=_model(config),
-        input=_input(config),
+        input=codec.words,
         use=f"{verb} --model FOLDER",
         drawn="teacher-forced, z sampled",
         held_out="held-out songs",
         seen="the training songs (none was held out)",
-        limits=_limits(config),
+        limits=_limits(codec),
         measures=_MEASURES,
     )
 
@@ -71,11 +53,8 @@ def _model(config: RunConfig) -> str:
     model = config.model
     assert isinstance(model, SequenceModel)
     return (
-        f"latent size {model.latent_size}; encoder {_levels(model.encoder)}BiLSTM "
-        f"{list(model.encoder.sizes)} "
-        f"(readout: {model.encoder.readout}), decoder {_levels(model.decoder)}LSTM "
-        f"{list(model.decoder.sizes)}"
-        f"{_conditions(config)}"
+        f"latent size {model.latent_size}; encoder {model.encoder.words}, decoder "
+        f"{model.decoder.words}{_conditions(config)}"
     )
 
 
@@ -94,42 +73,11 @@ def _conditions(config: RunConfig) -> str:
     return f"; told {' and '.join(conditions)} of every step{relative}" if conditions else ""
 
 
-def _levels(part: SequenceEncoder | SequenceDecoder) -> str:
-    return f"in levels {list(part.levels)}, " if part.kind == "hierarchical" else ""
-
-
-def _input(config: RunConfig) -> str:
-    codec = config.codec
-    assert isinstance(codec, MUSIC_CODECS)
-    metre = f"{codec.numerator}/{codec.denominator}, {codec.steps_per_quarter} steps a quarter"
-    if codec.kind == "multitrack":
-        return (
-            f"multitrack, one bar of {metre}, up to {codec.tracks} tracks of {codec.events} events"
+def _limits(codec: ScoreCodecSettings) -> list[str]:
+    leaves_out = codec.leaves_out
+    if isinstance(codec, MultitrackCodecSettings):
+        leaves_out = (
+            f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is not "
+            "part of the model."
         )
-    grid = f"{codec.bars} bars of {metre}"
-    if codec.kind == "drums":
-        return f"drums, {grid}, {codec.classes} classes of drums"
-    if codec.kind == "groove":
-        return f"drum grooves, {grid}: hits, velocities and timing of 9 drums ({codec.kit} pitches)"
-    return f"{codec.kind}, {grid}, MIDI pitches {codec.min_pitch} to {codec.max_pitch}"
-
-
-def _limits(config: RunConfig) -> list[str]:
-    codec = config.codec
-    assert isinstance(codec, MUSIC_CODECS)
-    if codec.kind == "multitrack":
-        kept = (
-            f"Velocities are told in {codec.velocity_bins} bins, times on the grid; tempo is "
-            "not part of the model."
-        )
-    elif codec.kind == "groove":
-        kept = (
-            "Tempo and the sounds of the kit are not part of the model; a hit is nearest to "
-            "one step of the grid."
-        )
-    else:
-        kept = "Velocities, tempo and instruments are not part of the model; timing is on the grid."
-    return [
-        f"It hears {codec.numerator}/{codec.denominator} only, and {_HEARS[codec.kind]}.",
-        kept,
-    ]
+    return [f"It hears {codec.numerator}/{codec.denominator} only, and {codec.hears}.", leaves_out]

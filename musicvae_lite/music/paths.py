@@ -59,7 +59,9 @@ def registers(codec: ScoreCodec, windows: NDArray[Any]) -> Floats:
     there = pitch >= 0
     count = there.sum(1)
     total = np.where(there, pitch, 0).sum(1)
-    return np.divide(total, count, out=np.full(len(windows), np.nan), where=count > 0)
+    means: Floats = np.full(len(windows), np.nan)
+    np.divide(total, count, out=means, where=count > 0)
+    return means
 
 
 def to_one_octave(register: Floats, centre: float = _CENTRE) -> Ints:

@@ -161,7 +161,8 @@ def _recurrence(power: Tensor) -> Tensor:
     like = (products / (products[0] + _TINY) * frames / (frames - steps))[: _SLOWEST + 2]
     peak = (like[1:-1] >= like[:-2]) & (like[1:-1] >= like[2:])
     rise = like[1:-1] - like[1:-1].cummin(0).values
-    return (rise * peak)[_FASTEST - 1 :].amax().clamp(0, 1)
+    highest: Tensor = (rise * peak)[_FASTEST - 1 :].amax().clamp(0, 1)
+    return highest
 
 
 def _wiener(power: Tensor, floor: Tensor) -> Tensor:
