@@ -11,6 +11,8 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from musicvae_lite.core.shapes import Float
+
 Shape = Literal["constant", "linear", "cosine", "exponential", "cyclic", "inverse-sigmoid"]
 
 NATS_PER_BIT = math.log(2)
@@ -118,7 +120,9 @@ class Objective:
     free_bits: float = 0.0
     per: Literal["total", "dim"] = "total"
 
-    def __call__(self, nll: Tensor, penalties: Mapping[str, Tensor], step: int) -> Loss:
+    def __call__(
+        self, nll: Float[Tensor, " B"], penalties: Mapping[str, Tensor], step: int
+    ) -> Loss:
         """Weigh the terms of a batch.
 
         Args:
@@ -139,7 +143,7 @@ class Objective:
             total = total + cost
         return Loss(total, nll_mean, kl_mean, charged_mean, beta, others)
 
-    def _charge(self, kl: Tensor) -> tuple[Tensor, Tensor]:
+    def _charge(self, kl: Float[Tensor, "B D"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Return the mean KL of an example [B, D] and the mean of what exceeds its free bits."""
         free_nats = self.free_bits * NATS_PER_BIT
         raw = kl.sum(1)

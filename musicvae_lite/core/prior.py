@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from musicvae_lite.core.random import Noise
+from musicvae_lite.core.shapes import Float
 
 
 class Prior(Protocol):
@@ -50,10 +51,14 @@ class NormalPrior:
     def __init__(self, latent_size: int) -> None:
         self.latent_size = latent_size
 
-    def sample(self, count: int, noise: Noise, condition: Tensor | None = None) -> Tensor:
+    def sample(
+        self, count: int, noise: Noise, condition: Tensor | None = None
+    ) -> Float[Tensor, "N Z"]:
         """Draw codes [N, Z]; a condition changes nothing."""
         return noise.normal((count, self.latent_size), torch.device("cpu"))
 
-    def log_prob(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+    def log_prob(
+        self, z: Float[Tensor, "N Z"], condition: Tensor | None = None
+    ) -> Float[Tensor, " N"]:
         """Return log N(z; 0, I) of codes [N, Z] in nats, [N]."""
         return -0.5 * (z.square().sum(1) + z.shape[1] * math.log(2 * math.pi))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from musicvae_lite.core.shapes import Float
 from musicvae_lite.nn.kernels import Linear, convolve_few, enlarge_and_convolve, max_pool
 
 Shape = tuple[int, int, int]  # C, H, W
@@ -50,7 +51,9 @@ class ConvEncoder(nn.Module):
         self.dense = _dense([math.prod(self.output_shape), *dense])
         self.output_size = dense[-1] if dense else math.prod(self.output_shape)
 
-    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "B C H W"], condition: Float[Tensor, "B K"] | None
+    ) -> Float[Tensor, "B D"]:
         """Return the feature map of x [B, C, H, W] as a vector (or the last layer after it), [B,
         output_size].
         """
@@ -74,7 +77,9 @@ class DenseEncoder(nn.Module):
         self.layers = _dense([math.prod(shape) + classes, *sizes])
         self.output_size = sizes[-1] if sizes else math.prod(shape) + classes
 
-    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "B C H W"], condition: Float[Tensor, "B K"] | None
+    ) -> Float[Tensor, "B D"]:
         """Return the last hidden layer for x [B, C, H, W], [B, output_size]."""
         vector: Tensor = self.layers(_with(x.flatten(1), condition))
         return vector
@@ -115,7 +120,9 @@ class ConvDecoder(nn.Module):
             zip(*(_cuts(before, after, len(channels)) for before, after in axes), strict=True)
         )
 
-    def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(
+        self, z: Float[Tensor, "B Z"], condition: Float[Tensor, "B K"] | None
+    ) -> Float[Tensor, "B C H W"]:
         """Return outputs [B, C, H, W] for codes z [B, Z]."""
         if self.spread is not None:
             z = self.spread(_with(z, condition))
@@ -167,7 +174,9 @@ class DenseDecoder(nn.Module):
         self.layers = _dense(widths)
         self.output = Linear(widths[-1], math.prod(shape))
 
-    def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(
+        self, z: Float[Tensor, "B Z"], condition: Float[Tensor, "B K"] | None
+    ) -> Float[Tensor, "B C H W"]:
         """Return outputs [B, C, H, W] for codes z [B, Z]."""
         outputs: Tensor = self.output(self.layers(_with(z, condition)))
         return outputs.view(-1, *self.shape)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from musicvae_lite.core.autoencoder import Contest
 from musicvae_lite.core.prior import NormalPrior
 from musicvae_lite.core.random import Noise
+from musicvae_lite.core.shapes import Float
 
 
 class Adversary(nn.Module):
@@ -37,7 +38,7 @@ class Adversary(nn.Module):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
         self.discriminator = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
-    def forward(self, z: Tensor, noise: Noise) -> Contest:
+    def forward(self, z: Float[Tensor, "B Z"], noise: Noise) -> Contest:
         """Let both sides play one round on the codes z [B, Z]."""
         drawn = self.prior.sample(len(z), noise).to(z.device)
         fake, real = self.discriminator(z.detach().float()), self.discriminator(drawn)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from musicvae_lite.core.latent import Latent
+from musicvae_lite.core.shapes import Float
 
 
 class PosteriorHead(nn.Module):
@@ -39,7 +40,7 @@ class PosteriorHead(nn.Module):
             nn.init.normal_(layer.weight, std=start)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, h: Tensor) -> Latent:
+    def forward(self, h: Float[Tensor, "B *G D"]) -> Latent:
         """Return the posterior for h [B, D] (or [B, G, D]).
 
         In float32, since small scales matter to the KL.
@@ -56,7 +57,7 @@ class PointHead(nn.Module):
         super().__init__()
         self.mean = nn.Linear(inputs, latent_size)
 
-    def forward(self, h: Tensor) -> Latent:
+    def forward(self, h: Float[Tensor, "B D"]) -> Latent:
         """Return the code for h [B, D]."""
         return Latent(self.mean(h).float())
 
@@ -64,11 +65,11 @@ class PointHead(nn.Module):
 class IdentityHead(nn.Module):
     """The encoder's vector itself is the code."""
 
-    def forward(self, h: Tensor) -> Latent:
+    def forward(self, h: Float[Tensor, "B Z"]) -> Latent:
         """Return the code for h [B, Z]."""
         return Latent(h.float())
 
 
-def log_softplus(x: Tensor) -> Tensor:
+def log_softplus(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return log(softplus(x)) without -inf: far below zero it is x itself."""
     return torch.where(x < -15, x, F.softplus(x.clamp_min(-15)).log())

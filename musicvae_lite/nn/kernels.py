@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from musicvae_lite.core.shapes import Float
+
 _FEW_PLANES, _FEW_INPUTS = 3, 8
 
 
-def convolve_few(x: Tensor, layer: nn.Module) -> Tensor:
+def convolve_few(x: Float[Tensor, "B C H W"], layer: nn.Module) -> Float[Tensor, "B O H W"]:
     """Convolve x [B, C, H, W] with a 3x3 layer of padding 1: [B, O, H, W] in channels_last.
 
     One to three planes on a CPU are one matrix product of the nine shifted planes, which takes a
@@ -42,7 +44,7 @@ def convolve_few(x: Tensor, layer: nn.Module) -> Tensor:
     return product.view(count, height, width, len(bias)).permute(0, 3, 1, 2)
 
 
-def max_pool(x: Tensor) -> Tensor:
+def max_pool(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C half_H half_W"]:
     """Return the maximum of each 2x2 square of x [B, C, H, W], sizes rounded up.
 
     With even sizes it is several times as fast on a CPU as torch's pooling, forwards and backwards.
@@ -84,7 +86,9 @@ def _pairs(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     return (x[:, :, ::2], x[:, :, 1::2]) if dim == 2 else (x[..., ::2], x[..., 1::2])
 
 
-def enlarge_and_convolve(x: Tensor, layer: nn.Module) -> Tensor:
+def enlarge_and_convolve(
+    x: Float[Tensor, "B C H W"], layer: nn.Module
+) -> Float[Tensor, "B O 2*H 2*W"]:
     """Enlarge x [B, C, H, W] by two (nearest) and convolve it with a 3x3 layer of padding 1: [B, O,
     2H, 2W].
 

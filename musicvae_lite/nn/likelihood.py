@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from musicvae_lite.core.random import Noise
+from musicvae_lite.core.shapes import Float, Int
 from musicvae_lite.nn.piano_roll import PianoRoll
 
 
@@ -25,7 +26,9 @@ class Categorical(nn.Module):
         self.classes = classes
         self.size = classes
 
-    def nll(self, logits: Tensor, target: Tensor) -> Tensor:
+    def nll(
+        self, logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T"]:
         """Return [B, T] nats for logits [B, T, V] and classes [B, T], 0 for the class one past the
         last; computed in float32.
         """
@@ -67,7 +70,9 @@ class Joint(nn.Module):
         self.sizes = list(sizes)
         self.size = sum(sizes)
 
-    def nll(self, logits: Tensor, target: Tensor) -> Tensor:
+    def nll(
+        self, logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T K"]
+    ) -> Float[Tensor, "B T"]:
         """Return [B, T] nats for logits [B, T, V] and classes [B, T, K], summed over K."""
         pieces = zip(
             self.parts, torch.split(logits, self.sizes, -1), target.unbind(-1), strict=True
@@ -102,7 +107,9 @@ class Nade(nn.Module):
         self.encode = nn.Parameter(torch.randn(bits, hidden) / math.sqrt(bits))
         self.decode = nn.Parameter(torch.randn(bits, hidden) / math.sqrt(bits))
 
-    def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def nll(
+        self, outputs: Float[Tensor, "B T V"], target: Int[Tensor, "B T K"]
+    ) -> Float[Tensor, "B T"]:
         """Return [B, T] nats for outputs [B, T, hidden + K] and bits [B, T, K].
 
         Computed in float32, with Magenta's 1e-6.
@@ -174,7 +181,9 @@ class Groove(nn.Module):
         self.velocity_scale, self.offset_scale = velocity_scale, offset_scale
         self.size = 3 * drums
 
-    def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def nll(
+        self, outputs: Float[Tensor, "B T K3"], target: Float[Tensor, "B T K3"]
+    ) -> Float[Tensor, "B T"]:
         """Return [B, T] nats for outputs and targets [B, T, 3 K].
 
         Computed in float32, with Magenta's 1e-7 in the logarithms.
@@ -225,7 +234,9 @@ StepLikelihood = Categorical | Joint | Nade | Groove | PianoRoll
 class Bernoulli(nn.Module):
     """Brightness 0..1 of a pixel as the probability that it is lit, from logits."""
 
-    def nll(self, logits: Tensor, target: Tensor) -> Tensor:
+    def nll(
+        self, logits: Float[Tensor, "B *shape"], target: Float[Tensor, "B *shape"]
+    ) -> Float[Tensor, " B"]:
         """Return [B] nats, summed over the pixels: the binary cross-entropy.
 
         Its least value is not 0 for grey pixels.
@@ -256,7 +267,9 @@ class Gaussian(nn.Module):
         self.scale = scale
         self.linear = linear
 
-    def nll(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def nll(
+        self, outputs: Float[Tensor, "B *shape"], target: Float[Tensor, "B *shape"]
+    ) -> Float[Tensor, " B"]:
         """Return [B] nats, summed over the pixels."""
         squared = F.mse_loss(self.location(outputs), target.float(), reduction="none").flatten(1)
         constant = squared.shape[1] * math.log(self.scale * math.sqrt(2 * math.pi))
