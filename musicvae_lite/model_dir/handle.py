@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from musicvae_lite.config import RunConfig
 from musicvae_lite.core.codec import Codec, build_codec
@@ -14,9 +14,25 @@ from musicvae_lite.core.medium import Medium, medium_of
 from musicvae_lite.model_dir.bundle import DEFAULT_MODEL, Description, describe, load_bundle
 
 if TYPE_CHECKING:
+    from musicvae_lite.audio.denoise.session import DenoiseSession
     from musicvae_lite.core.session import Session
+    from musicvae_lite.images.session import ImageSession
+    from musicvae_lite.music.session import MusicSession
 
 S = TypeVar("S")
+
+#: The shipped models of music and of images, by name.
+MusicModel = Literal[
+    "drums-2bar",
+    "groove-2bar",
+    "jig-2bar",
+    "mel-16bar",
+    "mel-2bar",
+    "mel-2bar-chords",
+    "trio-16bar",
+    "waltz-2bar",
+]
+ImageModel = Literal["mnist-ae", "mnist-denoise", "mnist-superres", "mnist-vae"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,14 @@ def open_model(name: str | Path = DEFAULT_MODEL) -> Handle:
     return Handle(str(name), describe(name))
 
 
+@overload
+def load(model: MusicModel = "mel-2bar", device: str = "auto", seed: int = 0) -> MusicSession: ...
+@overload
+def load(model: ImageModel, device: str = "auto", seed: int = 0) -> ImageSession: ...
+@overload
+def load(model: Literal["denoise"], device: str = "auto", seed: int = 0) -> DenoiseSession: ...
+@overload
+def load(model: str | Path, device: str = "auto", seed: int = 0) -> Session: ...
 def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0) -> Session:
     """Load a model for use.
 
@@ -88,7 +112,8 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", seed: int = 0)
         seed: of every draw for which no other seed is given.
 
     Returns:
-        A session of the model's medium.
+        A session of the model's medium. The type checker knows it of shipped models by their names;
+        see :func:`load_as` for others.
 
     Raises:
         UsageError: no such model or device.

@@ -49,7 +49,9 @@ def interpolate(job: Job, request: Request) -> None:
     for name, header in zip(ends, headers, strict=True):
         note_change(name, header, session, job.console)
     route = path or "slerp"
-    made = [session.morph(*ends, route)] if count is None else session.steps(*ends, count, route)
+    made = (
+        [session.morph(*ends, route)] if count is None else session.interpolate(*ends, count, route)
+    )
     if not folder:
         made = [_joined(made)]
     _write(job, made, paths)

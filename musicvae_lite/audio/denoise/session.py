@@ -57,6 +57,12 @@ Sound = str | os.PathLike[str] | Audio
 Profile = str | Stretch | Audio | None
 
 
+_NO_SOUND = (
+    "{model} is a denoiser of sound: its codes make a mask, and a mask makes no sound by itself; "
+    "'musae train timbre' makes a model that does"
+)
+
+
 @dataclass(frozen=True)
 class Cleaned:
     """What happened to a sound.
@@ -406,6 +412,22 @@ class DenoiseSession:
         check_finite(audio.samples, audio.rate, audio.source)
         parts = list(self.cleaner.stream([audio.samples], audio.rate, Wish(careful=False)))
         return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
+
+    def decode(self, z: Any, /) -> Any:
+        """Refuse: the codes of a denoiser make no sound.
+
+        Raises:
+            UsageError: always; it says what does.
+        """
+        raise UsageError(_NO_SOUND.format(model=self.name))
+
+    def sample(self, count: int = 1) -> Any:
+        """Refuse; see :meth:`decode`."""
+        return self.decode(None)
+
+    def interpolate(self, a: Any, b: Any, /, steps: int = 9) -> Any:
+        """Refuse; see :meth:`decode`."""
+        return self.decode(None)
 
     def _clips(self, sound: Sound) -> Floats:
         audio = sound if isinstance(sound, Audio) else read_audio(sound)

@@ -138,23 +138,23 @@ class TimbreSession:
             ends, codes, torch.linspace(0, 1, frames), f"{_named(a)} to {_named(b)}"
         )
 
-    def steps(self, a: Sound, b: Sound, count: int, path: Path = "slerp") -> list[Audio]:
-        """Return ``count`` sounds from ``a`` to ``b``, each as long as the longer one.
+    def interpolate(self, a: Sound, b: Sound, steps: int = 9, path: Path = "slerp") -> list[Audio]:
+        """Return ``steps`` sounds from ``a`` to ``b``, each as long as the longer one.
 
-        See :meth:`morph`.
+        See :meth:`morph`, which makes one sound of the whole way.
 
         Raises:
             AudioError, NothingUsableError: see :meth:`encode`.
             UsageError: see there, too; all of them together are not longer than ten minutes.
         """
-        ends = self._ends(a, b, count)
+        ends = self._ends(a, b, steps)
         codes = torch.stack(
-            [interpolate(x, y, count, path) for x, y in zip(*ends.codes, strict=True)], 1
+            [interpolate(x, y, steps, path) for x, y in zip(*ends.codes, strict=True)], 1
         )
         name = f"{_named(a)} to {_named(b)}"
         return [
             self._between(ends, z, share, name)
-            for z, share in zip(codes, torch.linspace(0, 1, count), strict=True)
+            for z, share in zip(codes, torch.linspace(0, 1, steps), strict=True)
         ]
 
     # Codes in
@@ -178,7 +178,7 @@ class TimbreSession:
         )
         return self._audio(griffin_lim(magnitudes, start, self.grid, samples), name)
 
-    def sample(self, count: int) -> list[Audio]:
+    def sample(self, count: int = 1) -> list[Audio]:
         """Return new sounds, a window each: codes drawn from the prior, decoded."""
         count = whole(count, 1, f"count is {count}; at least 1 sound can be drawn")
         z = self.prior.sample(count, Noise(self.seed, _PRIOR)).to(self.device)
