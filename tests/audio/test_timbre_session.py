@@ -53,7 +53,7 @@ def test_a_morph_begins_as_one_and_ends_as_the_other(session):
     a, b = audio(tone(300, 3)), audio(tone(1500, 1))
     morph = session.morph(a, b)
     assert morph.samples.shape == (1, 3 * RATE)
-    steps = session.steps(a, b, 3)
+    steps = session.interpolate(a, b, 3)
     assert len(steps) == 3 and all(step.samples.shape == morph.samples.shape for step in steps)
     for step, end in ((steps[0], a), (steps[-1], audio(np.resize(b.samples, 3 * RATE)))):
         heard, wanted = (session.encode(sound).mean for sound in (step, end))
@@ -78,7 +78,7 @@ def test_what_cannot_be_used_is_told(session, tmp_path):
     with pytest.raises(UsageError, match="up to 10 minutes"):
         session.encode(audio(np.zeros((1, 601 * RATE))))
     with pytest.raises(UsageError, match="up to 10 minutes"):
-        session.steps(audio(tone(400, 4)), audio(tone(400)), 200)
+        session.interpolate(audio(tone(400, 4)), audio(tone(400)), 200)
     with pytest.raises(UsageError, match="points"):
         session.decode(np.zeros((2, 5)))
     with pytest.raises(UsageError, match="of timbre, not of sound"):
