@@ -1,6 +1,7 @@
 """Imports point one way, and importing the package costs no torch."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -26,11 +27,8 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
-def imported(path: Path) -> set[str]:
-    """Names of our modules that a file imports when it runs or is called.
-
-    Not what only the type checker reads.
-    """
+def without_type_checking(path: Path) -> ast.Module:
+    """The code of a file, but for what only the type checker reads."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         for name, body in ast.iter_fields(node):
@@ -40,6 +38,12 @@ def imported(path: Path) -> set[str]:
                     for n in body
                     if not (isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
                 ]
+    return tree
+
+
+def imported(path: Path) -> set[str]:
+    """Names of our folders that a file imports when it runs or is called."""
+    tree = without_type_checking(path)
     found = set()
     for node in ast.walk(tree):
         if (
@@ -68,6 +72,33 @@ def test_imports_point_downwards(path):
         name for name in imported(path) - {"__version__", module} if LEVEL[name] >= LEVEL[module]
     }
     assert not upward, f"{module} imports {upward} from above"
+
+
+def modules() -> dict[str, Path]:
+    """Every module of ours by its name."""
+    found = {}
+    for base, name in ((PACKAGE, "musicvae_lite"), (ROOT / "cli" / "musae", "musae")):
+        for path in base.rglob("*.py"):
+            parts = [name, *path.relative_to(base).with_suffix("").parts]
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def uses(path: Path, known: dict[str, Path]) -> set[str]:
+    """Names of our modules that a file imports; not what only the type checker reads."""
+    found = set()
+    for node in ast.walk(without_type_checking(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found |= {full if full in known else node.module} & known.keys()
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle():
+    known = modules()
+    graph = {name: uses(path, known) - {name} for name, path in known.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises a CycleError that names the circle
 
 
 def test_the_library_does_not_know_the_command():

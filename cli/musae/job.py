@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from musae.options import Console, console_options, model_options
+from musae.presenters import PRESENTERS
 
 if TYPE_CHECKING:
     from musicvae_lite.core.medium import Medium
@@ -23,43 +24,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S")
-
-#: Medium, verb, place of the presenter.
-PRESENTERS: dict[str, dict[str, str]] = {
-    "music": {
-        "interpolate": "musae.music.interpolate:interpolate",
-        "sample": "musae.music.sample:sample",
-        "reconstruct": "musae.music.reconstruct:reconstruct",
-        "encode": "musae.music.codes:encode",
-        "decode": "musae.music.codes:decode",
-        "inspect": "musae.music.inspect:inspect",
-        "attribute": "musae.music.attribute:attribute",
-        "groove": "musae.music.groove:groove",
-    },
-    "images": {
-        "interpolate": "musae.images.interpolate:interpolate",
-        "sample": "musae.images.sample:sample",
-        "reconstruct": "musae.images.restore:reconstruct",
-        "denoise": "musae.images.restore:denoise",
-        "encode": "musae.images.codes:encode",
-        "decode": "musae.images.codes:decode",
-        "inspect": "musae.images.inspect:inspect",
-    },
-    "denoise": {
-        "denoise": "musae.audio.denoise:denoise",
-        "reconstruct": "musae.audio.reconstruct:reconstruct",
-        "encode": "musae.audio.reconstruct:encode",
-        "inspect": "musae.audio.inspect:inspect",
-    },
-    "timbre": {
-        "interpolate": "musae.audio.timbre:interpolate",
-        "sample": "musae.audio.timbre:sample",
-        "reconstruct": "musae.audio.reconstruct:reconstruct",
-        "encode": "musae.audio.reconstruct:encode",
-        "decode": "musae.audio.timbre:decode",
-        "inspect": "musae.audio.inspect:inspect",
-    },
-}
 
 #: Why a model that reads the right files cannot do a verb, where more is to be said than that.
 _WHY = {

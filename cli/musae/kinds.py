@@ -64,7 +64,7 @@ def fitting_models(kind: Kind) -> str:
 
 def models_with(verb: str) -> str:
     """Say which models can do a verb."""
-    from musae.job import PRESENTERS
+    from musae.presenters import PRESENTERS
     from musicvae_lite.model_dir.bundle import shipped_models
     from musicvae_lite.model_dir.handle import open_model
 

@@ -40,6 +40,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "timbre": "musicvae_lite.audio.timbre.medium:TIMBRE",
     },
     "decoders": {},
+    # What a notebook shows of an item.
+    "displays": {
+        "audio": "musicvae_lite.media.notebook:audio_html",
+        "score": "musicvae_lite.media.notebook:score_html",
+    },
     "latents": {},
     "presenters": {},
 }
@@ -47,6 +52,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
 _WORDS = {
     "codecs": "codec kind",
     "decoders": "decoder kind",
+    "displays": "item",
     "latents": "latent kind",
     "media": "model kind",
     "presenters": "medium",

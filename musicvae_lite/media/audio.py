@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from musicvae_lite.core import registry
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
 from musicvae_lite.media.containers import advice, container_of, decoded
@@ -115,9 +116,8 @@ class Audio:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: a spectrogram and a player."""
-        from musicvae_lite.media.notebook import audio_html
-
-        return audio_html(self)
+        shown: str = registry.load("displays", "audio")(self)
+        return shown
 
     @property
     def header(self) -> Header:

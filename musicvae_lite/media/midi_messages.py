@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.media.midi import Score, Track
 from musicvae_lite.media.midi_file import DRUM_CHANNEL, MAX_DELTA
 from musicvae_lite.media.midi_notes import SUSTAIN
+from musicvae_lite.media.score import Score, Track
 
 if TYPE_CHECKING:
     from mido import MidiTrack

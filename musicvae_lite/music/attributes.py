@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from musicvae_lite.music.codecs.grid import Ints
+Ints = NDArray[np.int64]
+
 
 #: What the numbers are, by attribute.
 UNITS = {
