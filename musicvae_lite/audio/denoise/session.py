@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from musicvae_lite.audio.codec import SoundCodec
+from musicvae_lite.audio.denoise.clicks import ClickCount
 from musicvae_lite.audio.denoise.denoiser import Cleaner, Wish
 from musicvae_lite.audio.denoise.model import SpectrogramAutoencoder
 from musicvae_lite.audio.denoise.short import least_samples
@@ -77,6 +78,7 @@ class Cleaned:
         level_change_db: how much louder the result is (negative: quieter).
         real_time_factor: seconds of sound for each second of computing.
         warning: what the user should know of the input, or "".
+        clicks: how many clicks were replaced.
     """
 
     source: str
@@ -87,6 +89,7 @@ class Cleaned:
     level_change_db: float
     real_time_factor: float
     warning: str = ""
+    clicks: int = 0
 
 
 class _Tally:
@@ -95,7 +98,7 @@ class _Tally:
     def __init__(self, reader: Reader, watch: Callable[[View], None] | None) -> None:
         self.header, self.source, self._watch = reader.header, reader.source, watch
         self._damage = reader.warning
-        self.verdict = Verdict()
+        self.verdict, self.clicks = Verdict(), ClickCount()
         self.before, self.after, self.clipped = (
             LevelMeter(),
             LevelMeter(),
@@ -139,6 +142,7 @@ class _Tally:
             change,
             seconds / spent,
             warning,
+            self.clicks.clicks,
         )
 
     def _short(self, seconds: float) -> str:
@@ -231,6 +235,7 @@ class DenoiseSession:
         max_reduction_db: float | None = None,
         profile: Profile = None,
         insist: bool = False,
+        only: Collection[str] | None = None,
     ) -> Audio:
         """Return a sound without its noise, with the same rate, channels and length.
 
@@ -244,13 +249,14 @@ class DenoiseSession:
             profile: where in the sound there is noise alone (``"0:01-0:02"``), or a sound of the
                 same rate that is noise alone.
             insist: clean also what would be taken for noise as a whole; so with a profile.
+            only: what is mended, some of ``crackle``, ``hum`` and ``noise``; by default all.
 
         Raises:
             AudioError: if a file cannot be read or holds samples that are no numbers.
             NothingUsableError: if it holds no samples.
             UsageError: if an option does not fit.
         """
-        wish = Wish(strength, max_reduction_db)
+        wish = Wish(strength, max_reduction_db, only=None if only is None else frozenset(only))
         audio = sound if isinstance(sound, Audio) else read_audio(sound)
         check_finite(audio.samples, audio.rate, audio.source)
         if profile is not None:
@@ -275,6 +281,7 @@ class DenoiseSession:
         watch: Callable[[View], None] | None = None,
         progress: Callable[[float], None] | None = None,
         insist: bool = False,
+        only: Collection[str] | None = None,
     ) -> Cleaned:
         """Clean a file of any length in constant memory.
 
@@ -291,13 +298,14 @@ class DenoiseSession:
             watch: called with every stretch of the spectrum.
             progress: called with the seconds that are done.
             insist: see :meth:`denoise`.
+            only: see :meth:`denoise`.
 
         Raises:
             AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if an output
                 exists.
             MusaeError: if the file system refuses.
         """
-        wish = Wish(strength, max_reduction_db)
+        wish = Wish(strength, max_reduction_db, only=None if only is None else frozenset(only))
         if profile is not None:
             with open_audio(source) as reader:
                 told = self._profile(reader.blocks(), reader.header, reader.source, profile)
@@ -339,7 +347,9 @@ class DenoiseSession:
             cleaned = (
                 blocks
                 if doubt
-                else self.cleaner.stream(blocks, reader.header.rate, wish, tally.view)
+                else self.cleaner.stream(
+                    blocks, reader.header.rate, wish, tally.view, tally.clicks
+                )
             )
             for block in cleaned:
                 tally.after.add(block)
@@ -410,7 +420,7 @@ class DenoiseSession:
         """
         audio = sound if isinstance(sound, Audio) else read_audio(sound)
         check_finite(audio.samples, audio.rate, audio.source)
-        parts = list(self.cleaner.stream([audio.samples], audio.rate, Wish(careful=False)))
+        parts = list(self.cleaner.stream([audio.samples], audio.rate, Wish(careful=False, only=frozenset({"hum", "noise"}))))
         return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
 
     def decode(self, z: Any, /) -> Any:
