@@ -25,8 +25,8 @@ def crackle(samples: int, each_second: float, seed: int = 1) -> np.ndarray:
     wave = np.zeros(samples, np.float32)
     for at in random.integers(2000, samples - 2000, int(each_second * samples / RATE)):
         length = int(random.integers(2, 25))
-        wave[at : at + length] += random.uniform(0.2, 0.6) * random.choice((-1, 1)) * np.exp(
-            -np.arange(length) / 5
+        wave[at : at + length] += (
+            random.uniform(0.2, 0.6) * random.choice((-1, 1)) * np.exp(-np.arange(length) / 5)
         )
     return wave
 

@@ -37,6 +37,7 @@ from musicvae_lite.audio.denoise.network import (
 )
 from musicvae_lite.audio.denoise.short import least_samples, short_or_not, unchanged
 from musicvae_lite.audio.denoise.silence import AROUND, LONG, breaks, stretches
+from musicvae_lite.audio.denoise.stages import check_stages
 from musicvae_lite.audio.denoise.streaming import MaskStream
 from musicvae_lite.audio.denoise.verdict import Account
 from musicvae_lite.audio.denoise.view import View
@@ -65,9 +66,6 @@ _TINY = 1e-20
 PROFILE_SECONDS = 0.2  # the shortest stretch of noise that a profile is measured on
 
 
-STAGES = ("crackle", "hum", "noise")  # what is mended, in this order
-
-
 @dataclass(frozen=True)
 class Wish:
     """How much is to be cleaned.
@@ -88,10 +86,7 @@ class Wish:
     only: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
-        unknown = sorted((self.only or frozenset()) - set(STAGES))
-        if unknown or self.only == frozenset():
-            what = ", ".join(unknown) or "nothing"
-            raise UsageError(f"{what} cannot be mended alone; name some of {', '.join(STAGES)}")
+        check_stages(self.only)
         if not 0 <= self.strength <= 1:
             raise UsageError(f"strength is 0 to 1, not {self.strength:g}")
         if self.max_reduction_db is not None and not self.max_reduction_db >= 0:
@@ -206,13 +201,15 @@ class Cleaner:
                 if granted is None
                 else before * to_bins(granted.gain[None], grid.bins)[0]
             )
+            humming = 0.0
             if tones is not None:
                 inside, bins = tones[..., place], tones.shape[1]
                 before[:, :bins] += inside
                 after[:, :bins] += wish.least_gain * inside
-                noise = noise + inside.abs().square().mean(0).sum(0) / grid.bins
+                hummed = inside.abs().square().mean(0).sum(0)
+                noise, humming = noise + hummed / grid.bins, float(hummed.sum())
             if watch is not None:
-                watch(View(done, before, after, noise, granted and granted.account))
+                watch(View(done, before, after, noise, granted and granted.account, humming))
             done += after.shape[-1]
             return after
 
