@@ -265,3 +265,21 @@ def test_inspect_says_what_is_wrong_and_draws_it(musae, denoiser, sounds):
     assert (sounds / "i.png").read_bytes().startswith(b"\x89PNG")
     text = musae("inspect", "c.wav", "-m", denoiser).out
     assert "clipping, " in text and "(not mended here)" in text
+
+
+def test_many_sounds_are_cleaned_at_once_with_a_table(musae, denoiser, sounds, monkeypatch):
+    from musae.audio import many
+
+    monkeypatch.setattr(many, "_WORTH_SECONDS", 1.0)
+    monkeypatch.setattr(many.os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    save(tone(300) + noise(), sounds / "c.wav")
+    (sounds / "d.wav").write_bytes(b"no sound at all")
+    files = ("a.wav", "b.flac", "c.wav", "d.wav")
+    run = musae("denoise", *files, "-m", denoiser, "-o", "clean/", "--insist")
+    assert run.code == 1 and "d.wav: not a sound file" in run.err
+    assert "noise dBFS" in run.out and run.out.count("c.wav") == 2
+    one = musae("denoise", "a.wav", "-m", denoiser, "-o", "one.wav", "--insist")
+    assert one.code == 0
+    np.testing.assert_allclose(
+        read_audio("clean/a.wav").samples, read_audio("one.wav").samples, atol=1e-5
+    )

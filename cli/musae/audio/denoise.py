@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from musae.options import Console
 if TYPE_CHECKING:
     from musae.verbs.denoise import Request
     from musicvae_lite.audio.denoise.profile import NoiseProfile
-    from musicvae_lite.audio.denoise.session import DenoiseSession
+    from musicvae_lite.audio.denoise.session import Cleaned, DenoiseSession
     from musicvae_lite.audio.denoise.view import View
     from musicvae_lite.audio.plots import SpectrogramRecorder
     from musicvae_lite.media.audio import Header
@@ -46,23 +46,55 @@ def denoise(job: Job, request: Request) -> int:
             headers[name] = reader.header
 
     code = each(files, look, console.error, more=True)
+    from musae.audio import many
+
+    profile, results = _profile(request), list[dict[str, Any]]()
+    count = many.workers(job, request, headers)
+    with ExitStack() as stack:
+        work: Callable[[str], dict[str, Any]]
+        if count > 1:
+            sounds = {name: places[name] for name in headers}
+            _make_folders(sounds.values())
+            wait = stack.enter_context(many.in_parallel(job, request, sounds, profile, count))
+            work = lambda name: _tell(job, request, wait(name), places[name])  # noqa: E731
+        else:
+            work = _one_by_one(job, request, headers, places, profile)
+        rest = list(headers)
+        code = max(
+            code,
+            each(rest, lambda name: results.append(work(name)), console.error, of=len(set(files))),
+        )
+    if len(results) > 2 and request.preview is None:
+        console.show(many.table(results))
+    console.document({"model": job.model, "files": results})
+    return code
+
+
+def _one_by_one(
+    job: Job,
+    request: Request,
+    headers: Mapping[str, Header],
+    places: Mapping[str, Path],
+    profile: str | NoiseProfile | None,
+) -> Callable[[str], dict[str, Any]]:
+    """Return what cleans a file, or writes its preview, in this process."""
     from musicvae_lite.audio.denoise.session import DenoiseSession
 
     session = job.load(DenoiseSession)
-    results: list[dict[str, Any]] = []
-    profile = _profile(request)
 
-    def clean(name: str) -> None:
+    def work(name: str) -> dict[str, Any]:
         if request.preview is not None:
-            results.append(_preview(job, request, name, places[name], session, profile))
-        else:
-            results.append(
-                _clean(job, request, name, headers[name], places[name], session, profile)
-            )
+            return _preview(job, request, name, places[name], session, profile)
+        return _clean(job, request, name, headers[name], places[name], session, profile)
 
-    code = max(code, each(list(headers), clean, console.error, of=len(set(files))))
-    console.document({"model": job.model, "files": results})
-    return code
+    return work
+
+
+def _make_folders(places: Iterable[Path]) -> None:
+    from musae.outputs import make_folder
+
+    for folder in {place.parent for place in places}:
+        make_folder(folder)
 
 
 def output_places(
@@ -159,12 +191,17 @@ def _clean(
             with suppress(OSError):
                 place.parent.rmdir()  # empty: the file was not written
         raise
-    if told.warning:
-        job.console.warn(told.warning)
     if recorder is not None and request.plot:
         from musicvae_lite.audio.plots import plot_denoised
 
         plot_denoised(recorder, Path(request.plot), Path(name).name, job.overwrite)
+    return _tell(job, request, told, place)
+
+
+def _tell(job: Job, request: Request, told: Cleaned, place: Path) -> dict[str, Any]:
+    """Tell what happened to a file and return that."""
+    if told.warning:
+        job.console.warn(told.warning)
     from musicvae_lite.media.levels import SILENCE_DBFS, clock
 
     job.console.show(
@@ -191,8 +228,8 @@ def _check(request: Request) -> None:
     Raises:
         UsageError: naming the first.
     """
-    from musicvae_lite.core.errors import UsageError
     from musicvae_lite.audio.denoise.stages import check_stages
+    from musicvae_lite.core.errors import UsageError
     from musicvae_lite.media.levels import parse_time
 
     check_stages(request.stages)

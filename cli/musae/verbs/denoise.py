@@ -160,7 +160,7 @@ def denoise(
     """Clean noisy recordings or pictures with a model that was trained for it.
 
     \b
-    .wav, .flac, .ogg, .aif    the same, of any length, rate and number of channels (.mp3 becomes .wav)
+    .wav, .flac, .ogg, .aif    the same, of any length, rate and number of channels (.mp3: to .wav)
     .png, .jpg ...             .png, of the size that the model was made for
     folder of sounds           each of them; several at a time where there are cores
     folder of pictures         .png each, in a folder

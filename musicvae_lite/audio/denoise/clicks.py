@@ -186,7 +186,8 @@ def _prediction(part: Wave, order: int = _ORDER) -> Wave:
     like = np.fft.irfft(np.abs(spectrum) ** 2)[: order + 1]
     like[0] = like[0] * (1 + 1e-9) + _TINY
     try:
-        return np.concatenate([[1.0], -solve_toeplitz(like[:-1], like[1:])])
+        taps: Wave = np.concatenate([[1.0], -solve_toeplitz(like[:-1], like[1:])])
+        return taps
     except np.linalg.LinAlgError:
         return np.eye(1, order + 1)[0]
 

@@ -173,7 +173,7 @@ class Cleaner:
         watch: Callable[[View], None] | None,
         done: int,
     ) -> Iterator[Samples]:
-        """Clean one part of a sound, whose first frame is the one numbered ``done`` of the whole."""
+        """Clean one part of a sound, whose first frame is numbered ``done`` of the whole."""
         grid = grid_of(rate)
         ear = _Ear(self.network, self.device, self.bfloat16, wish.profile)
         source = _Bounds(blocks)
