@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.linalg import solve_toeplitz
 from scipy.ndimage import maximum_filter1d
-from scipy.signal import lfilter
 
 from musicvae_lite.media.audio import Samples
 
@@ -25,7 +26,7 @@ Wave = NDArray[np.float64]
 
 _ORDER = 32
 _FRAME_SECONDS = 0.046  # over which a sound is taken for stationary
-_SEGMENT, _MARGIN = 32, 8  # frames that are mended at a time, and what is heard to both sides
+_SEGMENT, _MARGIN = 64, 4  # frames that are mended at a time, and what is heard to both sides
 _SURE, _SINGLE = 20.0, 40.0  # times the usual error: surely no note; and where it stands alone
 _FOUND, _EDGE = 7.0, 3.0  # in crackle; and how far down a click is followed
 _MANY = 7.0  # sure clicks a second are crackle
@@ -166,24 +167,30 @@ def _errors(wave: Wave, frame: int) -> tuple[Wave, Wave]:
     """Return the error of the prediction of each sample [N], and how large it usually is there."""
     error, usual = np.zeros(len(wave)), np.full(len(wave), np.inf)
     for first in range(0, len(wave), frame):
-        begin, end = max(first - frame // 2, 0), min(first + frame + frame // 2, len(wave))
-        part = wave[begin:end]
+        begin, stop = max(first - frame // 2, 0), min(first + frame, len(wave))
+        part = wave[begin : stop + frame // 2]
         if len(part) < 4 * _ORDER or not part.any():
             continue
-        whole = lfilter(_prediction(part), [1.0], part)
-        whole[:_ORDER] = 0
-        size = np.median(np.abs(whole[_ORDER:])) / _OF_MEDIAN + _LEAST
-        place = slice(first, min(first + frame, len(wave)))
-        error[place] = whole[first - begin : place.stop - begin]
-        usual[place] = size
+        past = min(_ORDER, first)
+        whole = np.convolve(wave[first - past : stop], _prediction(part))[past:-_ORDER]
+        if not past:
+            whole[:_ORDER] = 0
+        error[first:stop] = whole
+        usual[first:stop] = np.median(np.abs(whole[::2])) / _OF_MEDIAN + _LEAST
     return error, usual
+
+
+@lru_cache(maxsize=4)
+def _window(size: int) -> Wave:
+    return np.hanning(size)
 
 
 def _prediction(part: Wave, order: int = _ORDER) -> Wave:
     """Return the error filter [P + 1] of the autoregression of a sound, the first of it 1."""
-    windowed = part * np.hanning(len(part))
-    spectrum = np.fft.rfft(windowed, 2 * len(part))
-    like = np.fft.irfft(np.abs(spectrum) ** 2)[: order + 1]
+    windowed = part * _window(len(part))
+    size = next_fast_len(len(part) + order, real=True)
+    spectrum = rfft(windowed, size)
+    like = irfft(spectrum.real**2 + spectrum.imag**2, size)[: order + 1]
     like[0] = like[0] * (1 + 1e-9) + _TINY
     try:
         taps: Wave = np.concatenate([[1.0], -solve_toeplitz(like[:-1], like[1:])])
