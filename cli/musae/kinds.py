@@ -10,7 +10,10 @@ from typing import Literal
 Kind = Literal["music", "pictures", "sound"]
 
 _MUSIC = (".mid", ".midi", ".kar")
-_SOUND = (".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf", ".mp3")
+_SOUND = (
+    *(".wav", ".flac", ".ogg", ".oga", ".aif", ".aiff", ".w64", ".caf", ".mp3"),
+    *(".m4a", ".aac", ".wma", ".webm"),  # by FFmpeg, where that is installed
+)
 _ANY_PRESET = {"music": "mel-2bar", "pictures": "mnist-vae", "sound": "denoise-small"}
 
 
@@ -30,6 +33,14 @@ def kind_of_files(files: Iterable[str]) -> Kind | None:
         ),
         None,
     )
+
+
+def sounds_in(name: str) -> list[str]:
+    """Return the sounds of a folder that holds some, sorted; of anything else itself."""
+    if not os.path.isdir(name):
+        return [name]
+    inside = sorted(path for path in Path(name).glob("*") if path.suffix.lower() in _SOUND)
+    return [str(path) for path in inside] or [name]
 
 
 def _kind_of_folder(name: str) -> Kind | None:

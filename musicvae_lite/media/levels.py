@@ -51,6 +51,18 @@ def parse_stretch(text: str) -> Stretch:
     return Stretch(start, end)
 
 
+def parse_time(text: str) -> float:
+    """Read a time such as ``0:30`` or ``90``, in seconds.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    match = re.fullmatch(rf"\s*{_TIME}\s*", text, re.ASCII)
+    if match is None:
+        raise UsageError(f"{text!r} is no time; write it as 0:30 or 30")
+    return _seconds(match.groups())
+
+
 def _seconds(parts: tuple[str | None, ...]) -> float:
     """Return the seconds of (hours, minutes, seconds), where the first number stands for minutes if
     there are but two.

@@ -113,11 +113,11 @@ class MendedWav(io.RawIOBase):
         self._patched_until = state.length_at + 4
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Say that it can be read."""
         return True
 
     def seekable(self) -> bool:
-        """It can be read from any place."""
+        """Say that it can be read from any place."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

@@ -218,3 +218,68 @@ def test_tags_stay(musae, denoiser, sounds):
     for path in (sounds / "out").iterdir():
         with soundfile.SoundFile(path) as file:
             assert (file.title, file.artist) == ("Süß", "me")
+
+
+def test_a_folder_of_sounds_is_cleaned(musae, denoiser, sounds):
+    (sounds / "album").mkdir()
+    for name in ("a.wav", "b.flac"):
+        (sounds / name).rename(sounds / "album" / name)
+    run = musae("denoise", "album/", "-m", denoiser, "-o", "clean/", "--insist")
+    assert run.code == 0, run.err
+    assert sorted(path.name for path in (sounds / "clean").iterdir()) == ["a.wav", "b.flac"]
+
+
+def test_noise_is_learned_and_used(musae, denoiser, sounds):
+    run = musae("denoise", "a.wav", "-m", denoiser, "--learn", "n.json", "--profile", "0:00-0:01")
+    assert run.code == 0 and "use it with --noise n.json" in run.out, run.err
+    assert not (sounds / "a.denoised.wav").exists()
+    assert musae("denoise", "b.flac", "-m", denoiser, "--noise", "n.json").code == 0
+    both = musae("denoise", "b.flac", "--noise", "n.json", "--profile", "auto", "-o", "c.wav")
+    assert both.code == 2 and "give one of them" in both.err
+
+
+def test_a_preview_has_both(musae, denoiser, sounds):
+    run = musae("denoise", "a.wav", "-m", denoiser, "--preview", "0:00", "--plot", "p.png")
+    assert run.code == 0 and "before, a beep, and after" in run.out, run.err
+    found = read_audio("a.preview.wav").samples
+    np.testing.assert_allclose(found[:, : 2 * RATE], read_audio("a.wav").samples, atol=1e-6)
+    assert musae("denoise", "a.wav", "--preview", "9:00").code == 2
+
+
+def test_only_what_is_named_is_mended(musae, denoiser, sounds):
+    run = musae("denoise", "a.wav", "-m", denoiser, "--only", "hum,crackle")
+    assert run.code == 0 and "noise at" not in run.out
+    np.testing.assert_allclose(
+        read_audio("a.denoised.wav").samples, read_audio("a.wav").samples, atol=1e-5
+    )
+    wrong = musae("denoise", "a.wav", "--only", "hiss", "-o", "c.wav")
+    assert wrong.code == 2 and "name some of crackle, hum, noise" in wrong.err
+
+
+def test_inspect_says_what_is_wrong_and_draws_it(musae, denoiser, sounds):
+    save(np.clip(3 * tone(440), -0.4, 0.4), sounds / "c.wav")
+    run = musae("inspect", "c.wav", "-m", denoiser, "--plot", "i.png", "--json")
+    assert run.code == 0, run.err
+    (told,) = run.json["files"]
+    assert "clipping" in [defect["name"] for defect in told["defects"]]
+    assert (sounds / "i.png").read_bytes().startswith(b"\x89PNG")
+    text = musae("inspect", "c.wav", "-m", denoiser).out
+    assert "clipping, " in text and "(not mended here)" in text
+
+
+def test_many_sounds_are_cleaned_at_once_with_a_table(musae, denoiser, sounds, monkeypatch):
+    from musae.audio import many
+
+    monkeypatch.setattr(many, "_WORTH_SECONDS", 1.0)
+    monkeypatch.setattr(many.os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    save(tone(300) + noise(), sounds / "c.wav")
+    (sounds / "d.wav").write_bytes(b"no sound at all")
+    files = ("a.wav", "b.flac", "c.wav", "d.wav")
+    run = musae("denoise", *files, "-m", denoiser, "-o", "clean/", "--insist")
+    assert run.code == 1 and "d.wav: not a sound file" in run.err
+    assert "noise dBFS" in run.out and run.out.count("c.wav") == 2
+    one = musae("denoise", "a.wav", "-m", denoiser, "-o", "one.wav", "--insist")
+    assert one.code == 0
+    np.testing.assert_allclose(
+        read_audio("clean/a.wav").samples, read_audio("one.wav").samples, atol=1e-5
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from musae.options import Console
 
 if TYPE_CHECKING:
     from musae.verbs.denoise import Request
-    from musicvae_lite.audio.denoise.session import DenoiseSession
+    from musicvae_lite.audio.denoise.profile import NoiseProfile
+    from musicvae_lite.audio.denoise.session import Cleaned, DenoiseSession
     from musicvae_lite.audio.denoise.view import View
     from musicvae_lite.audio.plots import SpectrogramRecorder
     from musicvae_lite.media.audio import Header
@@ -32,7 +33,10 @@ def denoise(job: Job, request: Request) -> int:
     from musae.outputs import each
 
     files, console = request.files, job.console
-    places = dict(zip(files, output_places(job, files, request), strict=True))
+    if request.learn is not None:
+        return _learn(job, request, request.learn)
+    _check(request)
+    places = dict(zip(files, output_places(job, files, request, _kind(request)), strict=True))
     from musicvae_lite.media.audio import open_audio
 
     headers: dict[str, Header] = {}
@@ -42,17 +46,55 @@ def denoise(job: Job, request: Request) -> int:
             headers[name] = reader.header
 
     code = each(files, look, console.error, more=True)
+    from musae.audio import many
+
+    profile, results = _profile(request), list[dict[str, Any]]()
+    count = many.workers(job, request, headers)
+    with ExitStack() as stack:
+        work: Callable[[str], dict[str, Any]]
+        if count > 1:
+            sounds = {name: places[name] for name in headers}
+            _make_folders(sounds.values())
+            wait = stack.enter_context(many.in_parallel(job, request, sounds, profile, count))
+            work = lambda name: _tell(job, request, wait(name), places[name])  # noqa: E731
+        else:
+            work = _one_by_one(job, request, headers, places, profile)
+        rest = list(headers)
+        code = max(
+            code,
+            each(rest, lambda name: results.append(work(name)), console.error, of=len(set(files))),
+        )
+    if len(results) > 2 and request.preview is None:
+        console.show(many.table(results))
+    console.document({"model": job.model, "files": results})
+    return code
+
+
+def _one_by_one(
+    job: Job,
+    request: Request,
+    headers: Mapping[str, Header],
+    places: Mapping[str, Path],
+    profile: str | NoiseProfile | None,
+) -> Callable[[str], dict[str, Any]]:
+    """Return what cleans a file, or writes its preview, in this process."""
     from musicvae_lite.audio.denoise.session import DenoiseSession
 
     session = job.load(DenoiseSession)
-    results: list[dict[str, Any]] = []
 
-    def clean(name: str) -> None:
-        results.append(_clean(job, request, name, headers[name], places[name], session))
+    def work(name: str) -> dict[str, Any]:
+        if request.preview is not None:
+            return _preview(job, request, name, places[name], session, profile)
+        return _clean(job, request, name, headers[name], places[name], session, profile)
 
-    code = max(code, each(list(headers), clean, console.error, of=len(set(files))))
-    console.document({"model": job.model, "files": results})
-    return code
+    return work
+
+
+def _make_folders(places: Iterable[Path]) -> None:
+    from musae.outputs import make_folder
+
+    for folder in {place.parent for place in places}:
+        make_folder(folder)
 
 
 def output_places(
@@ -73,10 +115,10 @@ def output_places(
         from musicvae_lite.plotting import check_picture
 
         check_picture(Path(plot))
-    if request is not None and request.profile is not None:
+    if request is not None and request.profile not in (None, "auto"):
         from musicvae_lite.media.levels import parse_stretch
 
-        parse_stretch(request.profile)
+        parse_stretch(str(request.profile))
     if output is None:
         kept = [Path(_kept_name(Path(name))) for name in files]
         ends = [f".{kind}{path.suffix}" for path in kept]
@@ -115,14 +157,20 @@ def _kept_name(path: Path) -> str:
 
 
 def _clean(
-    job: Job, request: Request, name: str, header: Header, place: Path, session: DenoiseSession
+    job: Job,
+    request: Request,
+    name: str,
+    header: Header,
+    place: Path,
+    session: DenoiseSession,
+    profile: str | NoiseProfile | None,
 ) -> dict[str, Any]:
     """Clean one file, tell what happened and return that."""
     from musae.outputs import make_folder
 
     made = not place.parent.is_dir()
     make_folder(place.parent)
-    recorder, watch = _recorder(header) if request.plot else (None, None)
+    recorder, watch = recorder_of(header) if request.plot else (None, None)
     try:
         with _progress(job.console, name, header.seconds) as progress:
             told = session.denoise_file(
@@ -130,28 +178,37 @@ def _clean(
                 place,
                 request.strength,
                 request.max_reduction_db,
-                request.profile,
+                profile,
                 request.residual,
                 job.overwrite,
                 watch,
                 progress,
+                request.insist,
+                request.stages,
             )
     except BaseException:
         if made:
             with suppress(OSError):
                 place.parent.rmdir()  # empty: the file was not written
         raise
-    if told.warning:
-        job.console.warn(told.warning)
     if recorder is not None and request.plot:
         from musicvae_lite.audio.plots import plot_denoised
 
         plot_denoised(recorder, Path(request.plot), Path(name).name, job.overwrite)
-    from musicvae_lite.media.levels import clock
+    return _tell(job, request, told, place)
+
+
+def _tell(job: Job, request: Request, told: Cleaned, place: Path) -> dict[str, Any]:
+    """Tell what happened to a file and return that."""
+    if told.warning:
+        job.console.warn(told.warning)
+    from musicvae_lite.media.levels import SILENCE_DBFS, clock
 
     job.console.show(
-        f"{place}: {clock(told.seconds)} of sound, noise at {told.noise_dbfs:.1f} dBFS, level "
-        f"{told.level_change_db:+.1f} dB, {told.real_time_factor:.0f} times real time"
+        f"{place}: {clock(told.seconds)} of sound, "
+        + (f"noise at {told.noise_dbfs:.1f} dBFS, " if told.noise_dbfs > SILENCE_DBFS else "")
+        + (f"{told.clicks:,} clicks replaced, " if told.clicks else "")
+        + f"level {told.level_change_db:+.1f} dB, {told.real_time_factor:.0f} times real time"
     )
     return {
         **asdict(told),
@@ -161,7 +218,110 @@ def _clean(
     }
 
 
-def _recorder(header: Header) -> tuple[SpectrogramRecorder, Callable[[View], None]]:
+def _kind(request: Request) -> str:
+    return "denoised" if request.preview is None else "preview"
+
+
+def _check(request: Request) -> None:
+    """Refuse options that do not fit, before torch is loaded.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    from musicvae_lite.audio.denoise.stages import check_stages
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.media.levels import parse_time
+
+    check_stages(request.stages)
+    if request.noise is not None and request.profile is not None:
+        raise UsageError("--noise and --profile both say what the noise is; give one of them")
+    if request.preview is not None:
+        parse_time(request.preview)
+        if request.residual is not None:
+            raise UsageError("--preview writes before and after; --residual is for a whole file")
+
+
+def _profile(request: Request) -> str | NoiseProfile | None:
+    """Return what the noise is known by.
+
+    Raises:
+        MusaeError: the file of a profile cannot be read.
+    """
+    if request.noise is None:
+        return request.profile
+    from musicvae_lite.audio.denoise.profile import NoiseProfile
+
+    return NoiseProfile.load(request.noise)
+
+
+def _learn(job: Job, request: Request, place: str) -> int:
+    """Keep the noise of a file and return the exit code.
+
+    Raises:
+        UsageError: options do not fit; before any work.
+        MusaeError: the file cannot be used.
+    """
+    from musae.outputs import check_files
+    from musicvae_lite.core.errors import UsageError
+    from musicvae_lite.media.audio import open_audio
+    from musicvae_lite.media.levels import parse_stretch
+
+    if len(request.files) > 1 or request.noise or request.preview or job.output:
+        raise UsageError("--learn takes one sound and writes the profile alone; leave the rest out")
+    (name,) = request.files
+    profile = request.profile or "auto"
+    if profile != "auto":
+        parse_stretch(profile)
+    check_files([Path(place)], job.overwrite, [name])
+    with open_audio(name):
+        pass
+    from musicvae_lite.audio.denoise.session import DenoiseSession
+
+    job.load(DenoiseSession).learn_noise(name, profile).save(place, job.overwrite)
+    where = "its quietest stretches" if profile == "auto" else profile
+    job.console.show(f"{place}: the noise of {name} ({where}); use it with --noise {place}")
+    job.console.document({"model": job.model, "learned": place, "from": name, "profile": profile})
+    return 0
+
+
+def _preview(
+    job: Job,
+    request: Request,
+    name: str,
+    place: Path,
+    session: DenoiseSession,
+    profile: str | NoiseProfile | None,
+) -> dict[str, Any]:
+    """Write ten seconds of a file before and after, tell so and return that."""
+    from musae.outputs import make_folder
+    from musicvae_lite.audio.denoise.denoiser import Wish
+    from musicvae_lite.media.audio import open_audio, write_audio
+    from musicvae_lite.media.levels import clock, parse_time
+
+    start = parse_time(request.preview or "0")
+    wish = Wish(request.strength, request.max_reduction_db, only=request.stages)
+    recorder = watch = None
+    if request.plot:
+        from musicvae_lite.audio.denoise.preview import PREVIEW_SECONDS
+
+        with open_audio(name) as reader:
+            header = reader.header
+        left = max(header.samples - round(start * header.rate), 1)
+        samples = min(round(PREVIEW_SECONDS * header.rate), left)
+        recorder, watch = recorder_of(header._replace(samples=samples))
+    audio = session.preview(name, start, wish, profile, watch)
+    make_folder(place.parent)
+    write_audio(audio, place, job.overwrite)
+    if recorder is not None and request.plot:
+        from musicvae_lite.audio.plots import plot_denoised
+
+        plot_denoised(recorder, Path(request.plot), Path(name).name, job.overwrite)
+    job.console.show(f"{place}: from {clock(start)} on, before, a beep, and after")
+    return {"source": name, "output": str(place), "start": start, "plot": request.plot}
+
+
+def recorder_of(header: Header) -> tuple[SpectrogramRecorder, Callable[[View], None]]:
+    """Return what gathers a picture of a sound, and what it is to be told with."""
     from musicvae_lite.audio.plots import SpectrogramRecorder
     from musicvae_lite.media.spectrum import grid_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -13,16 +14,32 @@ _EPILOG = examples(
     "musae inspect song.mid",
     "musae inspect songs/*.mid --json",
     "musae inspect 3.png t10k-images-idx3-ubyte.gz -m mnist-vae",
-    "musae inspect noisy.wav -m denoise",
+    "musae inspect tape.wav --plot tape.png           what is wrong with it, and what mends it",
 )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of sounds.
+
+    Attributes:
+        files: the inputs.
+        plot: picture of what would be taken away, or None.
+    """
+
+    files: tuple[str, ...]
+    plot: str | None
 
 
 @click.command(name="inspect", epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @model_option()
+@click.option(
+    "--plot", metavar="P.png", help="Draw a sound and what is wrong with it (PNG, SVG or PDF)."
+)
 @console_options
 @with_job
-def inspect_(files: tuple[str, ...], job: Job) -> Any:
+def inspect_(files: tuple[str, ...], plot: str | None, job: Job) -> Any:
     """Show what is in files and what the model can use of it.
 
     Of music: tracks, metre and tempo, key and chords, the windows that can be used, and why the
@@ -33,8 +50,16 @@ def inspect_(files: tuple[str, ...], job: Job) -> Any:
     Of pictures (with a model of pictures): how many, their sizes and labels, and whether the model
     would resize them.
 
-    Of sound (with a model of sound): length, rate, channels, encoding, level and peak, whether it
-    is clipped, and whether the model would change its rate.
+    Of sound: length, rate, channels, encoding, level and peak; what is wrong with it (hiss, hum,
+    crackle, clicks, clipping, dropouts, rumble, an offset, a narrow band), the worst first, how
+    much, and the command that mends it. Of long sounds eight parts are heard.
     """
-    check_inputs(job, files)
-    return present(job, "inspect", files)
+    from musae.kinds import kind_of_files
+
+    source = click.get_current_context().get_parameter_source("model")
+    given = source is click.core.ParameterSource.COMMANDLINE
+    if not given and kind_of_files(files) == "sound":
+        job = replace(job, model="denoise")
+    check_inputs(job, files, {"sound": ("plot",)})
+    sound = job.medium.words.content == "sound"
+    return present(job, "inspect", Request(files, plot) if sound else files)

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from musicvae_lite.audio.denoise import hum
+from musicvae_lite.audio.denoise.clicks import ClickCount, mend_clicks
 from musicvae_lite.audio.denoise.judgement import EXCESS, given_back
 from musicvae_lite.audio.denoise.network import (
     BANDS,
@@ -36,6 +37,7 @@ from musicvae_lite.audio.denoise.network import (
 )
 from musicvae_lite.audio.denoise.short import least_samples, short_or_not, unchanged
 from musicvae_lite.audio.denoise.silence import AROUND, LONG, breaks, stretches
+from musicvae_lite.audio.denoise.stages import check_stages
 from musicvae_lite.audio.denoise.streaming import MaskStream
 from musicvae_lite.audio.denoise.verdict import Account
 from musicvae_lite.audio.denoise.view import View
@@ -74,18 +76,25 @@ class Wish:
         max_reduction_db: nothing is made quieter by more than that; None: no limit.
         profile: [K] what :meth:`Cleaner.profile` measures on noise alone, or None.
         careful: pass places that are hardly noisy almost unchanged.
+        only: what is mended, of STAGES; None: all.
     """
 
     strength: float = 1.0
     max_reduction_db: float | None = None
     profile: Tensor | None = None
     careful: bool = True
+    only: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
+        check_stages(self.only)
         if not 0 <= self.strength <= 1:
             raise UsageError(f"strength is 0 to 1, not {self.strength:g}")
         if self.max_reduction_db is not None and not self.max_reduction_db >= 0:
             raise UsageError(f"max_reduction_db is 0 or more, not {self.max_reduction_db:g}")
+
+    def does(self, stage: str) -> bool:
+        """Whether something of STAGES is to be mended."""
+        return self.only is None or stage in self.only
 
     @property
     def least_gain(self) -> float:
@@ -119,6 +128,7 @@ class Cleaner:
         rate: int,
         wish: Wish,
         watch: Callable[[View], None] | None = None,
+        clicks: ClickCount | None = None,
     ) -> Iterator[Samples]:
         """Yield cleaned samples [C, n], as many in all as ``blocks`` [C, n] hold.
 
@@ -127,9 +137,11 @@ class Cleaner:
         What a silence parts is heard apart (:func:`musicvae_lite.audio.denoise.silence.stretches`).
         ``watch`` is called with every stretch of the spectrum; where a new part begins the last
         frame of the one before it is its first, too. What is too short to tell noise from sound
-        stays as it is.
+        stays as it is. ``clicks`` is told how many there were; they are replaced before all else.
         """
         grid, done = grid_of(rate), 0
+        if wish.does("crackle"):
+            blocks = mend_clicks(blocks, rate, wish.strength, clicks)
         for stretch in stretches(blocks, grid.hop):
             short, stretch = short_or_not(stretch, least_samples(grid))
             for cleaned in (
@@ -161,7 +173,7 @@ class Cleaner:
         watch: Callable[[View], None] | None,
         done: int,
     ) -> Iterator[Samples]:
-        """Clean one part of a sound, whose first frame is the one numbered ``done`` of the whole."""
+        """Clean one part of a sound, whose first frame is numbered ``done`` of the whole."""
         grid = grid_of(rate)
         ear = _Ear(self.network, self.device, self.bfloat16, wish.profile)
         source = _Bounds(blocks)
@@ -172,7 +184,8 @@ class Cleaner:
             begin = (
                 grid.window // 2 - (done - first - place.start) * grid.hop
             )  # frame 0 is centred on the first sample
-            tones = _subtract_hum(spectrum, grid, rate, (begin + source.first, begin + source.end))
+            sound = begin + source.first, begin + source.end
+            tones = _subtract_hum(spectrum, grid, rate, sound) if wish.does("hum") else None
             with torch.inference_mode(), ExitStack() as stack:
                 if self.device.type == "cuda":  # all flags: without ``enabled`` cuDNN would be off
                     stack.enter_context(
@@ -180,16 +193,23 @@ class Cleaner:
                             enabled=True, allow_tf32=False, deterministic=True
                         )
                     )
-                gain, noise, account = _granted(ear.hear(spectrum, place), wish)
+                granted = _granted(ear.hear(spectrum, place), wish) if wish.does("noise") else None
             before = spectrum[..., place]
-            after = before * to_bins(gain[None], grid.bins)[0]
+            noise = torch.zeros(before.shape[-1]) if granted is None else granted.noise
+            after = (
+                before.clone()
+                if granted is None
+                else before * to_bins(granted.gain[None], grid.bins)[0]
+            )
+            humming = 0.0
             if tones is not None:
                 inside, bins = tones[..., place], tones.shape[1]
                 before[:, :bins] += inside
                 after[:, :bins] += wish.least_gain * inside
-                noise = noise + inside.abs().square().mean(0).sum(0) / grid.bins
+                hummed = inside.abs().square().mean(0).sum(0)
+                noise, humming = noise + hummed / grid.bins, float(hummed.sum())
             if watch is not None:
-                watch(View(done, before, after, noise, account))
+                watch(View(done, before, after, noise, granted and granted.account, humming))
             done += after.shape[-1]
             return after
 

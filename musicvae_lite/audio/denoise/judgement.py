@@ -127,7 +127,7 @@ def _floor(power: Tensor) -> Tensor:
 
 
 def _steady(power: Tensor, blocks: int) -> Tensor:
-    """Return from 0 to 1 how surely the bands [K, T] hold tones that stand around blocks: [K, Q]."""
+    """Return from 0 to 1 how surely bands [K, T] hold tones that stand around blocks: [K, Q]."""
     one = power[: LAYOUT[0][1]] + _TINY
     means = [_around(part, blocks) for part in (one.log(), one)]
     share = _STEADY.share(means[0].exp() / means[1])

@@ -34,6 +34,10 @@ class Denoise:
         ".w64",
         ".caf",
         ".mp3",
+        ".m4a",
+        ".aac",
+        ".wma",
+        ".webm",
     )
 
     def model(self, config: RunConfig, codec: Codec) -> Autoencoder:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,9 +17,14 @@ import torch
 from torch import Tensor
 
 from musicvae_lite.audio.codec import SoundCodec
+from musicvae_lite.audio.denoise.clicks import ClickCount
 from musicvae_lite.audio.denoise.denoiser import Cleaner, Wish
+from musicvae_lite.audio.denoise.diagnosis import Diagnosis, diagnose
 from musicvae_lite.audio.denoise.model import SpectrogramAutoencoder
+from musicvae_lite.audio.denoise.preview import beside, excerpt
+from musicvae_lite.audio.denoise.profile import NoiseProfile, quietest
 from musicvae_lite.audio.denoise.short import least_samples
+from musicvae_lite.audio.denoise.stages import check_stages
 from musicvae_lite.audio.denoise.verdict import Verdict
 from musicvae_lite.audio.denoise.view import View, noise_mean_square
 from musicvae_lite.core.autoencoder import Batch
@@ -54,7 +59,7 @@ if TYPE_CHECKING:
     from musicvae_lite.model_dir.bundle import Bundle
 
 Sound = str | os.PathLike[str] | Audio
-Profile = str | Stretch | Audio | None
+Profile = str | Stretch | Audio | NoiseProfile | None
 
 
 _NO_SOUND = (
@@ -77,6 +82,7 @@ class Cleaned:
         level_change_db: how much louder the result is (negative: quieter).
         real_time_factor: seconds of sound for each second of computing.
         warning: what the user should know of the input, or "".
+        clicks: how many clicks were replaced.
     """
 
     source: str
@@ -87,6 +93,7 @@ class Cleaned:
     level_change_db: float
     real_time_factor: float
     warning: str = ""
+    clicks: int = 0
 
 
 class _Tally:
@@ -95,7 +102,7 @@ class _Tally:
     def __init__(self, reader: Reader, watch: Callable[[View], None] | None) -> None:
         self.header, self.source, self._watch = reader.header, reader.source, watch
         self._damage = reader.warning
-        self.verdict = Verdict()
+        self.verdict, self.clicks = Verdict(), ClickCount()
         self.before, self.after, self.clipped = (
             LevelMeter(),
             LevelMeter(),
@@ -139,6 +146,7 @@ class _Tally:
             change,
             seconds / spent,
             warning,
+            self.clicks.clicks,
         )
 
     def _short(self, seconds: float) -> str:
@@ -231,6 +239,7 @@ class DenoiseSession:
         max_reduction_db: float | None = None,
         profile: Profile = None,
         insist: bool = False,
+        only: Collection[str] | None = None,
     ) -> Audio:
         """Return a sound without its noise, with the same rate, channels and length.
 
@@ -242,15 +251,17 @@ class DenoiseSession:
             strength: 0 leaves it as it is, 1 takes away all that is found to be noise.
             max_reduction_db: nothing becomes quieter by more than that.
             profile: where in the sound there is noise alone (``"0:01-0:02"``), or a sound of the
-                same rate that is noise alone.
+                same rate that is noise alone, or what :meth:`learn_noise` learned, or ``"auto"``
+                for its quietest stretches.
             insist: clean also what would be taken for noise as a whole; so with a profile.
+            only: what is mended, some of ``crackle``, ``hum`` and ``noise``; by default all.
 
         Raises:
             AudioError: if a file cannot be read or holds samples that are no numbers.
             NothingUsableError: if it holds no samples.
             UsageError: if an option does not fit.
         """
-        wish = Wish(strength, max_reduction_db)
+        wish = Wish(strength, max_reduction_db, only=check_stages(only))
         audio = sound if isinstance(sound, Audio) else read_audio(sound)
         check_finite(audio.samples, audio.rate, audio.source)
         if profile is not None:
@@ -275,6 +286,7 @@ class DenoiseSession:
         watch: Callable[[View], None] | None = None,
         progress: Callable[[float], None] | None = None,
         insist: bool = False,
+        only: Collection[str] | None = None,
     ) -> Cleaned:
         """Clean a file of any length in constant memory.
 
@@ -291,13 +303,14 @@ class DenoiseSession:
             watch: called with every stretch of the spectrum.
             progress: called with the seconds that are done.
             insist: see :meth:`denoise`.
+            only: see :meth:`denoise`.
 
         Raises:
             AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if an output
                 exists.
             MusaeError: if the file system refuses.
         """
-        wish = Wish(strength, max_reduction_db)
+        wish = Wish(strength, max_reduction_db, only=check_stages(only))
         if profile is not None:
             with open_audio(source) as reader:
                 told = self._profile(reader.blocks(), reader.header, reader.source, profile)
@@ -339,7 +352,7 @@ class DenoiseSession:
             cleaned = (
                 blocks
                 if doubt
-                else self.cleaner.stream(blocks, reader.header.rate, wish, tally.view)
+                else self.cleaner.stream(blocks, reader.header.rate, wish, tally.view, tally.clicks)
             )
             for block in cleaned:
                 tally.after.add(block)
@@ -355,9 +368,17 @@ class DenoiseSession:
         return _told(tally, doubt, loudest, files.output)
 
     def _profile(
-        self, blocks: Any, header: Header, source: str, profile: str | Stretch | Audio
+        self,
+        blocks: Any,
+        header: Header,
+        source: str,
+        profile: str | Stretch | Audio | NoiseProfile,
     ) -> Tensor:
         """Measure the noise that a profile marks."""
+        if isinstance(profile, NoiseProfile):
+            return profile.at(header.rate)
+        if profile == "auto":
+            return quietest(blocks, header.rate, source, self.cleaner.profile).power
         if isinstance(profile, Audio):
             if profile.rate != header.rate:
                 raise UsageError(
@@ -382,6 +403,69 @@ class DenoiseSession:
                 f"{source}: lasts {clock(first / header.rate)}, so that it has no stretch {asked}"
             )
         return self.cleaner.profile(np.concatenate(parts, 1), header.rate)
+
+    def learn_noise(
+        self, source: str | os.PathLike[str], profile: str | Stretch = "auto"
+    ) -> NoiseProfile:
+        """Measure noise in a file, to be known again in others.
+
+        Args:
+            source: the file.
+            profile: the stretch that is noise alone; by default its quietest stretches are taken.
+
+        Raises:
+            AudioError, NothingUsableError, UsageError: see :meth:`denoise`.
+        """
+        with open_audio(source) as reader:
+            power = self._profile(reader.blocks(), reader.header, reader.source, profile)
+            return NoiseProfile(power.cpu(), reader.header.rate, reader.source)
+
+    def preview(
+        self,
+        source: str | os.PathLike[str],
+        start: float,
+        wish: Wish,
+        profile: Profile = None,
+        watch: Callable[[View], None] | None = None,
+    ) -> Audio:
+        """Return ten seconds of a file, a beep, and the same cleaned.
+
+        Args:
+            source: the file.
+            start: where they begin, in seconds.
+            wish: how much is to be cleaned.
+            profile: see :meth:`denoise`.
+            watch: called with every stretch of the spectrum.
+
+        Raises:
+            AudioError, NothingUsableError, UsageError: see :meth:`denoise`; also if the file ends
+                before.
+        """
+        if profile is not None:
+            with open_audio(source) as reader:
+                told = self._profile(reader.blocks(), reader.header, reader.source, profile)
+            wish = replace(wish, profile=told)
+        with open_audio(source) as reader:
+            header = reader.header
+            samples = excerpt(reader.blocks(), header.rate, start, reader.source)
+        before = Audio(samples, header.rate, header.format, header.subtype, str(source))
+        parts = list(self.cleaner.stream([samples], header.rate, wish, watch))
+        return beside(before, replace(before, samples=np.concatenate(parts, 1)))
+
+    def diagnose(
+        self, source: str | os.PathLike[str], watch: Callable[[View], None] | None = None
+    ) -> Diagnosis:
+        """Say what is wrong with a file; of a long one eight parts of twelve seconds are heard.
+
+        Args:
+            source: the file.
+            watch: called with every stretch of the spectrum that is heard, one after another.
+
+        Raises:
+            AudioError, NothingUsableError: see :meth:`denoise`.
+        """
+        with open_audio(source) as reader:
+            return diagnose(reader, self.cleaner, watch)
 
     # Codes
 
@@ -410,7 +494,11 @@ class DenoiseSession:
         """
         audio = sound if isinstance(sound, Audio) else read_audio(sound)
         check_finite(audio.samples, audio.rate, audio.source)
-        parts = list(self.cleaner.stream([audio.samples], audio.rate, Wish(careful=False)))
+        parts = list(
+            self.cleaner.stream(
+                [audio.samples], audio.rate, Wish(careful=False, only=frozenset({"hum", "noise"}))
+            )
+        )
         return replace(audio, samples=np.concatenate(parts, 1) if parts else audio.samples)
 
     def decode(self, z: Any, /) -> Any:

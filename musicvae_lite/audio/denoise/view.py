@@ -22,6 +22,7 @@ class View(NamedTuple):
         after: [C, F, T] what became of it.
         noise: mean power of a bin that was taken for noise or hum, [T], before wishes and care.
         account: of what stays and goes; None where nothing was judged.
+        hum: power of the hum, of all bins and frames, mean of the channels.
     """
 
     first: int
@@ -29,6 +30,7 @@ class View(NamedTuple):
     after: Tensor
     noise: Tensor
     account: Account | None = None
+    hum: float = 0.0
 
 
 def noise_mean_square(view: View, grid: Grid) -> float:
