@@ -500,7 +500,7 @@ class MusicSession:
         """
         size = self.codec.bars
         progressions = self.conditions.progressions(chords, key)
-        wish = self._wish(prior, key, register, density)
+        wish = self._wish(prior, key, register, density, chords)
         told_key = self.conditions.key(key, chords) if self.conditions.control.key else None
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
@@ -620,7 +620,12 @@ class MusicSession:
         return load_prior(self.bundle, self.name)
 
     def _wish(
-        self, prior: Prior, key: str | None, register: float | None, density: float | None
+        self,
+        prior: Prior,
+        key: str | None,
+        register: float | None,
+        density: float | None,
+        chords: Chords | None = None,
     ) -> Wish:
         """Check what draws are to be like; a key also tells a model that is told of it."""
         if prior not in get_args(Prior):
@@ -628,7 +633,7 @@ class MusicSession:
         learned = prior == "learned"
         alone = not learned or self.learned_prior is None
         if alone:
-            self.conditions.key(key)
+            self.conditions.key(key, chords)
         wanted = None if alone else key
         return read_wish(self.bundle.description, self.name, wanted, register, density, learned)
 
