@@ -168,6 +168,7 @@ class PianoRollSettings(Settings):
 
     kind: Literal["piano"] = "piano"
     mixtures: int = Field(4, ge=1)
+    loudness_weight: float = Field(1.0, gt=0)
 
 
 SequenceEncoder = Annotated[

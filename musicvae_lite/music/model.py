@@ -284,7 +284,8 @@ class _Events:
         if self.likelihood.kind == "groove":
             return Groove(len(self.sizes) // 3, **self.likelihood.model_dump(exclude={"kind"}))
         if self.likelihood.kind == "piano":
-            return PianoRoll(len(self.sizes), self.sizes[0], self.likelihood.mixtures)
+            weights = self.likelihood.mixtures, self.likelihood.loudness_weight
+            return PianoRoll(len(self.sizes), self.sizes[0], *weights)
         return Categorical(self.sizes[0]) if len(self.sizes) == 1 else Joint(self.sizes)
 
 

@@ -27,6 +27,12 @@ from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
+from musicvae_lite.music.dynamics import (
+    along_the_way,
+    as_loud_as,
+    loudness_of,
+    with_loudness,
+)
 from musicvae_lite.music.model import SequenceAutoencoder
 from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.paths import Journey, travel
@@ -285,6 +291,11 @@ class MusicSession:
         joined = self.conditions.played(
             windows, told, qpm, program=program, name=f"interpolate {title}"
         )
+        loudness = self._loudness(inputs, between)
+        if loudness is not None:
+            pairs_of = zip(scores, loudness, strict=True)
+            scores = tuple(with_loudness(score, own, self.codec) for score, own in pairs_of)
+            joined = with_loudness(joined, np.concatenate([*loudness], axis=1), self.codec)
         pairs = [
             (windows[[step]], passage.windows)
             for step, passage in zip(corners, inputs, strict=True)
@@ -319,6 +330,16 @@ class MusicSession:
         mean, _ = self.encode_windows(windows, condition=journey.conditions[0])
         latents = journey.between(torch.from_numpy(mean)).numpy()
         return latents, self.decode_windows(latents, temperature, journey.conditions[1], seed)
+
+    def _loudness(
+        self, inputs: tuple[Passage, ...], between: Callable[[Tensor], Tensor]
+    ) -> NDArray[np.float64] | None:
+        """Return the velocities of the steps between some windows [S, R, G], None for unknown."""
+        # From 1 to 2, for a vector of zeros has no direction.
+        ends = 1 + torch.eye(len(inputs), dtype=torch.float64)
+        weights = torch.cat([between(column[:, None]) - 1 for column in ends.T], 1).numpy()
+        each = [loudness_of(passage, self.codec) for passage in inputs]
+        return along_the_way([None if own is None else own[0] for own in each], weights)
 
     def encode(
         self,
@@ -421,6 +442,7 @@ class MusicSession:
             score = in_piece(passage, score, self.codec)
         else:
             score = self.conditions.marked_in(passage, score, told)
+            score = as_loud_as(score, passage, self.codec)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
         made, wanted = (
             joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows)
@@ -478,7 +500,7 @@ class MusicSession:
         """
         size = self.codec.bars
         progressions = self.conditions.progressions(chords, key)
-        wish = self._wish(prior, key, register, density)
+        wish = self._wish(prior, key, register, density, chords)
         told_key = self.conditions.key(key, chords) if self.conditions.control.key else None
         spread = bars is not None
         bars = self.conditions.bars(progressions) if bars is None else bars
@@ -581,6 +603,9 @@ class MusicSession:
             )
             for number, row in enumerate(windows, start=1)
         )
+        loudness = loudness_of(passage, self.codec)
+        if loudness is not None:
+            scores = tuple(with_loudness(score, loudness[0], self.codec) for score in scores)
         shared = agreement(self.codec, windows, np.repeat(passage.windows, count, axis=0))
         return Similar(passage, similarity, latents, windows, scores, *shared, qpm=tempo)
 
@@ -595,7 +620,12 @@ class MusicSession:
         return load_prior(self.bundle, self.name)
 
     def _wish(
-        self, prior: Prior, key: str | None, register: float | None, density: float | None
+        self,
+        prior: Prior,
+        key: str | None,
+        register: float | None,
+        density: float | None,
+        chords: Chords | None = None,
     ) -> Wish:
         """Check what draws are to be like; a key also tells a model that is told of it."""
         if prior not in get_args(Prior):
@@ -603,7 +633,7 @@ class MusicSession:
         learned = prior == "learned"
         alone = not learned or self.learned_prior is None
         if alone:
-            self.conditions.key(key)
+            self.conditions.key(key, chords)
         wanted = None if alone else key
         return read_wish(self.bundle.description, self.name, wanted, register, density, learned)
 

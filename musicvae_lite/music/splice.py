@@ -11,6 +11,7 @@ from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.midi import NOTE, Score, Track
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.codecs.grid import Grid
+from musicvae_lite.music.dynamics import loudness_at
 from musicvae_lite.music.windows import Passage, in_ticks
 
 Ints = NDArray[np.int64]
@@ -51,11 +52,9 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
     for voice, tracks in enumerate(passage.voices):
         own = made.notes["track"] == voice
         before = old[np.isin(old["track"], tracks)]
-        before = before[np.argsort(before["start"], kind="stable")]
         new["track"][own] = _track_of(new["pitch"][own], old, tracks)
         if len(before) and not codec.dynamic:
-            row = np.searchsorted(before["start"], new["start"][own], side="right") - 1
-            new["velocity"][own] = before["velocity"][np.maximum(row, 0)]
+            new["velocity"][own] = loudness_at(before, new["start"][own])
     covered[np.flatnonzero(silent)[_struck(piece.notes[silent], new)]] = True
     return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
 

@@ -68,6 +68,8 @@ class PianoRoll(nn.Module):
         keys: K.
         classes: V.
         mixtures: M.
+        loudness_weight: what a nat of loudness counts beside one of keys. Below 1 the code spends
+            fewer of its bits on how hard keys are struck, and the nats are no likelihood any more.
 
     Attributes:
         size: number of decoder outputs per step, 2 K + 3 L + M.
@@ -76,8 +78,11 @@ class PianoRoll(nn.Module):
     distance: Tensor
     place: Tensor
 
-    def __init__(self, keys: int, classes: int, mixtures: int) -> None:
+    def __init__(
+        self, keys: int, classes: int, mixtures: int, loudness_weight: float = 1.0
+    ) -> None:
         super().__init__()
+        self.loudness_weight = loudness_weight
         self.keys, self.bins, self.mixtures = keys, classes - _STRUCK, mixtures
         self.parts = [keys, keys, 3 * self.bins, mixtures]
         self.size = sum(self.parts)
@@ -104,7 +109,7 @@ class PianoRoll(nn.Module):
         row, step, key = struck.nonzero(as_tuple=True)
         logits = self._loudness(loud[row, step], self.place[key])
         hard = F.cross_entropy(logits, target[row, step, key] - _STRUCK, reduction="none")
-        return total.index_put((row, step), hard, accumulate=True)
+        return total.index_put((row, step), self.loudness_weight * hard, accumulate=True)
 
     def sample(
         self, outputs: Tensor, temperature: float, noise: Noise | None, before: Tensor

@@ -66,3 +66,12 @@ def test_what_a_network_sees_of_keys():
     assert seen.tolist() == [[0, 0, 0, 1, 0, 0], [1, 1, 1, 1, 0.25, 0.75]]
     part = PianoInput(2, 4, projected=5)
     assert part(part.none).tolist() == [0] * 5
+
+
+def test_loudness_can_count_for_less(roll):
+    outputs = torch.randn(2, 3, roll.size, generator=torch.Generator().manual_seed(4))
+    soft, hard = torch.full((2, 3, 3), 2), torch.full((2, 3, 3), 3)
+    whole = roll.nll(outputs, hard) - roll.nll(outputs, soft)  # of the loudness alone
+    roll.loudness_weight = 0.25
+    part = roll.nll(outputs, hard) - roll.nll(outputs, soft)
+    torch.testing.assert_close(part, 0.25 * whole)

@@ -94,6 +94,7 @@ def _check(job: Job, request: Request) -> Conditions:
     Raises:
         UsageError: naming them.
     """
+    from musicvae_lite.music.conditioning.conditions import names_degrees
     from musicvae_lite.music.prior_features import read_wish
 
     if request.style and request.drift is not None:
@@ -101,7 +102,7 @@ def _check(job: Job, request: Request) -> Conditions:
     description = job.handle.description
     learned = request.prior == "learned"
     there = learned and has_prior(description.folder)
-    key = None if there else request.key
+    key = request.key if not there or names_degrees(request.chords) else None
     conditions = conditions_of(job.handle, request.chords or None, key)
     read_wish(
         description,

@@ -113,7 +113,7 @@ class Conditions:
         Raises:
             UsageError: it is none, or the model is told of no key.
         """
-        if key is None or (not self.control.key and _numerals(chords)):
+        if key is None or (not self.control.key and names_degrees(chords)):
             return None
         self._check("key")
         return key_class(key)
@@ -221,7 +221,7 @@ class Conditions:
             )
 
 
-def _numerals(chords: Chords | None) -> bool:
+def names_degrees(chords: Chords | None) -> bool:
     """Say whether some of the chords that a user gives are Roman numerals."""
     given = [chords] if isinstance(chords, str | Progression) else list(chords or [])
     return any(has_numerals(item) for item in given if isinstance(item, str))
