@@ -169,7 +169,8 @@ class _Routes:
     async def draw(self, request: Request) -> Response:
         """Draw points from the prior."""
         service, tree = self._music(request), await _tree(request)
-        points = await self._compute(service.draw, tree.get("count"), tree.get("seed"))
+        wish = Wish.read({"seed": tree.get("seed", 0), "chords": tree.get("chords")})
+        points = await self._compute(service.draw, tree.get("count"), wish.seed, wish.chords)
         return JSONResponse({"points": points})
 
     async def keep(self, request: Request) -> Response:

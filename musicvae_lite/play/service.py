@@ -286,16 +286,16 @@ class MusicService:
             raise UsageError(f"hits are {self.codec.steps} lists of 9 numbers") from error
         return np.repeat(hits_given(window)[None], count, axis=0)
 
-    def draw(self, count: int, seed: int) -> list[list[float]]:
+    def draw(self, count: int, seed: int, chords: str | None = None) -> list[list[float]]:
         """Return points from the prior, those that 'musae sample' begins with.
 
         Raises:
-            UsageError: too many, or a seed that is none.
+            UsageError: too many, a seed that is none, or chords for a model not told of them.
         """
         count = whole(count, 1, f"count is {count}; at least 1 point can be drawn")
         if count > MAX_POINTS:
             raise UsageError(f"at most {MAX_POINTS} points can be drawn at a time")
-        return points_of(self.session.draw(count, seed_of(seed)))
+        return points_of(self.session.draw(count, seed_of(seed), chords))
 
 
 def _bars(first: int, count: int) -> str:

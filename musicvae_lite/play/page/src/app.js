@@ -137,7 +137,7 @@ export class App {
     const demos = await Promise.all(files.map((file) => this.#hear(file)));
     const corners = [...found, ...demos].slice(0, demos.length || 4);
     if (corners.length >= 2) return corners.slice(0, corners.length >= 4 ? 4 : 2);
-    return this.#drawn(4, 1);
+    return this.#drawn(4, 1, "");
   }
 
   async #hear(file, choice) {
@@ -146,9 +146,10 @@ export class App {
   }
 
   /** Corners from the prior. */
-  async #drawn(count, seed) {
-    const points = await this.model.draw(count, seed);
-    const pieces = await this.model.decode(points, { temperature: 0, seed });
+  async #drawn(count, seed, over = this.state.chords) {
+    const chords = over || undefined;
+    const points = await this.model.draw(count, seed, { chords });
+    const pieces = await this.model.decode(points, { temperature: 0, seed, chords });
     return pieces.map((piece, i) => ({
       name: `new ${seed}${count > 1 ? `-${i + 1}` : ""}`,
       piece,
@@ -385,7 +386,7 @@ export class App {
     const { similarity, temperature, locks } = this.state;
     const seed = this.state.seed + 1;
     try {
-      const draws = await this.model.draw(CANDIDATES, seed);
+      const draws = await this.model.draw(CANDIDATES, seed, { chords: this.state.chords || undefined });
       const points = draws.map((draw) => along(draw, piece.z, similarity));
       const options = { ...decodeOptions(this.state), temperature: Math.max(temperature, 0.2), seed };
       const candidates = await this.model.decode(points, options);

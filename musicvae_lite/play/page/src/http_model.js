@@ -38,8 +38,8 @@ export class HttpModel {
     return (await this.#post("decode", { points, ...options })).pieces;
   }
 
-  async draw(count, seed) {
-    return (await this.#post("draw", { count, seed })).points;
+  async draw(count, seed, options = {}) {
+    return (await this.#post("draw", { count, seed, ...options })).points;
   }
 
   keep(title, bytes) {

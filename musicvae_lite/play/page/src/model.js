@@ -61,7 +61,8 @@
  * @property {(file: {name: string, bytes: Uint8Array}, choice?: {parts?: number[], bar?: number})
  *   => Promise<Heard>} encode
  * @property {(points: number[][], options?: DecodeOptions) => Promise<Piece[]>} decode
- * @property {(count: number, seed: number) => Promise<number[][]>} draw   points from the prior
+ * @property {(count: number, seed: number, options?: {chords?: string}) => Promise<number[][]>} draw
+ *   points from the prior
  * @property {(title: string, bytes: Uint8Array) => Promise<{file: string, path: string}|null>} keep
  *   writes a MIDI file into `folder` at once; null where there is no disk
  *
