@@ -142,7 +142,7 @@ export class App {
 
   async #hear(file, choice) {
     const heard = await this.model.encode(file, choice);
-    return { ...heard, file, id: `${heard.name}|${heard.parts}|${heard.bar}|${file.bytes.length}` };
+    return { ...heard, file };
   }
 
   /** Corners from the prior. */

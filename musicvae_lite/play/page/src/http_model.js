@@ -42,6 +42,10 @@ export class HttpModel {
     return (await this.#post("draw", { count, seed, ...options })).points;
   }
 
+  async between(corners, size, seed) {
+    return (await this.#post("between", { corners, size, seed })).pieces;
+  }
+
   keep(title, bytes) {
     return this.#json(`keep?${new URLSearchParams({ title })}`, { method: "POST", body: bytes });
   }
