@@ -21,7 +21,8 @@ const initialState = () => ({
   amounts: {},
   temperature: 0,
   similarity: 0.6,
-  seed: 1,
+  seed: 0, // of the tiles
+  draws: 0, // how often new notes were asked for
   chords: "",
   keepHits: false,
   program: null,
@@ -41,7 +42,7 @@ export function chordsOf(piece, { bars, quartersPerBar }) {
 /** The page's music: its state, and all that can be done to it. The views only call and show. */
 export class App {
   /** @param {import("./model.js").Model} model */
-  constructor(model, { seed = 1 } = {}) {
+  constructor(model, { seed = 0 } = {}) {
     this.model = model;
     this.seed = seed;
     this.meter = new Meter();
@@ -384,14 +385,16 @@ export class App {
     if (!piece || this.renewing) return;
     this.renewing = true;
     const { similarity, temperature, locks } = this.state;
-    const seed = this.state.seed + 1;
+    const draws = this.state.draws + 1;
+    const seed = this.state.seed + draws;
     try {
-      const draws = await this.model.draw(CANDIDATES, seed, { chords: this.state.chords || undefined });
-      const points = draws.map((draw) => along(draw, piece.z, similarity));
+      const chords = this.state.chords || undefined;
+      const fresh = await this.model.draw(CANDIDATES, seed, { chords });
+      const points = fresh.map((draw) => along(draw, piece.z, similarity));
       const options = { ...decodeOptions(this.state), temperature: Math.max(temperature, 0.2), seed };
       const candidates = await this.model.decode(points, options);
       const merged = bestFit(piece, candidates, locks, this.facts.quartersPerBar);
-      this.store.set({ override: { ...merged, z: piece.z }, seed, path: [] }, `renew ${seed}`);
+      this.store.set({ override: { ...merged, z: piece.z }, draws, path: [] }, `renew ${draws}`);
       announce("New notes");
     } catch (error) {
       this.fail(error);
