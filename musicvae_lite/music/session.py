@@ -659,15 +659,21 @@ class MusicSession:
                 for number, classes in enumerate(told)
             ]
 
-    def draw(self, count: int, seed: int | None = None) -> Floats:
+    def draw(self, count: int, seed: int | None = None, chords: Chords | None = None) -> Floats:
         """Draw points from the prior [count, Z]: those at which the pieces of :meth:`sample` start.
 
+        Args:
+            count: number of points, at least 1.
+            seed: of the draws; default the session's.
+            chords: what each window is to be played over, for a model that is told of them.
+
         Raises:
-            UsageError: a count below 1.
+            UsageError: a count below 1, or chords for a model that is not told of them.
         """
         count = whole(count, 1, f"count is {count}; at least 1 point can be drawn")
         wish = self._wish("learned", None, None, None)
-        told = self.conditions.over(None, count, None)
+        over = self.conditions.over(self.conditions.progression(chords), 1)
+        told = np.repeat(over, count, axis=0)
         drawn: Floats = self._draws(seed_of(seed, self.seed), "learned", wish, told)[0].numpy()
         return drawn
 

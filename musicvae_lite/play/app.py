@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import resource
@@ -73,6 +73,7 @@ def build_app(play: Play) -> Starlette:
         Route("/corner/{index:int}", routes.corner),
         Route("/encode", routes.encode, methods=["POST"]),
         Route("/decode", routes.decode, methods=["POST"]),
+        Route("/between", routes.between, methods=["POST"]),
         Route("/draw", routes.draw, methods=["POST"]),
         Route("/keep", routes.keep, methods=["POST"]),
         Route("/recording", routes.open_recording, methods=["POST"]),
@@ -82,7 +83,10 @@ def build_app(play: Play) -> Starlette:
     ]
     pages = [Route("/", routes.page), Route("/{name:str}", routes.asset)]
     handlers = {MusaeError: _failed, ClientDisconnect: _gone, HTTPException: _refused}
-    return Starlette(routes=[Mount("/api", routes=api), *pages], exception_handlers=handlers)
+    mounted = Mount("/api", app=Router(api, redirect_slashes=False))
+    app = Starlette(routes=[mounted, *pages], exception_handlers=handlers)
+    app.router.redirect_slashes = False  # another address is no address of the page
+    return app
 
 
 class _Routes:
@@ -92,6 +96,7 @@ class _Routes:
         self._play = play
         # One computation at a time: torch gains nothing from several, and memory stays bounded.
         self._computing = CapacityLimiter(1)
+        self._improving = CapacityLimiter(1)  # what nobody waits for must not hold up the rest
 
     async def _compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run something that takes long in a thread, after what was asked for before."""
@@ -166,10 +171,19 @@ class _Routes:
         pieces = await self._compute(service.decode, tree.get("points"), Wish.read(tree))
         return JSONResponse({"pieces": pieces})
 
+    async def between(self, request: Request) -> Response:
+        """Make the tiles between corners better than decoding points does; that takes a second."""
+        service, tree = self._music(request), await _tree(request)
+        seed = Wish.read({"seed": tree.get("seed", 0)}).seed
+        work = partial(service.between, tree.get("corners"), tree.get("size"), seed)
+        pieces = await anyio.to_thread.run_sync(work, limiter=self._improving)
+        return JSONResponse({"pieces": pieces})
+
     async def draw(self, request: Request) -> Response:
         """Draw points from the prior."""
         service, tree = self._music(request), await _tree(request)
-        points = await self._compute(service.draw, tree.get("count"), tree.get("seed"))
+        wish = Wish.read({"seed": tree.get("seed", 0), "chords": tree.get("chords")})
+        points = await self._compute(service.draw, tree.get("count"), wish.seed, wish.chords)
         return JSONResponse({"points": points})
 
     async def keep(self, request: Request) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 1024  # of one request; a grid of 32 x 32
 MAX_CORNERS = 4
+MAX_SIZE = 13  # tiles of a side of the pad
+_HEARD = 64  # windows that are remembered, to go between them again
+_SHORT_BARS = 4  # of windows that are decoded fast enough for many candidates
 _TUNES = ("ode_to_joy", "oh_susanna", "twinkle_twinkle", "drunken_sailor")
 _BEATS = ("rock", "bossa")
 _ROLES = {"melody": "melodies", "drums": "beats", "groove": "grooves", "trio": "trios"}
@@ -109,6 +114,7 @@ class MusicService:
         self.codec: ScoreCodec = score_codec(self.description.config.codec.model_dump())
         self.conditions = Conditions.of_model(self.description.config, self.codec, name)
         self._loading = threading.Lock()
+        self._heard: OrderedDict[str, Passage] = OrderedDict()
         self._session: MusicSession | None = None
 
     @property
@@ -169,6 +175,7 @@ class MusicService:
             "roles": list(codec.roles),
             "chords": self.conditions.control.chords,
             "hits": codec.kind == "groove",
+            "between": self._goes_between,
             "attributes": attributes,
             "corners": [path.stem for path in self.corners],
         }
@@ -205,6 +212,7 @@ class MusicService:
         bar = int(passage.bars[0])
         parts = list(passage.parts.values()) or [passage.track]
         return {
+            "id": self._remember(passage, data),
             "name": passage.stem,
             "piece": piece(heard, points_of(mean)[0]),
             "place": f"{passage.place}, {_bars(bar, self.codec.bars)}",
@@ -225,6 +233,48 @@ class MusicService:
             return one_window(score, codec, self.name, track, choice.bar, roles)
         except NothingUsableError as error:
             raise NothingHereError(str(error), _takers(score, self.name)) from error
+
+    def _remember(self, passage: Passage, data: bytes) -> str:
+        """Keep a window, so that :meth:`between` finds it; return what it is called."""
+        place = f"{passage.track} {dict(passage.parts)} {passage.bars[0]}"
+        name = hashlib.sha256(data + place.encode()).hexdigest()[:32]
+        self._heard[name] = passage
+        self._heard.move_to_end(name)
+        while len(self._heard) > _HEARD:
+            self._heard.popitem(last=False)
+        return name
+
+    @property
+    def _goes_between(self) -> bool:
+        """Whether the better paths of :mod:`musicvae_lite.music.paths` are quick enough here."""
+        codec = self.codec
+        known = codec.kind in ("melody", "drums") and not self.conditions.control
+        return known and codec.bars <= _SHORT_BARS
+
+    def between(self, names: Any, size: Any, seed: int) -> list[dict[str, Any]]:
+        """Return the tiles of a pad between windows, as 'musae interpolate' makes them.
+
+        Args:
+            names: two or four that :meth:`encode` gave.
+            size: tiles of a side.
+            seed: of the draws.
+
+        Raises:
+            UsageError: a window that is not known any more, or a size out of range.
+        """
+        size = whole(size, 2, f"a pad has 2 to {MAX_SIZE} tiles a side")
+        if size > MAX_SIZE or not isinstance(names, list) or len(names) not in (2, 4):
+            raise UsageError(f"a pad has 2 or 4 corners and up to {MAX_SIZE} tiles a side")
+        found = [self._heard.get(str(name)) for name in names]
+        ends = [passage for passage in found if passage is not None]
+        if len(ends) < len(found):
+            raise UsageError("a corner is not known any more; drop it again")
+        if len(ends) == 2:
+            result = self.session.interpolate(ends[0], ends[1], size, seed=seed_of(seed))
+        else:
+            result = self.session.grid(ends, size, seed=seed_of(seed))
+        points = points_of(result.latents)
+        return [piece(score, point) for score, point in zip(result.scores, points, strict=True)]
 
     def _hits(self, passage: Passage) -> list[list[int]] | None:
         """Return which drums are hit at each step of a window of grooves [T, 9]."""
@@ -286,16 +336,16 @@ class MusicService:
             raise UsageError(f"hits are {self.codec.steps} lists of 9 numbers") from error
         return np.repeat(hits_given(window)[None], count, axis=0)
 
-    def draw(self, count: int, seed: int) -> list[list[float]]:
+    def draw(self, count: int, seed: int, chords: str | None = None) -> list[list[float]]:
         """Return points from the prior, those that 'musae sample' begins with.
 
         Raises:
-            UsageError: too many, or a seed that is none.
+            UsageError: too many, a seed that is none, or chords for a model not told of them.
         """
         count = whole(count, 1, f"count is {count}; at least 1 point can be drawn")
         if count > MAX_POINTS:
             raise UsageError(f"at most {MAX_POINTS} points can be drawn at a time")
-        return points_of(self.session.draw(count, seed_of(seed)))
+        return points_of(self.session.draw(count, seed_of(seed), chords))
 
 
 def _bars(first: int, count: int) -> str:

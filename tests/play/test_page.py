@@ -61,7 +61,7 @@ def test_the_whole_way_from_files_that_are_dropped_to_files_on_disk(page, runnin
     kept = "musae.app.current.notes.filter((note) => note.start < 4)"
     before, shown = page.value(kept), page.value("musae.app.state.override")
     page.page.keyboard.press("n")
-    page.wait("!musae.app.renewing && musae.app.state.seed > 0")
+    page.wait("!musae.app.renewing && musae.app.state.draws > 0")
     assert page.value(kept) == before and page.value("musae.app.state.override") != shown
 
     page.page.keyboard.press("k")  # keep

@@ -1,5 +1,6 @@
 """The server of ``musae play``: what it answers, and what it refuses."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.midi import midi_bytes, read_midi
@@ -77,6 +79,21 @@ def test_points_are_decoded_and_drawn(running):
     assert status == 200 and len(made["pieces"]) == 3
     assert {track["program"] for piece in made["pieces"] for track in piece["tracks"]} <= {40}
     assert ask(running, "/api/decode", wish)[1] == made
+
+
+def test_better_tiles_are_those_of_the_verb(running, tunes):
+    names = [
+        ask(running, "/api/encode?name=x.mid", Path(tune).read_bytes())[1]["id"] for tune in tunes
+    ]
+    status, made = ask(running, "/api/between", {"corners": names, "size": 3, "seed": 0})
+    assert status == 200 and len(made["pieces"]) == 9
+    status, line = ask(running, "/api/between", {"corners": names[:2], "size": 4, "seed": 0})
+    assert status == 200 and len(line["pieces"]) == 4
+    other = {"corners": [names[0], "unknown"], "size": 4}
+    status, told = ask(running, "/api/between", other)
+    assert status == 400 and "drop it again" in told["error"]
+    assert ask(running, "/api/between", {"corners": names[:3], "size": 4})[0] == 400
+    assert ask(running, "/api/between", {"corners": names, "size": 10**6})[0] == 400
 
 
 def test_other_models_can_be_asked(running):
@@ -153,6 +170,16 @@ HOSTILE = [
 ]
 
 
+# What servers of files were made to give away, and what no route is for.
+NOWHERE = """
+/.. /../ /../.. /%2e%2e /%2e%2e%2f /..%5c..%5cwin.ini /.%2e/.%2e/x /%252e%252e/x //etc/passwd
+///etc/passwd /C:/x /C%3A%5Cx /file:///etc/passwd /app.js/../../app.py /app/index.html /src/main.js
+/.git/config /server.py /app.css.map /soundfont.sf3/.. /api /api/ /api/nothing /api/../app.js
+/api/corner/-1 /api/corner/x /api/recording/1/x /%00 /%ff%fe
+""".split()
+HOSTILE += [(path, {}, 404) for path in NOWHERE]
+
+
 @pytest.mark.parametrize(("path", "options", "status"), HOSTILE, ids=range(len(HOSTILE)))
 def test_what_is_not_the_page_is_refused(running, path, options, status):
     given, told = ask(running, path, **options)
@@ -177,6 +204,34 @@ def test_an_upload_without_a_length_is_bounded(running, monkeypatch, connect):
         "POST", "/api/encode?name=x.mid", iter([b"x" * 600] * 4), headers, encode_chunked=True
     )
     assert connection.getresponse().status == 413
+
+
+def test_an_upload_that_comes_too_slowly_is_refused():
+    async def upload():
+        sent = []
+
+        async def app(scope, receive, send):
+            with pytest.raises(HTTPException) as refusal:
+                while True:
+                    await receive()
+            sent.append(refusal.value.status_code)
+
+        async def slow():
+            await asyncio.sleep(0.02)
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        scope = {"type": "http", "path": "/", "headers": [(b"host", b"127.0.0.1:1")]}
+        await guard.Guard(app, "t", 1, seconds=0.1)(scope, slow, None)
+        return sent
+
+    assert asyncio.run(upload()) == [408]
+
+
+def test_a_connection_that_says_nothing_is_closed(running, monkeypatch):
+    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as plug:
+        plug.sendall(b"GET / HTTP/1.1\r\nHo")
+        assert plug.recv(100) == b""
 
 
 def test_rubbish_and_half_requests_end_and_the_server_goes_on(running):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from pathlib import Path
 
 import click
@@ -69,6 +72,15 @@ def play(
     job.console.answer(f"playing {job.model} at {server.url}")
     job.console.show(f"what you hear is kept in {folder}; Ctrl-C ends")
     server.run()
+    _leave()
+
+
+def _leave() -> None:
+    """End now: a thread that still computes for a page that is gone would hold the program up."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _check_corners(job: Job, files: tuple[str, ...]) -> None:

@@ -21,7 +21,8 @@ const initialState = () => ({
   amounts: {},
   temperature: 0,
   similarity: 0.6,
-  seed: 1,
+  seed: 0, // of the tiles
+  draws: 0, // how often new notes were asked for
   chords: "",
   keepHits: false,
   program: null,
@@ -41,7 +42,7 @@ export function chordsOf(piece, { bars, quartersPerBar }) {
 /** The page's music: its state, and all that can be done to it. The views only call and show. */
 export class App {
   /** @param {import("./model.js").Model} model */
-  constructor(model, { seed = 1 } = {}) {
+  constructor(model, { seed = 0 } = {}) {
     this.model = model;
     this.seed = seed;
     this.meter = new Meter();
@@ -137,18 +138,19 @@ export class App {
     const demos = await Promise.all(files.map((file) => this.#hear(file)));
     const corners = [...found, ...demos].slice(0, demos.length || 4);
     if (corners.length >= 2) return corners.slice(0, corners.length >= 4 ? 4 : 2);
-    return this.#drawn(4, 1);
+    return this.#drawn(4, 1, "");
   }
 
   async #hear(file, choice) {
     const heard = await this.model.encode(file, choice);
-    return { ...heard, file, id: `${heard.name}|${heard.parts}|${heard.bar}|${file.bytes.length}` };
+    return { ...heard, file };
   }
 
   /** Corners from the prior. */
-  async #drawn(count, seed) {
-    const points = await this.model.draw(count, seed);
-    const pieces = await this.model.decode(points, { temperature: 0, seed });
+  async #drawn(count, seed, over = this.state.chords) {
+    const chords = over || undefined;
+    const points = await this.model.draw(count, seed, { chords });
+    const pieces = await this.model.decode(points, { temperature: 0, seed, chords });
     return pieces.map((piece, i) => ({
       name: `new ${seed}${count > 1 ? `-${i + 1}` : ""}`,
       piece,
@@ -383,14 +385,16 @@ export class App {
     if (!piece || this.renewing) return;
     this.renewing = true;
     const { similarity, temperature, locks } = this.state;
-    const seed = this.state.seed + 1;
+    const draws = this.state.draws + 1;
+    const seed = this.state.seed + draws;
     try {
-      const draws = await this.model.draw(CANDIDATES, seed);
-      const points = draws.map((draw) => along(draw, piece.z, similarity));
+      const chords = this.state.chords || undefined;
+      const fresh = await this.model.draw(CANDIDATES, seed, { chords });
+      const points = fresh.map((draw) => along(draw, piece.z, similarity));
       const options = { ...decodeOptions(this.state), temperature: Math.max(temperature, 0.2), seed };
       const candidates = await this.model.decode(points, options);
       const merged = bestFit(piece, candidates, locks, this.facts.quartersPerBar);
-      this.store.set({ override: { ...merged, z: piece.z }, seed, path: [] }, `renew ${seed}`);
+      this.store.set({ override: { ...merged, z: piece.z }, draws, path: [] }, `renew ${draws}`);
       announce("New notes");
     } catch (error) {
       this.fail(error);

@@ -1,6 +1,7 @@
 import { between, moved } from "./latent.js";
 
 const REMEMBERED = 16;
+const CALM_MS = 350; // without a change, before tiles are made better
 
 /** The tiles of the pad: what all its points decode to, as long as nothing they depend on changes. */
 export class Cells {
@@ -35,12 +36,28 @@ export class Cells {
     try {
       const pieces = await model.decode(points, decodeOptions(state));
       this.meter.add("grid", performance.now() - began);
-      if (this.key === key) this.#use(key, withOriginals(pieces, state));
+      if (this.key !== key) return;
+      this.#use(key, withOriginals(pieces, state));
+      await this.#improve(key, model, state, about);
     } catch (error) {
       if (this.key !== key) return;
       this.key = null;
       this.onError(error);
     }
+  }
+
+  /** Put better tiles in place of the first ones, where the model can make some. */
+  async #improve(key, model, state, about) {
+    if (!about.between || !isPlain(state)) return;
+    await new Promise((resolve) => setTimeout(resolve, CALM_MS));
+    if (this.key !== key) return;
+    const began = performance.now();
+    const ids = state.corners.map(({ id }) => id);
+    // The first tiles stay where this fails: they are all right.
+    const pieces = await model.between(ids, state.size, state.seed).catch(() => null);
+    if (!pieces || this.key !== key) return;
+    this.meter.add("better tiles", performance.now() - began);
+    this.#use(key, withOriginals(pieces.map((piece) => withProgram(piece, state)), state));
   }
 
   #use(key, pieces) {
@@ -72,6 +89,19 @@ function cellsKey(state, about) {
   const { size, amounts, corners } = state;
   const names = corners.map(({ id }) => id);
   return JSON.stringify([about.name, names, size, amounts, decodeOptions(state)]);
+}
+
+/** Whether nothing but the corners says what the tiles are. */
+function isPlain(state) {
+  const { amounts, temperature, chords, keepHits, corners } = state;
+  return !Object.values(amounts).some(Boolean) && !temperature && !chords && !keepHits && corners.every(({ file }) => file);
+}
+
+/** A piece played by the instrument of a state. */
+function withProgram(piece, state) {
+  const { program } = decodeOptions(state);
+  const tracks = piece.tracks.map((track) => (track.drum ? track : { ...track, program }));
+  return piece.tracks.length === 1 ? { ...piece, tracks } : piece;
 }
 
 /** Nobody wants another tune in place of their own: the corners are what was dropped there. */

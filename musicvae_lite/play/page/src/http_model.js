@@ -38,8 +38,12 @@ export class HttpModel {
     return (await this.#post("decode", { points, ...options })).pieces;
   }
 
-  async draw(count, seed) {
-    return (await this.#post("draw", { count, seed })).points;
+  async draw(count, seed, options = {}) {
+    return (await this.#post("draw", { count, seed, ...options })).points;
+  }
+
+  async between(corners, size, seed) {
+    return (await this.#post("between", { corners, size, seed })).pieces;
   }
 
   keep(title, bytes) {

@@ -5,6 +5,7 @@
  */
 
 const TINY = 1e-6;
+const OCTAVE = 12;
 
 /** What names a note in a set of locks. */
 export const keyOf = (note) => `${note.track}:${note.pitch}:${note.start}`;
@@ -61,8 +62,8 @@ function fitNote(note, kept, bars, quartersPerBar) {
 }
 
 /**
- * The candidate that suits the locked notes best: the one that says most of them by itself, of
- * those that are something new.
+ * The candidate that suits the locked notes best: the one that says most of them by itself and
+ * keeps to their register, of those that are something new.
  */
 export function bestFit(piece, candidates, locks, quartersPerBar) {
   const before = signature(piece);
@@ -71,9 +72,16 @@ export function bestFit(piece, candidates, locks, quartersPerBar) {
     const kept = piece.notes.filter((note) => isLocked(note, locks, quartersPerBar));
     const merged = withLocked(piece, candidate, locks, quartersPerBar);
     const fits = kept.filter((note) => said.has(keyOf(note))).length;
-    return { merged, score: fits - (signature(merged) === before ? 1e6 : 0) };
+    const leap = Math.abs(register(merged, piece, said) - register(piece, piece, null)) / OCTAVE;
+    return { merged, score: fits - leap - (signature(merged) === before ? 1e6 : 0) };
   });
   return scored.reduce((best, one) => (one.score > best.score ? one : best)).merged;
+}
+
+/** The mean pitch of the notes with a pitch; `among` are keys of those that count, or null for all. */
+function register(piece, { tracks }, among) {
+  const pitched = piece.notes.filter((note) => !tracks[note.track]?.drum && (!among || among.has(keyOf(note))));
+  return pitched.length ? pitched.reduce((sum, { pitch }) => sum + pitch, 0) / pitched.length : 60;
 }
 
 /** What two pieces with the same notes share. */

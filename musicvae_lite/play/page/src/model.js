@@ -37,12 +37,14 @@
  * @property {string[]} roles     voices of a window
  * @property {boolean} chords     whether it is told of chords
  * @property {boolean} hits       whether it plays hits that are given (of grooves)
+ * @property {boolean} between    whether `between` makes better tiles than `decode` does
  * @property {Attribute[]} attributes
  * @property {{name: string, label: string, medium: string}[]} models  others that can be chosen
  * @property {string|null} folder where kept files are written; null where there is no disk
  * @property {string[]} corners   names of the pieces that fill the pad at first
  *
  * @typedef {object} Heard        What a file gives.
+ * @property {string} id          names the window for `between`
  * @property {string} name        of the file, without its suffix
  * @property {Piece} piece        the window that was chosen; `piece.z` is its posterior mean
  * @property {string} place       "track 1 (Melody), bars 5-6"
@@ -61,7 +63,11 @@
  * @property {(file: {name: string, bytes: Uint8Array}, choice?: {parts?: number[], bar?: number})
  *   => Promise<Heard>} encode
  * @property {(points: number[][], options?: DecodeOptions) => Promise<Piece[]>} decode
- * @property {(count: number, seed: number) => Promise<number[][]>} draw   points from the prior
+ * @property {(corners: string[], size: number, seed: number) => Promise<Piece[]>} [between]
+ *   tiles between two or four windows by their ids, row by row, chosen with care: this may take a
+ *   second, and the page shows what `decode` gives until then
+ * @property {(count: number, seed: number, options?: {chords?: string}) => Promise<number[][]>} draw
+ *   points from the prior
  * @property {(title: string, bytes: Uint8Array) => Promise<{file: string, path: string}|null>} keep
  *   writes a MIDI file into `folder` at once; null where there is no disk
  *

@@ -6,9 +6,9 @@
  * without a gap. What sounds on and what the new one does not hold is ended at the change.
  */
 
-const LOOK_AHEAD_SECONDS = [0.09, 0.35]; // as short as the machine allows: a change is heard sooner
+const LOOK_AHEAD_SECONDS = [0.09, 0.8]; // as short as the machine allows: a change is heard sooner
 const START_SECONDS = 0.15; // from play to the first note
-const FORGET = 0.995; // of the longest gap between two ticks, each time
+const FORGET = 0.9995; // of the longest gap between two ticks, each time: half in 35 s
 export const STEP = 0.25; // quarters
 const TINY = 1e-6;
 

@@ -2,6 +2,7 @@ import { WorkletSynthesizer } from "spessasynth_lib";
 import { channelOf } from "./smf.js";
 
 const CHANNELS = 16;
+const MAKE_UP = 3; // one melody of a SoundFont that leaves room for an orchestra
 const CLICK_SECONDS = 0.03;
 const CLICK_HZ = [1760, 1175];
 
@@ -18,6 +19,8 @@ export class Sound {
       threshold: -6, knee: 6, ratio: 12, attack: 0.002, release: 0.1,
     });
     this.analyser = new AnalyserNode(this.context, { fftSize: 2048 });
+    this.instruments = new GainNode(this.context, { gain: MAKE_UP });
+    this.instruments.connect(this.master);
     this.master.connect(this.limiter).connect(this.analyser).connect(this.context.destination);
     this.programs = new Array(CHANNELS).fill(null);
     this.loaded = this.#load();
@@ -31,7 +34,7 @@ export class Sound {
     this.synth = new WorkletSynthesizer(this.context, { eventsEnabled: false });
     await this.synth.soundBankManager.addSoundBank(font, "main");
     await this.synth.isReady;
-    this.synth.connect(this.master);
+    this.synth.connect(this.instruments);
   }
 
   /** Browsers let sound begin only after the user did something. */
