@@ -51,13 +51,33 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
     for voice, tracks in enumerate(passage.voices):
         own = made.notes["track"] == voice
         before = old[np.isin(old["track"], tracks)]
-        before = before[np.argsort(before["start"], kind="stable")]
         new["track"][own] = _track_of(new["pitch"][own], old, tracks)
         if len(before) and not codec.dynamic:
-            row = np.searchsorted(before["start"], new["start"][own], side="right") - 1
-            new["velocity"][own] = before["velocity"][np.maximum(row, 0)]
+            new["velocity"][own] = _loudness(before, new["start"][own])
     covered[np.flatnonzero(silent)[_struck(piece.notes[silent], new)]] = True
     return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
+
+
+def with_velocities(passage: Passage, made: Score, codec: ScoreCodec) -> Score:
+    """Return what was made of a passage, as loud as the notes that it was made of."""
+    if codec.dynamic or codec.whole:
+        return made
+    piece, notes = passage.score, made.notes.copy()
+    covered = piece.notes[covered_by(passage, codec)]
+    start = in_ticks(notes["start"], made.ticks_per_quarter, piece.ticks_per_quarter)
+    for voice, tracks in enumerate(passage.voices):
+        own, before = notes["track"] == voice, covered[np.isin(covered["track"], tracks)]
+        if len(before):
+            notes["velocity"][own] = _loudness(before, start[own])
+    return replace(made, notes=notes)
+
+
+def _loudness(before: NDArray[np.void], start: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return how loud the last note is that started at or before each of some ticks [M]."""
+    before = before[np.argsort(before["start"], kind="stable")]
+    row = np.searchsorted(before["start"], start, side="right") - 1
+    found: NDArray[np.uint8] = before["velocity"][np.maximum(row, 0)]
+    return found
 
 
 def _track_of(

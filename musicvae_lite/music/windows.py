@@ -21,6 +21,7 @@ from musicvae_lite.model_dir.bundle import DEFAULT_MODEL
 from musicvae_lite.music.codec import Encoded, ScoreCodec, score_codec
 from musicvae_lite.music.codecs.grid import Grid
 from musicvae_lite.music.overlap import every_bar, half_apart, weave
+from musicvae_lite.music.timing import Swing, Timing, find_swing, straightened, timing
 from musicvae_lite.music.tune import tune_scores
 
 #: What a user hands in: a file or a score.
@@ -53,6 +54,10 @@ class Passage:
         read: indices of the tracks whose notes the windows are made of.
         parts: number of the track of each voice, 1-based, where there are several.
         notice: what a user should know of how the piece is read, or "".
+        timing: how the notes of the tracks that are read lie to the grid.
+        swing: where the piece swings, how; ``score`` is then the piece without.
+        octaves: how far up the windows were moved for the model, see
+            :mod:`musicvae_lite.music.register`.
     """
 
     score: Score
@@ -65,6 +70,22 @@ class Passage:
     read: tuple[int, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
     notice: str = ""
+    timing: Timing | None = None
+    swing: Swing | None = None
+    octaves: int = 0
+
+    @property
+    def piece(self) -> Score:
+        """The piece as it is in the file, with its swing."""
+        return self.score if self.swing is None else self.swing.original
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what ``--json`` says of the file, its timing and register."""
+        grid = {}
+        if self.timing is not None:
+            grid = {"grid": self.timing.as_dict(self.swing.ratio if self.swing else None)}
+        return {"notices": list(self.piece.notices), **grid, "octaves_moved": self.octaves}
 
     @property
     def source(self) -> str:
@@ -127,7 +148,7 @@ class Passage:
             **({"roles": dict(self.parts)} if self.parts else {}),
             "bar": int(self.bars[0]),
             "windows_available": self.available,
-            "notices": list(self.score.notices),
+            **self.facts,
         }
 
 
@@ -165,7 +186,7 @@ def one_window(
     """
     if isinstance(item, Passage):
         return _rows(item, np.array([0]))
-    score, encoded = _encode(item, codec, model, track, roles)
+    score, encoded, swing = _encode(item, codec, model, track, roles)
     rows = np.arange(len(encoded.windows))
     if bar is not None:
         rows = np.flatnonzero(encoded.origin["bar"] == bar - 1)
@@ -174,9 +195,8 @@ def one_window(
             raise UsageError(
                 f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}"
             )
-    return _passage(
-        score, encoded, codec, rows[:1], _read(score, codec, encoded.parts[rows[0]], track, roles)
-    )
+    read = _read(score, codec, encoded.parts[rows[0]], track, roles)
+    return _passage(score, encoded, codec, rows[:1], read, swing)
 
 
 def whole_melody(
@@ -210,7 +230,7 @@ def whole_melody(
     """
     if isinstance(item, Passage):
         return item
-    score, encoded = _encode(item, codec, model, track, roles)
+    score, encoded, swing = _encode(item, codec, model, track, roles)
     parts = encoded.parts[0]
     read = _read(score, codec, parts, track, roles)
     if overlapping and codec.seamless:
@@ -225,7 +245,7 @@ def whole_melody(
             if overlapping and codec.seamless
             else cover(bars, codec.bars)
         )
-    return _passage(score, encoded, codec, rows[chosen], read)
+    return _passage(score, encoded, codec, rows[chosen], read, swing)
 
 
 def _every_bar(
@@ -293,7 +313,7 @@ def overlap(bars: Ints, size: int) -> Ints:
 
 def _encode(
     item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles
-) -> tuple[Score, Encoded]:
+) -> tuple[Score, Encoded, Swing | None]:
     if codec.whole and (track is not None or roles):
         raise UsageError(
             f"{model} hears all tracks of a piece together; none can be chosen (leave out --track "
@@ -305,6 +325,8 @@ def _encode(
             f"{codec.roles[0]}={track}"
         )
     score = item if isinstance(item, Score) else read_midi(item, texts=True)
+    swing = find_swing(score, codec)
+    score = score if swing is None else straightened(swing)
     tracks = None if track is None else [track - 1]
     named = {role: number - 1 for role, number in (roles or {}).items()}
     encoded = codec.encode(score, tracks, named)
@@ -313,7 +335,8 @@ def _encode(
         if not len(wider.windows):
             raise NothingUsableError(_why_nothing(score, wider, codec, model, track, named))
         encoded = wider
-    return score, encoded if tracks or named else _tune_first(score, encoded, codec)
+    encoded = encoded if tracks or named else _tune_first(score, encoded, codec)
+    return score, encoded, swing
 
 
 def _tune_first(score: Score, encoded: Encoded, codec: ScoreCodec) -> Encoded:
@@ -386,8 +409,15 @@ def _name(score: Score) -> str:
 
 
 def _passage(
-    score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read: tuple[int, ...] = ()
+    score: Score,
+    encoded: Encoded,
+    codec: ScoreCodec,
+    rows: Ints,
+    read: tuple[int, ...],
+    swing: Swing | None,
 ) -> Passage:
+    piece = score if swing is None else swing.original
+    heard = np.flatnonzero(np.isin(piece.notes["track"], read))
     origin = encoded.origin[rows]
     several = len(codec.roles) > 1
     return Passage(
@@ -403,6 +433,8 @@ def _passage(
         if several
         else {},
         notice=codec.notice(score, encoded, read),
+        timing=timing(piece, heard, codec),
+        swing=swing,
     )
 
 

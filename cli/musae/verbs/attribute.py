@@ -54,6 +54,7 @@ class Request:
         bar: only the window that starts there.
         track: track to use.
         roles: tracks of the voices.
+        keep_tracks: keep all else of the file.
         learn: learn the vectors from ``data``.
         data: prepared corpora.
         limit: windows to learn from.
@@ -64,6 +65,7 @@ class Request:
     bar: int | None
     track: int | None
     roles: dict[str, int]
+    keep_tracks: bool
     learn: bool
     data: tuple[str, ...]
     limit: int | None
@@ -87,6 +89,11 @@ class Request:
 )
 @one_role_option
 @click.option(
+    "--keep-tracks",
+    is_flag=True,
+    help="Write the whole file: only notes of the track are replaced, in their bars.",
+)
+@click.option(
     "--learn",
     is_flag=True,
     help="Learn the vectors of --model from --data, and keep them in its folder.",
@@ -108,6 +115,7 @@ def attribute(
     bar: int | None,
     track: int | None,
     roles: dict[str, int],
+    keep_tracks: bool,
     learn: bool,
     data: tuple[str, ...],
     limit: int | None,
@@ -137,4 +145,7 @@ def attribute(
         )
     if not learn and (data or limit is not None):
         raise click.UsageError(f"{'--data' if data else '--limit'} goes with --learn", context)
-    present(job, "attribute", Request(file, moves, bar, track, roles, learn, data, limit))
+    if keep_tracks and bar is not None:
+        raise click.UsageError("--bar gives one window alone; it keeps no other tracks", context)
+    request = Request(file, moves, bar, track, roles, keep_tracks, learn, data, limit)
+    present(job, "attribute", request)

@@ -122,7 +122,7 @@ class Grooved:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
-            "notices": list(self.passage.score.notices),
+            **self.passage.facts,
             "windows": len(self.windows),
             "notes": len(self.score.notes),
             **({} if self.added is None else asdict(self.added)),
