@@ -55,8 +55,12 @@ def find_key(score: Score) -> Key:
 
 
 def _fits(weights: Floats, profile: tuple[float, ...]) -> Floats:
-    """Return the correlation of pitch classes with a profile on each tonic [12]."""
-    return np.array([np.corrcoef(weights, np.roll(profile, tonic))[0, 1] for tonic in range(12)])
+    """Return the correlation of pitch classes with a profile on each tonic [12]; 0 for even ones."""
+    centred = weights - weights.mean()
+    table = np.stack([np.roll(profile, tonic) for tonic in range(12)]) - np.mean(profile)
+    size = np.linalg.norm(centred) * np.linalg.norm(table[0])
+    fits: Floats = table @ centred / size if size > 0 else np.zeros(12)
+    return fits
 
 
 def _church(degrees: Floats, mode: str) -> str:

@@ -24,6 +24,11 @@ def remarks(passage: Passage, codec: ScoreCodec) -> list[str]:
     if len(kit) > 1 and not codec.whole:
         tracks = ", ".join(map(str, kit))
         lines.append(f"the drums of tracks {tracks} are heard together, as one kit")
+    if passage.joined:
+        metres, own = ", ".join(passage.joined), f"{codec.numerator}/{codec.denominator}"
+        lines.append(
+            f"its {metres} is heard as {own}, and bars are counted so (--no-join leaves it)"
+        )
     line = of_timing(passage.timing, passage.swing, codec)
     return [*lines, *([line] if line else [])]
 

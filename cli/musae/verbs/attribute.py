@@ -12,6 +12,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     examples,
+    join_option,
     one_role_option,
     output_option,
     wav_option,
@@ -107,6 +108,7 @@ class Request:
     metavar="N",
     help="With --learn: windows to learn from. [default: 10000]",
 )
+@join_option
 @wav_option
 @job_options()
 def attribute(
