@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from musae.options import Console, console_options, model_options
+from musae.options import AUTO_MODEL, Console, console_options, model_options
 from musae.presenters import PRESENTERS
 
 if TYPE_CHECKING:
@@ -95,9 +95,30 @@ def with_job(function: F) -> F:
     @wraps(function)
     def invoke(*args: Any, **values: Any) -> Any:
         shared = {name: values.pop(name) for name in _SHARED if name in values}
+        if shared.get("model") == AUTO_MODEL:
+            shared["model"] = _fitting(values, shared["console"])
         return function(*args, job=Job(**shared), **values)
 
     return invoke  # type: ignore[return-value]
+
+
+def _fitting(values: Mapping[str, Any], console: Console) -> str:
+    """Return the shipped model that can use the MIDI files that a verb was given."""
+    from musicvae_lite.model_dir.bundle import DEFAULT_MODEL
+
+    given = [values.get(name) for name in ("a", "b", "file", "style", "like")]
+    names = [*values.get("files", ()), *values.get("more", ()), *given]
+    songs = [
+        name for name in names if name and str(name).lower().endswith((".mid", ".midi", ".kar"))
+    ]
+    if not songs:
+        return DEFAULT_MODEL
+    from musicvae_lite.music.metres import model_for
+
+    model, why = model_for(songs, DEFAULT_MODEL)
+    if why:
+        console.note(f"{songs[0]}: {why} (-m names another)")
+    return model
 
 
 def check_inputs(

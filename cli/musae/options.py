@@ -139,9 +139,15 @@ def console() -> Console:
     return Console(json_, quiet, verbose)
 
 
+#: In place of the name of a model: the shipped one that can use the files.
+AUTO_MODEL = "auto"
+
+
 def model_option(default: str = DEFAULT_MODEL) -> Callable[[F], F]:
     """Add ``--model``."""
     text = "Shipped model or model folder ('musae models' lists them)."
+    if default == AUTO_MODEL:
+        text += f" auto: {DEFAULT_MODEL}, or the one that can use the files."
     return click.option(
         "--model", "-m", default=default, show_default=True, metavar="NAME|FOLDER", help=text
     )
@@ -195,9 +201,27 @@ def output_option(text: str, **more: Any) -> Callable[[F], F]:
     )
 
 
-def model_options(default: str = DEFAULT_MODEL) -> Callable[[F], F]:
+def model_options(default: str = AUTO_MODEL) -> Callable[[F], F]:
     """Add what every verb that runs a model has: ``--model``, ``--device``, ``--seed``."""
     return _together(model_option(default), device_option, seed_option)
+
+
+def join_option(function: F) -> F:
+    """Add ``--no-join``: bars of another metre are not joined to those of the model."""
+
+    def leave(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            from musicvae_lite.music.windows import joining
+
+            ctx.with_resource(joining(False))
+
+    return click.option(
+        "--no-join",
+        is_flag=True,
+        expose_value=False,
+        callback=leave,
+        help="Do not hear two bars of 2/4 as one of 4/4 (6/4 as 3/4, 12/8 as 6/8).",
+    )(function)
 
 
 def wav_option(function: F) -> F:

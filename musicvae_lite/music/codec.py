@@ -101,6 +101,7 @@ class ScoreCodec(Codec):
         gathers: whether the one voice of a window comes from several tracks, see :meth:`gathered`.
         nearest: whether a note belongs to the metre of the step that it is nearest to, which may
             begin after the note.
+        timed: whether a window says how far notes are from its steps.
         bars: bars of a window.
         steps_per_quarter: steps of a quarter note.
         numerator: of the metre.
@@ -115,6 +116,7 @@ class ScoreCodec(Codec):
     dynamic: ClassVar[bool] = False
     gathers: ClassVar[bool] = False
     nearest: ClassVar[bool] = False
+    timed: ClassVar[bool] = False
     bars: int
     steps_per_quarter: int
     numerator: int

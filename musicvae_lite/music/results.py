@@ -179,7 +179,7 @@ class Reconstruction:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
-            "notices": list(self.passage.score.notices),
+            **self.passage.facts,
             **({"roles": dict(self.passage.parts)} if self.passage.parts else {}),
             "bars": list(self.bars),
             "windows": len(self.windows),

@@ -7,6 +7,7 @@ events), V classes of a step, Z latent size, S steps of a path, C controls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -38,6 +39,7 @@ from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.paths import Journey, travel
 from musicvae_lite.music.prior import MusicPrior, load_prior
 from musicvae_lite.music.prior_features import Wish, read_wish
+from musicvae_lite.music.register import at_home, back
 from musicvae_lite.music.results import (
     Interpolation,
     Reconstruction,
@@ -47,10 +49,12 @@ from musicvae_lite.music.results import (
     title_of,
 )
 from musicvae_lite.music.splice import in_piece, left_bars, lost_between_steps
+from musicvae_lite.music.timing import as_played, each_swung, in_swing
 from musicvae_lite.music.windows import (
     Item,
     Passage,
     Roles,
+    bar_ticks,
     ended,
     is_silent,
     joined_line,
@@ -264,6 +268,13 @@ class MusicSession:
             raise UsageError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
         given = self.conditions.progression(chords, key), self.conditions.key(key, chords)
         heard = np.concatenate([self.conditions.of_passage(passage) for passage in inputs])
+        # The path "music" looks after registers itself.
+        homes = inputs if path == "music" else tuple(self.settled(own) for own in inputs)
+        octaves = np.array([home.octaves for home in homes])
+        inputs = tuple(
+            replace(passage, octaves=home.octaves)
+            for passage, home in zip(inputs, homes, strict=True)
+        )
         # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so
         # that equal tempos stay one.
         tempos = between(
@@ -274,28 +285,32 @@ class MusicSession:
             heard[nearest], np.arange(len(qpm)) * self.codec.bars, *given
         )
         conditions = self.conditions.numbers(heard), self.conditions.numbers(told)
-        journey = Journey(inputs, between, corners, nearest, conditions)
+        journey = Journey(homes, between, corners, nearest, conditions)
         latents, windows = self._travelled(journey, path, transpose, temperature, seed)
+        windows = back(windows, self.codec, octaves[nearest])
         windows = ended(windows, inputs, self.codec, corners)
         if exact_ends:
             for step, passage in zip(corners, inputs, strict=True):
                 windows[step] = passage.windows[0]
+        swings = [inputs[number].swing for number in nearest.tolist()]
         title, program = title_of(inputs), inputs[0].program
         rows = zip(windows, told, qpm, step_labels(len(windows), columns), strict=True)
-        scores = tuple(
+        straight = [
             self.conditions.played(
                 row[None], part[None], [tempo], program=program, name=f"{title}, step {label}"
             )
             for row, part, tempo, label in rows
-        )
+        ]
         joined = self.conditions.played(
             windows, told, qpm, program=program, name=f"interpolate {title}"
         )
         loudness = self._loudness(inputs, between)
         if loudness is not None:
-            pairs_of = zip(scores, loudness, strict=True)
-            scores = tuple(with_loudness(score, own, self.codec) for score, own in pairs_of)
+            pairs_of = zip(straight, loudness, strict=True)
+            straight = [with_loudness(score, own, self.codec) for score, own in pairs_of]
             joined = with_loudness(joined, np.concatenate([*loudness], axis=1), self.codec)
+        scores = tuple(in_swing(*pair) for pair in zip(straight, swings, strict=True))
+        joined = each_swung(joined, self.codec.bars * bar_ticks(joined), swings)
         pairs = [
             (windows[[step]], passage.windows)
             for step, passage in zip(corners, inputs, strict=True)
@@ -359,6 +374,19 @@ class MusicSession:
         passage = whole_melody(item, self.codec, self.name, track, every_window, roles)
         mean, scale = self.encode_windows(passage.windows, condition=self.condition(passage))
         return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
+
+    def settled(self, passage: Passage) -> Passage:
+        """Return a passage with its windows at the height that the model knows best.
+
+        See :mod:`musicvae_lite.music.register`.
+        """
+
+        def hear(own: Passage) -> NDArray[Any]:
+            condition = self.condition(own)
+            mean, _ = self.encode_windows(own.windows, condition=condition)
+            return self.decode_windows(mean, condition=condition)
+
+        return at_home(passage, self.codec, hear)
 
     def condition(self, passage: Passage) -> Floats | None:
         """Return what the model is told of the windows of a piece [N, G, C], chords and key or
@@ -430,10 +458,12 @@ class MusicSession:
         """
         passage = whole_melody(item, self.codec, self.name, track, roles=roles, overlapping=True)
         given = self.conditions.progression(chords, key), self.conditions.key(key, chords)
-        own = self.conditions.of_passage(passage)
-        mean, _ = self.encode_windows(passage.windows, condition=self.conditions.numbers(own))
+        own, home = self.conditions.of_passage(passage), self.settled(passage)
+        mean, _ = self.encode_windows(home.windows, condition=self.conditions.numbers(own))
         told = self.conditions.changed(own, passage.bars, *given)
-        windows = self.decode_windows(mean, condition=self._numbers(told, passage))
+        windows = self.decode_windows(mean, condition=self._numbers(told, home))
+        windows = back(windows, self.codec, home.octaves)
+        passage = replace(passage, octaves=home.octaves)
         silent = is_silent(passage.windows, self.codec)
         windows[silent] = passage.windows[silent]
         windows = ended(windows, [passage], self.codec)
@@ -443,6 +473,7 @@ class MusicSession:
         else:
             score = self.conditions.marked_in(passage, score, told)
             score = as_loud_as(score, passage, self.codec)
+        score = as_played(score, passage.swing)
         bars = int(passage.bars[0]), int(passage.bars[-1]) + self.codec.bars - 1
         made, wanted = (
             joined_line(array, passage.bars, self.codec) for array in (windows, passage.windows)
@@ -584,22 +615,27 @@ class MusicSession:
             self.conditions.progression(chords, key),
             self.conditions.key(key, chords),
         )
-        mean = torch.from_numpy(
-            self.encode_windows(passage.windows, condition=self.conditions.numbers(own))[0][0]
-        )
+        home = self.settled(passage)
+        heard, _ = self.encode_windows(home.windows, condition=self.conditions.numbers(own))
+        mean = torch.from_numpy(heard[0])
         (draws,) = self._draws(seed, "learned", Wish(), np.repeat(told[:1], count, axis=0))
         latents = towards(draws, mean, similarity).numpy()
         windows = self.decode_windows(
             latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed
         )
+        windows = back(windows, self.codec, home.octaves)
+        passage = replace(passage, octaves=home.octaves)
         tempo = float(passage.qpm[0]) if qpm is None else qpm
         scores = tuple(
-            self.conditions.played(
-                row[None],
-                told,
-                [tempo],
-                program=passage.program,
-                name=f"like {passage.stem} {number}",
+            in_swing(
+                self.conditions.played(
+                    row[None],
+                    told,
+                    [tempo],
+                    program=passage.program,
+                    name=f"like {passage.stem} {number}",
+                ),
+                passage.swing,
             )
             for number, row in enumerate(windows, start=1)
         )

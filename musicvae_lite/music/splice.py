@@ -34,7 +34,7 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
         codec: of the windows.
         unheard: keep the notes of the tracks that the codec does not hear.
     """
-    piece = passage.score
+    piece, metres = passage.score, passage.piece.metres
     covered = covered_by(passage, codec)
     silent = covered & ~_read(passage, codec, covered) if unheard else np.zeros_like(covered)
     covered &= ~silent
@@ -47,7 +47,10 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
         places, every = _by_instrument(piece.tracks, made.tracks)
         new["track"] = np.array(places, np.uint16)[new["track"]]
         return replace(
-            piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE), tracks=every
+            piece,
+            metres=metres,
+            notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE),
+            tracks=every,
         )
     for voice, tracks in enumerate(passage.voices):
         own = made.notes["track"] == voice
@@ -56,7 +59,9 @@ def in_piece(passage: Passage, made: Score, codec: ScoreCodec, unheard: bool = T
         if len(before) and not codec.dynamic:
             new["velocity"][own] = loudness_at(before, new["start"][own])
     covered[np.flatnonzero(silent)[_struck(piece.notes[silent], new)]] = True
-    return replace(piece, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE))
+    return replace(
+        piece, metres=metres, notes=np.concatenate([piece.notes[~covered], new]).astype(NOTE)
+    )
 
 
 def _track_of(

@@ -7,7 +7,9 @@ windows, T steps of a window.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,9 @@ from musicvae_lite.media.midi import METRE, TEMPO, Score, read_midi
 from musicvae_lite.model_dir.bundle import DEFAULT_MODEL
 from musicvae_lite.music.codec import Encoded, ScoreCodec, score_codec
 from musicvae_lite.music.codecs.grid import Grid
+from musicvae_lite.music.metres import in_metre, takers
 from musicvae_lite.music.overlap import every_bar, half_apart, weave
+from musicvae_lite.music.timing import Swing, Timing, find_swing, straightened, timing
 from musicvae_lite.music.tune import tune_scores
 
 #: What a user hands in: a file or a score.
@@ -30,6 +34,9 @@ Item = str | os.PathLike[str] | Score
 Roles = Mapping[str, int] | None
 
 Ints = NDArray[np.int64]
+
+#: Whether bars of another metre are joined or halved to those of a model.
+_joining: ContextVar[bool] = ContextVar("joining", default=True)
 
 _REASONS_SHOWN = 3
 _CLEARLY = 0.3
@@ -53,6 +60,12 @@ class Passage:
         read: indices of the tracks whose notes the windows are made of.
         parts: number of the track of each voice, 1-based, where there are several.
         notice: what a user should know of how the piece is read, or "".
+        timing: how the notes of the tracks that are read lie to the grid.
+        swing: where the piece swings, how; ``score`` is then the piece without.
+        octaves: how far up the windows were moved for the model, see
+            :mod:`musicvae_lite.music.register`.
+        original: the piece as it is in the file, where ``score`` is not it.
+        joined: metres of the piece whose bars were joined or halved, such as 2/4.
     """
 
     score: Score
@@ -65,6 +78,29 @@ class Passage:
     read: tuple[int, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
     notice: str = ""
+    timing: Timing | None = None
+    swing: Swing | None = None
+    octaves: int = 0
+    original: Score | None = None
+    joined: tuple[str, ...] = ()
+
+    @property
+    def piece(self) -> Score:
+        """The piece as it is in the file, with its metres and its swing."""
+        return self.score if self.original is None else self.original
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what ``--json`` says of the file, its timing and register."""
+        grid = {}
+        if self.timing is not None:
+            grid = {"grid": self.timing.as_dict(self.swing.ratio if self.swing else None)}
+        return {
+            "notices": list(self.piece.notices),
+            **grid,
+            "octaves_moved": self.octaves,
+            "metres_joined": list(self.joined),
+        }
 
     @property
     def source(self) -> str:
@@ -127,8 +163,18 @@ class Passage:
             **({"roles": dict(self.parts)} if self.parts else {}),
             "bar": int(self.bars[0]),
             "windows_available": self.available,
-            "notices": list(self.score.notices),
+            **self.facts,
         }
+
+
+@contextmanager
+def joining(wanted: bool) -> Iterator[None]:
+    """Join bars of 2/4 for models of 4/4 (and the like), or leave them, while this lasts."""
+    token = _joining.set(wanted)
+    try:
+        yield
+    finally:
+        _joining.reset(token)
 
 
 def qpm_at(score: Score, ticks: Ints) -> NDArray[np.float64]:
@@ -165,7 +211,8 @@ def one_window(
     """
     if isinstance(item, Passage):
         return _rows(item, np.array([0]))
-    score, encoded = _encode(item, codec, model, track, roles)
+    heard, encoded = _encode(item, codec, model, track, roles)
+    score = heard.score
     rows = np.arange(len(encoded.windows))
     if bar is not None:
         rows = np.flatnonzero(encoded.origin["bar"] == bar - 1)
@@ -174,9 +221,8 @@ def one_window(
             raise UsageError(
                 f"{_name(score)}: no usable window starts at bar {bar}; there are: {where}"
             )
-    return _passage(
-        score, encoded, codec, rows[:1], _read(score, codec, encoded.parts[rows[0]], track, roles)
-    )
+    read = _read(score, codec, encoded.parts[rows[0]], track, roles)
+    return _passage(heard, encoded, codec, rows[:1], read)
 
 
 def whole_melody(
@@ -210,7 +256,8 @@ def whole_melody(
     """
     if isinstance(item, Passage):
         return item
-    score, encoded = _encode(item, codec, model, track, roles)
+    heard, encoded = _encode(item, codec, model, track, roles)
+    score = heard.score
     parts = encoded.parts[0]
     read = _read(score, codec, parts, track, roles)
     if overlapping and codec.seamless:
@@ -225,7 +272,7 @@ def whole_melody(
             if overlapping and codec.seamless
             else cover(bars, codec.bars)
         )
-    return _passage(score, encoded, codec, rows[chosen], read)
+    return _passage(heard, encoded, codec, rows[chosen], read)
 
 
 def _every_bar(
@@ -291,9 +338,27 @@ def overlap(bars: Ints, size: int) -> Ints:
     return np.clip(before - bars, 0, size)
 
 
+class _Heard(NamedTuple):
+    """A piece as a model hears it: without swing, in its metre; and what was done to it."""
+
+    score: Score
+    original: Score
+    swing: Swing | None
+    joined: tuple[str, ...]
+
+
+def heard_as(piece: Score, codec: ScoreCodec) -> _Heard:
+    """Return a piece as a codec can read most of it."""
+    joined = in_metre(piece, codec) if _joining.get() else None
+    score = piece if joined is None else joined.score
+    swing = find_swing(score, codec)
+    score = score if swing is None else straightened(swing)
+    return _Heard(score, piece, swing, () if joined is None else joined.metres)
+
+
 def _encode(
     item: Item, codec: ScoreCodec, model: str, track: int | None, roles: Roles
-) -> tuple[Score, Encoded]:
+) -> tuple[_Heard, Encoded]:
     if codec.whole and (track is not None or roles):
         raise UsageError(
             f"{model} hears all tracks of a piece together; none can be chosen (leave out --track "
@@ -305,6 +370,8 @@ def _encode(
             f"{codec.roles[0]}={track}"
         )
     score = item if isinstance(item, Score) else read_midi(item, texts=True)
+    read = heard_as(score, codec)
+    score = read.score
     tracks = None if track is None else [track - 1]
     named = {role: number - 1 for role, number in (roles or {}).items()}
     encoded = codec.encode(score, tracks, named)
@@ -313,7 +380,8 @@ def _encode(
         if not len(wider.windows):
             raise NothingUsableError(_why_nothing(score, wider, codec, model, track, named))
         encoded = wider
-    return score, encoded if tracks or named else _tune_first(score, encoded, codec)
+    encoded = encoded if tracks or named else _tune_first(score, encoded, codec)
+    return read, encoded
 
 
 def _tune_first(score: Score, encoded: Encoded, codec: ScoreCodec) -> Encoded:
@@ -375,10 +443,13 @@ def _why_nothing(
         parts.append(f"{reason} ({count:,} {unit}{'' if count == 1 else 's'})")
     advice = "" if track is not None else codec.advice(score, roles)
     why = f": {advice}" if advice else ": " + ", ".join(parts) if parts else ""
+    other_kind = any(reason.startswith(("metre", "drum", "no drum")) for reason in counts)
+    others = takers(score, but=model) if other_kind and track is None else []
+    use = f"; {' or '.join(others)} can use it (-m {others[0]})" if others else ""
     name = _name(score)
     option = "" if model == DEFAULT_MODEL else f" -m {model}"
     place = name if track is None else f"{name}, track {track}"
-    return f"{place}: no {codec.item} that {model} can use{why}; see 'musae inspect {name}{option}'"
+    return f"{place}: no {codec.item} that {model} can use{why}{use}; see 'musae inspect {name}{option}'"
 
 
 def _name(score: Score) -> str:
@@ -386,8 +457,10 @@ def _name(score: Score) -> str:
 
 
 def _passage(
-    score: Score, encoded: Encoded, codec: ScoreCodec, rows: Ints, read: tuple[int, ...] = ()
+    heard: _Heard, encoded: Encoded, codec: ScoreCodec, rows: Ints, read: tuple[int, ...]
 ) -> Passage:
+    score, piece = heard.score, heard.original
+    own = np.flatnonzero(np.isin(piece.notes["track"], read))
     origin = encoded.origin[rows]
     several = len(codec.roles) > 1
     return Passage(
@@ -403,6 +476,10 @@ def _passage(
         if several
         else {},
         notice=codec.notice(score, encoded, read),
+        timing=timing(heard.swing.original if heard.swing else score, own, codec),
+        swing=heard.swing,
+        original=None if piece is score else piece,
+        joined=heard.joined,
     )
 
 
@@ -555,7 +632,7 @@ def rebuild(passage: Passage, windows: NDArray[Any], codec: ScoreCodec, name: st
     placed = _spread(
         placed, np.append(target[0] - bar_ticks(placed), target), parts, codec.steps_per_bar
     )
-    tempos, metres = score.tempos.copy(), score.metres.copy()
+    tempos, metres = score.tempos.copy(), passage.piece.metres.copy()
     for table in (tempos, metres):
         table["tick"] = in_ticks(table["tick"], score.ticks_per_quarter, placed.ticks_per_quarter)
     # A file that says nothing is in 4/4 at 120.

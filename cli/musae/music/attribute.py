@@ -10,9 +10,9 @@ import click
 
 from musae.audio.render import sounds_asked
 from musae.job import Job
-from musae.music.reading import codec_of, remark
+from musae.music.reading import check_keep_tracks, codec_of, edited, remark, remark_register
 from musae.options import Console
-from musae.outputs import one_each, write_pieces
+from musae.outputs import one_each, write_pieces, write_together
 from musicvae_lite.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,11 +93,18 @@ def _change(job: Job, request: Request, file: str, vectors: AttributeVectors) ->
     from musicvae_lite.music.verbs.attribute import change
 
     moves = request.moves
-    result = change(job.load(MusicSession), passage, moves, alone=request.bar is not None)
+    alone, keep_tracks = request.bar is not None, request.keep_tracks
+    result = change(job.load(MusicSession), passage, moves, alone, keep_tracks)
+    remark_register(job.console, result.passage)
     expected = vectors.expected(moves)
     units = dict(zip(vectors.names, vectors.units, strict=True))
     _report(result, moves, expected, units, job.console)
-    write_pieces([result.score], paths, job.overwrite, job.console, sounds)
+    if keep_tracks:
+        data = edited(file, passage, result.score)
+        write_together({paths[0]: data}, job.overwrite)
+        job.console.show(f"wrote {paths[0]}")
+    else:
+        write_pieces([result.score], paths, job.overwrite, job.console, sounds)
     if not len(result.score.notes):
         job.console.warn(f"{paths[0]}: holds no note; add less")
     document = {"moves": moves, "expected": expected, "output": str(paths[0])} | sounds.made(
@@ -110,6 +117,7 @@ def _read(job: Job, request: Request, file: str) -> Passage:
     from musicvae_lite.music.windows import one_window, whole_melody
 
     codec, track, roles = codec_of(job.handle), request.track, request.roles
+    check_keep_tracks(request.keep_tracks, codec, job.model)
     if request.bar is None:
         passage = whole_melody(file, codec, job.model, track, roles=roles, overlapping=True)
     else:

@@ -40,12 +40,20 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     Raises:
         MidiError: if the file cannot be read.
     """
+    import numpy as np
+
     from musicvae_lite.media.midi import read_midi
+    from musicvae_lite.music.chords import NOTES
     from musicvae_lite.music.harmony import harmony
-    from musicvae_lite.music.windows import any_instrument
+    from musicvae_lite.music.key_of_piece import find_key
+    from musicvae_lite.music.remarks import of_timing
+    from musicvae_lite.music.timing import timing
+    from musicvae_lite.music.windows import any_instrument, heard_as
 
     score = read_midi(name, texts=True)
-    found = harmony(score)
+    found, key = harmony(score), find_key(score)
+    heard = heard_as(score, codec)
+    score, swing = heard.score, heard.swing
     wide, count = any_instrument(codec), len(codec.encode(score).windows)
     # What verbs do: where no track has a usual program, any will do.
     more = len(wide.encode(score).windows) if wide is not codec and not count else 0
@@ -53,8 +61,12 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
     codec = wide if any_program else codec
     tracks = codec.explain(score)
     named = {} if any_program else _if_named(score, tracks, wide)
-    segments = score.metre_segments()
+    segments = heard.original.metre_segments()
     tempos = [round(float(qpm), 3) for qpm in score.tempos["qpm"]] or [120.0]
+    used = [track.number - 1 for track in tracks if track.windows]
+    piece = score if swing is None else swing.original
+    own = np.isin(piece.notes["track"], used or list(range(len(piece.tracks))))
+    lies = timing(piece, np.flatnonzero(own), codec)
     return {
         "file": name,
         "notices": list(score.notices),
@@ -69,7 +81,11 @@ def examine(name: str, codec: ScoreCodec) -> dict[str, Any]:
         "windows": count,
         "any_program": any_program,
         "advice": codec.advice(score),
-        "key": found.key,
+        "key": f"{NOTES[key.tonic]} {key.mode}",
+        "church_mode": key.church or None,
+        "grid": lies.as_dict(swing.ratio if swing else None),
+        "metres_joined": list(heard.joined),
+        "timing": of_timing(lies, swing, codec),
         "chords": {
             "from": found.origin,
             "changes": [
@@ -143,9 +159,15 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
     yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}{which}"
     for notice in report["notices"]:
         yield f"  {notice}"
+    if report["metres_joined"]:
+        joined = ", ".join(report["metres_joined"])
+        yield f"  bars of {joined} are joined or halved to those of {model} (--no-join leaves them)"
+    if report["timing"]:
+        yield f"  {report['timing']}"
     if report["advice"]:
         yield f"  {report['advice']}"
-    yield f"  key: {report['key']}"
+    church = f" ({report['church_mode']})" if report["church_mode"] else ""
+    yield f"  key: {report['key']}{church}"
     yield f"  chords ({_SOURCES[report['chords']['from']]}): {_chords(report['chords']['changes'])}"
     for track in report["tracks"]:
         name = f" {track['name']!r}" if track["name"] else ""

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musae.job import Job
-from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too, remark
+from musae.music.reading import (
+    check_accompany,
+    conditions_of,
+    noticed,
+    place,
+    played_too,
+    remark,
+    remark_register,
+)
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
 
@@ -55,6 +63,7 @@ def interpolate(job: Job, request: Request) -> None:
             scores=tuple(played_too(score, request.accompany) for score in result.scores),
             joined=played_too(result.joined, request.accompany),
         )
+    remark_register(console, *result.inputs)
     _write(job, request, result, outputs)
     _report(job, request, result, codec.bars, outputs)
     names = [str(output) for output in outputs]

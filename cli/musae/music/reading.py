@@ -112,7 +112,7 @@ def edited(name: str, passage: Passage, score: Score) -> bytes:
     from musicvae_lite.media.edit import with_notes
     from musicvae_lite.media.midi_file import read_bytes
 
-    return with_notes(read_bytes(Path(name), passage.source), passage.score, score)
+    return with_notes(read_bytes(Path(name), passage.source), passage.piece, score)
 
 
 def edited_groove(name: str, result: Grooved, codec: GrooveCodec, all_pitches: bool) -> bytes:
@@ -153,6 +153,16 @@ def remark(console: Console, codec: ScoreCodec, *passages: Passage) -> None:
             if text not in said:
                 console.warn(text)
             said.add(text)
+
+
+def remark_register(console: Console, *passages: Passage) -> None:
+    """Say which tunes were moved by octaves for the model."""
+    from musicvae_lite.music.remarks import of_register
+
+    for text in dict.fromkeys(
+        f"{passage.source}: {line}" for passage in passages if (line := of_register(passage))
+    ):
+        console.note(text)
 
 
 def left_as_it_is(bars: Sequence[int]) -> str:

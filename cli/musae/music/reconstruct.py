@@ -17,6 +17,7 @@ from musae.music.reading import (
     noticed,
     played_too,
     remark,
+    remark_register,
 )
 from musae.outputs import check_files, each, one_each, write_each, write_together
 from musae.words import counted, percent
@@ -113,6 +114,7 @@ def _report(job: Job, request: Request, result: Reconstruction, path: Path) -> N
         right += f" ({result.changes})"
     noticed(job, passage)
     job.console.show(f"{path}: {what}{right}")
+    remark_register(job.console, passage)
     if request.keep_tracks and result.left:
         job.console.show(f"{path}: {left_as_it_is(result.left)}")
     if not len(result.score.notes):

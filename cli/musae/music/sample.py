@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from musae.audio.render import sounds_asked
 from musae.job import Job
-from musae.music.reading import check_accompany, conditions_of, noticed, place, played_too, remark
+from musae.music.reading import (
+    check_accompany,
+    conditions_of,
+    noticed,
+    place,
+    played_too,
+    remark,
+    remark_register,
+)
 from musae.outputs import (
     check_files,
     check_in_folder,
@@ -182,6 +190,7 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
         chords=chords,
         key=request.key,
     )
+    remark_register(job.console, result.passage)
     shared = percent(result.onset_accuracy)
     job.console.show(
         f"like {passage.source}: {place(passage, bars)}; notes that they share: {shared} on average"

@@ -30,7 +30,14 @@ def _check_options(request: Request) -> None:
 
 def interpolate_songs(job: Job, request: Request) -> None:
     """Write one song that begins as A and ends as B, or a song for each step."""
-    from musae.music.reading import check_keep_tracks, codec_of, edited, left_as_it_is, remark
+    from musae.music.reading import (
+        check_keep_tracks,
+        codec_of,
+        edited,
+        left_as_it_is,
+        remark,
+        remark_register,
+    )
     from musae.outputs import write_together
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.music.splice import check_way
@@ -61,6 +68,7 @@ def interpolate_songs(job: Job, request: Request) -> None:
         keep_tracks=request.keep_tracks,
         transpose=request.transpose,
     )
+    remark_register(console, result.start, result.end)
     name = request.files[0]
     data = [
         edited(name, start, score) if request.keep_tracks else midi_bytes(score)
@@ -71,6 +79,9 @@ def interpolate_songs(job: Job, request: Request) -> None:
         console.show(
             f"{word} {passage.source}: {passage.place}, {counted(len(passage.windows), 'window')}"
         )
+    if result.transposed:
+        moved = f"{abs(result.transposed)} semitones {'up' if result.transposed > 0 else 'down'}"
+        console.show(f"{end.source}: moved {moved}, into the key of {start.source}")
     if result.left:
         console.show(f"{start.source}: {left_as_it_is(result.left)}")
     console.show(

@@ -12,6 +12,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     examples,
+    join_option,
     one_role_option,
     output_option,
     wav_option,
@@ -54,6 +55,7 @@ class Request:
         bar: only the window that starts there.
         track: track to use.
         roles: tracks of the voices.
+        keep_tracks: keep all else of the file.
         learn: learn the vectors from ``data``.
         data: prepared corpora.
         limit: windows to learn from.
@@ -64,6 +66,7 @@ class Request:
     bar: int | None
     track: int | None
     roles: dict[str, int]
+    keep_tracks: bool
     learn: bool
     data: tuple[str, ...]
     limit: int | None
@@ -87,6 +90,11 @@ class Request:
 )
 @one_role_option
 @click.option(
+    "--keep-tracks",
+    is_flag=True,
+    help="Write the whole file: only notes of the track are replaced, in their bars.",
+)
+@click.option(
     "--learn",
     is_flag=True,
     help="Learn the vectors of --model from --data, and keep them in its folder.",
@@ -100,6 +108,7 @@ class Request:
     metavar="N",
     help="With --learn: windows to learn from. [default: 10000]",
 )
+@join_option
 @wav_option
 @job_options()
 def attribute(
@@ -108,6 +117,7 @@ def attribute(
     bar: int | None,
     track: int | None,
     roles: dict[str, int],
+    keep_tracks: bool,
     learn: bool,
     data: tuple[str, ...],
     limit: int | None,
@@ -137,4 +147,7 @@ def attribute(
         )
     if not learn and (data or limit is not None):
         raise click.UsageError(f"{'--data' if data else '--limit'} goes with --learn", context)
-    present(job, "attribute", Request(file, moves, bar, track, roles, learn, data, limit))
+    if keep_tracks and bar is not None:
+        raise click.UsageError("--bar gives one window alone; it keeps no other tracks", context)
+    request = Request(file, moves, bar, track, roles, keep_tracks, learn, data, limit)
+    present(job, "attribute", request)

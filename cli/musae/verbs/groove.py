@@ -14,6 +14,7 @@ from musae.options import (
     Number,
     examples,
     for_each,
+    join_option,
     numbers_each,
     output_option,
     temperature_option,
@@ -89,7 +90,7 @@ def _options(function: F) -> F:
         is_flag=True,
         help="Change only the drums in the file, and keep everything else.",
     )
-    return keep(temperature_option(0.0)(wav_option(job_options(_DEFAULT)(function))))
+    return keep(temperature_option(0.0)(wav_option(join_option(job_options(_DEFAULT)(function)))))
 
 
 def _files(kind: str) -> Callable[[F], F]:

@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from musae.job import Job, check_inputs, present, with_job
-from musae.options import FILE, console_options, examples, model_option
+from musae.options import (
+    AUTO_MODEL,
+    FILE,
+    console_options,
+    examples,
+    join_option,
+    model_option,
+)
 
 _EPILOG = examples(
     "musae inspect song.mid",
@@ -33,10 +40,11 @@ class Request:
 
 @click.command(name="inspect", epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@model_option()
 @click.option(
     "--plot", metavar="P.png", help="Draw a sound and what is wrong with it (PNG, SVG or PDF)."
 )
+@join_option
+@model_option(AUTO_MODEL)
 @console_options
 @with_job
 def inspect_(files: tuple[str, ...], plot: str | None, job: Job) -> Any:

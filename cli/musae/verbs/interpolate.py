@@ -15,6 +15,7 @@ from musae.options import (
     chords_options,
     examples,
     for_each,
+    join_option,
     label_option,
     numbers_each,
     output_option,
@@ -207,6 +208,7 @@ class Request:
 @click.option(
     "--wav", metavar="W.wav", help="Render the steps of a melody as sound (not with --whole)."
 )
+@join_option
 @label_option
 @job_options()
 def interpolate(

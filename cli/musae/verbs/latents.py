@@ -12,6 +12,7 @@ from musae.options import (
     FILE,
     chords_options,
     examples,
+    join_option,
     label_option,
     one_role_option,
     output_option,
@@ -82,6 +83,7 @@ class DecodeRequest:
     help="Also windows that overlap: one from every bar on that the model can use.",
 )
 @label_option
+@join_option
 @job_options()
 def encode(
     files: tuple[str, ...],

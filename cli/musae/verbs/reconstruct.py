@@ -14,6 +14,7 @@ from musae.options import (
     accompany_option,
     chords_options,
     examples,
+    join_option,
     label_option,
     one_role_option,
     output_option,
@@ -96,6 +97,7 @@ class Request:
         "0.5)."
     ),
 )
+@join_option
 @wav_option
 @label_option
 @job_options()

@@ -14,6 +14,7 @@ from musae.options import (
     accompany_option,
     chords_options,
     examples,
+    join_option,
     one_role_option,
     output_option,
     temperature_option,
@@ -197,6 +198,7 @@ class Request:
     metavar="FLOAT",
     help="Note starts a bar of the draws, where the prior is told of it.",
 )
+@join_option
 @wav_option
 @job_options()
 def sample(

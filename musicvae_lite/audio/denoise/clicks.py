@@ -194,9 +194,9 @@ def _prediction(part: Wave, order: int = _ORDER) -> Wave:
     like[0] = like[0] * (1 + 1e-9) + _TINY
     try:
         taps: Wave = np.concatenate([[1.0], -solve_toeplitz(like[:-1], like[1:])])
-        return taps
     except np.linalg.LinAlgError:
-        return np.eye(1, order + 1)[0]
+        taps = np.eye(1, order + 1)[0]
+    return taps
 
 
 def _fill(wave: Wave, begin: int, end: int, frame: int) -> None:

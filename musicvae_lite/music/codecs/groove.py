@@ -95,6 +95,7 @@ class GrooveCodec(ScoreCodec):
     track_name = NAME
     dynamic = True
     nearest = True
+    timed = True
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ Letters in shapes: N windows, T steps of a window, Z latent size.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.attribute_vectors import AttributeVectors, load_vectors
 from musicvae_lite.music.codec import ScoreCodec
+from musicvae_lite.music.dynamics import as_loud_as
+from musicvae_lite.music.register import back
 from musicvae_lite.music.session import MusicSession
+from musicvae_lite.music.splice import in_piece
+from musicvae_lite.music.timing import as_played, in_swing
 from musicvae_lite.music.windows import Passage, ended, is_silent, rebuild
 
 
@@ -65,7 +69,11 @@ def vectors_of(session: MusicSession) -> AttributeVectors:
 
 
 def change(
-    session: MusicSession, passage: Passage, strengths: Mapping[str, float], alone: bool = False
+    session: MusicSession,
+    passage: Passage,
+    strengths: Mapping[str, float],
+    alone: bool = False,
+    keep_tracks: bool = False,
 ) -> Changed:
     """Add attribute vectors to the codes of windows and decode them, greedily.
 
@@ -77,17 +85,21 @@ def change(
         strengths: how often each vector is added: 1 is once the difference between the quartiles,
             -1 takes it away.
         alone: give back the windows one after another, not at their places in the piece.
+        keep_tracks: give back the whole piece, with what was made in place of the track.
 
     Raises:
         UsageError: the model has no such vector.
     """
     direction, codec = vectors_of(session).direction(strengths), session.codec
     told, condition = session.conditions.of_passage(passage), session.condition(passage)
-    mean, _ = session.encode_windows(passage.windows, condition=condition)
+    home = session.settled(passage)
+    mean, _ = session.encode_windows(home.windows, condition=condition)
     twice = None if condition is None else np.concatenate([condition, condition])
     heard, windows = np.split(
         session.decode_windows(np.concatenate([mean, mean + direction]), condition=twice), 2
     )
+    heard, windows = (back(rows, codec, home.octaves) for rows in (heard, windows))
+    passage = replace(passage, octaves=home.octaves)
     sounding = ~is_silent(passage.windows, codec)
     windows[~sounding] = passage.windows[~sounding]
     heard, windows = (ended(rows, [passage], codec) for rows in (heard, windows))
@@ -99,8 +111,15 @@ def change(
         score = session.conditions.played(
             windows, told, passage.qpm.tolist(), program=passage.program, name=name
         )
+        score = in_swing(score, passage.swing)
     else:
-        score = session.conditions.marked_in(passage, rebuild(passage, windows, codec, name), told)
+        made = rebuild(passage, windows, codec, name)
+        if keep_tracks:
+            score = in_piece(passage, made, codec)
+        else:
+            made = as_loud_as(made, passage, codec)
+            score = session.conditions.marked_in(passage, made, told)
+        score = as_played(score, passage.swing)
     return Changed(
         passage,
         windows,

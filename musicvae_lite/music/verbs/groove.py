@@ -37,6 +37,7 @@ from musicvae_lite.music.groove_windows import (
     taps_of,
     to_the_end,
 )
+from musicvae_lite.music.metres import in_metre
 from musicvae_lite.music.session import MusicSession
 from musicvae_lite.music.splice import covered_by, in_piece
 from musicvae_lite.music.verbs.groove_hits import Feel, blended, moved, with_drum
@@ -104,7 +105,10 @@ class Grooved:
             codec: of the windows.
             unheard: keep the notes of the drum tracks that the codec does not hear.
         """
-        passage = replace(self.passage, score=piece, ticks=self.passage.ticks * factor)
+        joined = in_metre(piece, codec) if self.passage.joined else None
+        heard = piece if joined is None else joined.score
+        ticks = self.passage.ticks * factor
+        passage = replace(self.passage, score=heard, original=piece, ticks=ticks)
         if self.hits_stay:
             return moved(passage, self.windows, codec)
         if self.added is not None:
@@ -122,7 +126,7 @@ class Grooved:
             "file": self.passage.source,
             "track": self.passage.track,
             "track_name": self.passage.track_name,
-            "notices": list(self.passage.score.notices),
+            **self.passage.facts,
             "windows": len(self.windows),
             "notes": len(self.score.notes),
             **({} if self.added is None else asdict(self.added)),

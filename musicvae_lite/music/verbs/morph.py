@@ -5,7 +5,7 @@ Letters in shapes: N windows of A, S songs, Z latent size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.paths import class_counts_of, moved, registers, to_one_key
 from musicvae_lite.music.session import MusicSession, Path
 from musicvae_lite.music.splice import check_way, in_piece, left_bars
+from musicvae_lite.music.timing import as_played
 from musicvae_lite.music.windows import (
     Item,
     Passage,
@@ -47,6 +48,7 @@ class Morph:
         scores: the songs.
         left: bars of A that no window covers, 1-based; they are those of A.
         settings: path, temperature and seed.
+        transposed: semitones by which B was moved into the key of A.
     """
 
     start: Passage
@@ -56,6 +58,7 @@ class Morph:
     scores: tuple[Score, ...]
     left: tuple[int, ...]
     settings: dict[str, Any]
+    transposed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` says, but for model and outputs."""
@@ -64,7 +67,7 @@ class Morph:
                 "file": end.source,
                 "track": end.track,
                 "track_name": end.track_name,
-                "notices": list(end.score.notices),
+                **end.facts,
             }
             for end in (self.start, self.end)
         ]
@@ -83,6 +86,7 @@ class Morph:
             "songs": len(self.scores),
             "windows": windows,
             "bars_left": list(self.left),
+            "transposed_semitones": self.transposed,
             **self.settings,
         }
 
@@ -140,23 +144,28 @@ def morph(
     count = len(start.windows)
     partner = np.arange(count) % len(end.windows)
     fractions = _fractions(steps, count)
+    # Where a song is too low or high for the model, it is heard in another octave.
+    home_a, home_b = (session.settled(passage) for passage in (start, end))
+    start, end = replace(start, octaves=home_a.octaves), replace(end, octaves=home_b.octaves)
     mean_a, mean_b = (
-        session.encode_windows(passage.windows, condition=session.condition(passage))[0]
-        for passage in ends
+        session.encode_windows(home.windows, condition=session.condition(home))[0]
+        for home in (home_a, home_b)
     )
     keeps_key = keep_tracks if transpose is None else transpose
-    octave, semitones = _apart(codec, start, end, path, keeps_key, keep_tracks)
+    octave, semitones = _apart(codec, home_a, home_b, path, keeps_key, keep_tracks)
     near = mean_b
     if octave or semitones:
-        rows = moved(codec, end.windows, np.full(len(mean_b), octave + semitones))
+        rows = moved(codec, home_b.windows, np.full(len(mean_b), octave + semitones))
         near, _ = session.encode_windows(rows, condition=session.condition(end))
     latents = _between(mean_a, near[partner], fractions, "lerp" if path == "lerp" else "slerp")
-    back = -_OCTAVE * np.round(fractions * octave / _OCTAVE).astype(np.int64)
+    octave += _OCTAVE * home_b.octaves
+    way = (1 - fractions) * home_a.octaves + fractions * octave / _OCTAVE
+    back = -_OCTAVE * np.round(way).astype(np.int64)
     if not keep_tracks:
         back -= np.where(fractions > 0.5, semitones, 0)
     arrived = (fractions == 1) & (back == -(octave + semitones))
     latents[arrived] = np.broadcast_to(mean_b[partner], latents.shape)[arrived]
-    back[arrived] = 0
+    back[arrived] = -_OCTAVE * home_b.octaves
     told = session.condition(start)
     condition = None if told is None else np.tile(told, (len(fractions), 1, 1))
     decoded = session.decode_windows(
@@ -186,7 +195,7 @@ def morph(
         full = in_piece(start, song, codec, unheard=keep_tracks)
         kept = tuple(range(len(full.tracks))) if codec.whole else start.read
         alone = session.conditions.marked_in(start, only(full, kept), chords)
-        scores.append(full if keep_tracks else alone)
+        scores.append(as_played(full if keep_tracks else alone, start.swing))
     settings = {"path": path, "temperature": temperature, "seed": seed_of(seed, session.seed)}
     return Morph(
         start,
@@ -196,6 +205,7 @@ def morph(
         tuple(scores),
         tuple(left_bars(start, codec).tolist()),
         settings,
+        semitones if keep_tracks else 0,
     )
 
 
