@@ -279,18 +279,10 @@ def save_bundle(
             "parameters": parameters,
         },
     }
-<<<<<<< HEAD
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
-=======
->>>>>>> dbbe5d7 (Sizes of a model folder are checked before memory is taken; its files are replaced as one; bounded YAML; messages are printable and short)
     card = write_card(config, provenance, metrics, parameters)
     files = {
         WEIGHTS: data,
         CARD: card.encode(),
         CONFIG: (json.dumps(tree, indent=1) + "\n").encode(),
     }
-    replace_together(folder, files)
+    replace_together(Path(folder), files)
