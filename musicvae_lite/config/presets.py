@@ -15,7 +15,6 @@ from musicvae_lite.config.yaml_files import parse_yaml, read_yaml
 from musicvae_lite.core.errors import UsageError, suggest
 from musicvae_lite.core.files import resource
 
-
 _GENERATIONS = 20  # of run files that extend one another
 
 

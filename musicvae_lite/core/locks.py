@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
 
 LOCK = ".musae-lock"
@@ -41,12 +41,19 @@ def only_writer(folder: Path, doing: str, name: str = LOCK) -> Iterator[None]:
         name: of the file.
 
     Raises:
+        UsageError: ``folder`` is a file, or the one that it would be made in is missing.
         MusaeError: another process has the lock, which is named; the file system refuses.
     """
-    made = not folder.is_dir()
     try:
+        made = not folder.is_dir()
         folder.mkdir(exist_ok=True)
         handle = _opened(folder / name)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{folder.parent}: no such folder; create it first or choose another output with -o"
+        ) from None
+    except FileExistsError:
+        raise UsageError(f"{folder}: is a file; name a folder with -o") from None
     except OSError as error:
         raise MusaeError(f"{folder}: cannot be written: {reason(error)}") from error
     key = _key(handle)

@@ -15,7 +15,8 @@ from musicvae_lite.config import RunConfig
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
 from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.errors import UsageError
-from musicvae_lite.model_dir.bundle import load_bundle
+from musicvae_lite.model_dir.bundle import describe, load_bundle
+from musicvae_lite.music.attribute_vectors import has_vectors
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.control import Control
 from musicvae_lite.music.data.corpus import Corpus, codec_differences, read_manifest
@@ -170,7 +171,7 @@ class MusicDataset(Dataset):
         :data:`~musicvae_lite.music.evaluate.attributes.WINDOWS` training windows, and a prior where
         the run says so.
         """
-        bundle = load_bundle(folder, device)
+        bundle = load_bundle(folder.absolute(), device)  # never a shipped model of that name
         probes = self.valid.windows if self.held_out else None
         told = condition_of(self.train, self.config), self.valid.condition
         vectors = learn_vectors(
@@ -189,6 +190,10 @@ class MusicDataset(Dataset):
             return said
         learn_prior(bundle.description, self.train, self.held_out_windows, steps, seed)
         return f"{said}; a prior ('musae sample')"
+
+    def is_finished(self, folder: Path) -> bool:
+        """Say whether attribute vectors of these weights are there."""
+        return has_vectors(folder, describe(folder.absolute()).sha256)
 
     def _shown(self, windows: NDArray[Any]) -> NDArray[Any]:
         """Return what the encoder sees of windows."""
