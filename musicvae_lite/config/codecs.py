@@ -154,7 +154,7 @@ class MultitrackCodecSettings(ScoreCodecSettings):
     tracks: int = Field(8, ge=1, le=64)
     events: int = Field(64, ge=4, le=1024)
     min_tracks: Size = 2
-    min_events: int = Field(8, ge=0)
+    min_events: int = Field(8, ge=0, le=1024)
     velocity_bins: int = Field(8, ge=1, le=127)
     crowded: Literal["refuse", "busiest"] = "refuse"
 
@@ -216,7 +216,7 @@ class PianoCodecSettings(GridCodecSettings):
     velocity_bins: int = Field(8, ge=2, le=32)
     programs: tuple[int, int] | None = (0, 7)
     pedal: bool = True
-    hop_bars: int = Field(1, ge=1)
+    hop_bars: Size = 1
     pad_short: bool = True
     require_onset: bool = True
 

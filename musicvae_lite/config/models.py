@@ -167,7 +167,7 @@ class PianoRollSettings(Settings):
     """Keys of a piano at each step; see :class:`musicvae_lite.nn.piano_roll.PianoRoll`."""
 
     kind: Literal["piano"] = "piano"
-    mixtures: int = Field(4, ge=1)
+    mixtures: Size = 4
 
 
 SequenceEncoder = Annotated[

@@ -71,9 +71,9 @@ class PriorSettings(Settings):
     """
 
     share: float = Field(0.0, ge=0, le=10)
-    hidden: int = Field(256, ge=1)
-    token_size: int = Field(24, ge=1)
-    batch_size: int = Field(128, ge=1)
+    hidden: Size = 256
+    token_size: Size = 24
+    batch_size: Size = 128
     learning_rate: float = Field(3e-3, gt=0)
     dropout: float = Field(0.15, ge=0, lt=1)
     average: Decay = 0.999

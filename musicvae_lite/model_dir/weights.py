@@ -164,8 +164,15 @@ def check_shapes(path: Path, expected: Mapping[str, torch.Tensor], found: Shapes
     raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
 
 
-def read_tensors(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+def read_tensors(
+    path: Path, sha256: object, named_in: str = "config.json"
+) -> dict[str, torch.Tensor]:
     """Read the tensors of a file, whose header was checked by :func:`read_shapes`.
+
+    Args:
+        path: of the file.
+        sha256: its checksum.
+        named_in: the file beside it that names that.
 
     Raises:
         MusaeError: the file cannot be read, or is not the one of that checksum.
@@ -179,8 +186,8 @@ def read_tensors(path: Path, sha256: str) -> dict[str, torch.Tensor]:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DamagedError(
-            f"{path}: is damaged or truncated (its checksum is not the one in config.json); copy "
-            "the folder again"
+            f"{path}: is damaged or truncated (its checksum is not the one in {named_in}); "
+            "copy the folder again"
         )
     try:
         return load(data)
