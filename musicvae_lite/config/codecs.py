@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from musicvae_lite.config.groups import Settings, kind_or, or_installed
+from musicvae_lite.config.groups import Settings, Size, kind_or, or_installed
+
+Program = Annotated[int, Field(ge=0, le=127)]
 
 
 class CodecSettingsBase(Settings):
@@ -80,10 +82,10 @@ class MelodyCodecSettings(GridCodecSettings):
     kind: Literal["melody"] = "melody"
     min_pitch: int = Field(21, ge=0, le=127)
     max_pitch: int = Field(108, ge=0, le=127)
-    programs: tuple[int, int] | None = (0, 31)
-    gap_bars: float = Field(1.0, gt=0)
-    hop_bars: int = Field(1, ge=1)
-    max_bars: int | None = Field(None, ge=1)
+    programs: tuple[Program, Program] | None = (0, 31)
+    gap_bars: float = Field(1.0, gt=0, le=65_536)
+    hop_bars: Size = 1
+    max_bars: Size | None = None
     pad_short: bool = True
     require_onset: bool = True
 
@@ -100,9 +102,9 @@ class DrumsCodecSettings(GridCodecSettings):
     kind: Literal["drums"] = "drums"
     classes: Literal[9, 61, 63] = 9
     form: Literal["tokens", "roll"] = "tokens"
-    gap_bars: float = Field(1.0, ge=1)
-    hop_bars: int = Field(1, ge=1)
-    max_bars: int | None = Field(None, ge=1)
+    gap_bars: float = Field(1.0, ge=1, le=65_536)
+    hop_bars: Size = 1
+    max_bars: Size | None = None
     pad_short: bool = True
     require_onset: bool = True
 
@@ -128,11 +130,11 @@ class TrioCodecSettings(GridCodecSettings):
     bars: int = Field(16, ge=1, le=64)
     min_pitch: int = Field(21, ge=0, le=127)
     max_pitch: int = Field(108, ge=0, le=127)
-    melody_programs: tuple[int, int] = (0, 31)
-    bass_programs: tuple[int, int] = (32, 39)
-    gap_bars: int = Field(2, ge=1)
-    hop_bars: int = Field(1, ge=1)
-    max_bars: int = Field(1024, ge=1)
+    melody_programs: tuple[Program, Program] = (0, 31)
+    bass_programs: tuple[Program, Program] = (32, 39)
+    gap_bars: Size = 2
+    hop_bars: Size = 1
+    max_bars: Size = 1024
     magenta: bool = False
 
     @property
@@ -151,8 +153,8 @@ class MultitrackCodecSettings(ScoreCodecSettings):
     denominator: Literal[1, 2, 4, 8, 16, 32] = 4
     tracks: int = Field(8, ge=1, le=64)
     events: int = Field(64, ge=4, le=1024)
-    min_tracks: int = Field(2, ge=1)
-    min_events: int = Field(8, ge=0)
+    min_tracks: Size = 2
+    min_events: int = Field(8, ge=0, le=1024)
     velocity_bins: int = Field(8, ge=1, le=127)
     crowded: Literal["refuse", "busiest"] = "refuse"
 
@@ -187,7 +189,7 @@ class GrooveCodecSettings(GridCodecSettings):
     )
     kind: Literal["groove"] = "groove"
     kit: Literal["gm", "roland"] = "gm"
-    hop_bars: int = Field(1, ge=1)
+    hop_bars: Size = 1
     pad_short: bool = True
     require_onset: bool = True
 
@@ -214,7 +216,7 @@ class PianoCodecSettings(GridCodecSettings):
     velocity_bins: int = Field(8, ge=2, le=32)
     programs: tuple[int, int] | None = (0, 7)
     pedal: bool = True
-    hop_bars: int = Field(1, ge=1)
+    hop_bars: Size = 1
     pad_short: bool = True
     require_onset: bool = True
 

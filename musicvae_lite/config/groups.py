@@ -55,13 +55,13 @@ class ScheduleSettings(Settings):
 
     start: float = 0.0
     end: float = 1.0
-    steps: int = Field(0, ge=0)
+    steps: int = Field(0, ge=0, le=10**12)
     fraction: float | None = Field(None, gt=0, le=1)
     shape: Literal["constant", "linear", "cosine", "exponential", "cyclic", "inverse-sigmoid"] = (
         "constant"
     )
     rate: float = 0.0
-    warmup: int = Field(0, ge=0)
+    warmup: int = Field(0, ge=0, le=10**12)
 
     @model_validator(mode="after")
     def _rate_fits_shape(self) -> ScheduleSettings:
@@ -87,7 +87,13 @@ def _number_is_constant(value: Any) -> Any:
 
 
 ScheduleValue = Annotated[ScheduleSettings, BeforeValidator(_number_is_constant)]
-Sizes = tuple[Annotated[int, Field(ge=1)], ...]
+#: Units, channels or numbers of a layer. The largest models of Magenta have 2,048.
+LARGEST = 65_536
+#: Steps, examples or windows; beyond it no float tells one from the next.
+MOST = 10**12
+Size = Annotated[int, Field(ge=1, le=LARGEST)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Sizes = Annotated[tuple[Size, ...], Field(max_length=64)]
 
 
 def kind_or(default: str) -> Discriminator:

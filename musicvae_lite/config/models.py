@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from musicvae_lite.config.groups import Settings, Sizes, kind_or, or_installed
+from musicvae_lite.config.groups import LARGEST, Settings, Size, Sizes, kind_or, or_installed
 
 _WINDOW = 6144  # samples of the denoiser's frames at 44.1 kHz, see media/spectrum.py; in its first models they were 4096
 
@@ -33,9 +33,9 @@ class EncoderSettings(PartSettings):
 
     kind: Literal["lstm"] = "lstm"
     sizes: Sizes = Field((256,), min_length=1)
-    token_size: int | None = Field(None, ge=1)
+    token_size: Size | None = None
     readout: Literal["final", "steps"] = "final"
-    readout_size: int = Field(32, ge=1)
+    readout_size: Size = 32
     split: bool = False
 
     @property
@@ -58,9 +58,9 @@ class HierarchicalEncoderSettings(PartSettings):
     kind: Literal["hierarchical"] = "hierarchical"
     levels: Sizes = Field((16, 16), min_length=2)
     sizes: Sizes = Field((256,), min_length=1)
-    token_size: int | None = Field(None, ge=1)
+    token_size: Size | None = None
     readout: Literal["final", "steps"] = "final"
-    readout_size: Annotated[int, Field(ge=1)] | Sizes = 32
+    readout_size: Size | Sizes = 32
     skip: bool = False
     upper_sizes: Sizes | None = Field(None, min_length=1)
     split: bool = False
@@ -86,9 +86,9 @@ class DecoderSettings(PartSettings):
 
     kind: Literal["lstm"] = "lstm"
     sizes: Sizes = Field((256, 256), min_length=1)
-    token_size: int | None = Field(None, ge=1)
-    plan_size: int = Field(0, ge=0)
-    position_size: int = Field(0, ge=0)
+    token_size: Size | None = None
+    plan_size: int = Field(0, ge=0, le=LARGEST)
+    position_size: int = Field(0, ge=0, le=LARGEST)
     latent_input: bool = True
     split: bool = False
 
@@ -111,13 +111,13 @@ class HierarchicalDecoderSettings(PartSettings):
     kind: Literal["hierarchical"] = "hierarchical"
     levels: Sizes = Field((16, 16), min_length=2, max_length=2)
     conductor: Sizes = Field((256,), min_length=1)
-    conductor_plan: int = Field(0, ge=0)
+    conductor_plan: int = Field(0, ge=0, le=LARGEST)
     skip: bool = False
     carry: bool = True
     sizes: Sizes = Field((256, 256), min_length=1)
-    token_size: int | None = Field(None, ge=1)
-    plan_size: int = Field(0, ge=0)
-    position_size: int = Field(0, ge=0)
+    token_size: Size | None = None
+    plan_size: int = Field(0, ge=0, le=LARGEST)
+    position_size: int = Field(0, ge=0, le=LARGEST)
     latent_input: bool = True
     split: bool = False
 
@@ -146,7 +146,7 @@ class NadeSettings(Settings):
     """
 
     kind: Literal["nade"] = "nade"
-    size: int = Field(128, ge=1)
+    size: Size = 128
 
 
 class GrooveSettings(Settings):
@@ -167,7 +167,7 @@ class PianoRollSettings(Settings):
     """Keys of a piano at each step; see :class:`musicvae_lite.nn.piano_roll.PianoRoll`."""
 
     kind: Literal["piano"] = "piano"
-    mixtures: int = Field(4, ge=1)
+    mixtures: Size = 4
     loudness_weight: float = Field(1.0, gt=0)
 
 
@@ -214,11 +214,11 @@ class SequenceModel(Settings):
     """
 
     kind: Literal["sequence"] = "sequence"
-    latent_size: int = Field(256, ge=1)
+    latent_size: Size = 256
     encoder: SequenceEncoder = EncoderSettings()
     decoder: SequenceDecoder = DecoderSettings()
     likelihood: StepLikelihood = CategoricalSettings()
-    control_size: int = Field(0, ge=0)
+    control_size: int = Field(0, ge=0, le=LARGEST)
     relative_pitch: bool = False
     dropout: float = Field(0.0, ge=0, lt=1)
     spectral: bool = False
@@ -306,7 +306,7 @@ class ImageModel(Settings):
     """
 
     kind: Literal["image"] = "image"
-    latent_size: int | None = Field(None, ge=1)
+    latent_size: Size | None = None
     variational: bool = False
     encoder: ImagePart = ConvSettings()
     decoder: ImagePart = ConvSettings(channels=(8, 8, 16))
@@ -314,7 +314,7 @@ class ImageModel(Settings):
     scale: float = Field(
         0.5**0.5, gt=0
     )  # standard deviation of the Gaussian; sqrt(1/2) makes its nats the squared error
-    classes: int = Field(0, ge=0)
+    classes: int = Field(0, ge=0, le=LARGEST)
     residual: bool = False
     adversary: AdversarySettings | None = None
 
@@ -374,13 +374,18 @@ class SpectrogramModel(Settings):
     kind: Literal["spectrogram"] = "spectrogram"
     window: int = 4096
     channels: Sizes = Field((16, 32, 64, 96), min_length=1)
-    blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1, 1, 1)
-    strides: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = (
+    blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=64)], ...], Field(max_length=64)] = (
+        1,
+        1,
+        1,
+        1,
+    )
+    strides: Annotated[tuple[tuple[Size, Size], ...], Field(max_length=64)] = (
         (2, 2),
         (2, 2),
         (2, 2),
     )
-    latent_size: int = Field(64, ge=1)
+    latent_size: Size = 64
     dilations: Sizes = (1, 2, 4)
     variational: bool = False
     skips: bool = True
@@ -420,7 +425,7 @@ class TimbreModel(Settings):
     """
 
     kind: Literal["timbre"] = "timbre"
-    latent_size: int = Field(64, ge=1)
+    latent_size: Size = 64
     rows: int = Field(160, ge=4, le=256)
     range_db: float = Field(100.0, gt=0, le=200)
     scale: float = Field(0.06, gt=0)

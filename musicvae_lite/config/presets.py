@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from musicvae_lite.config.groups import ScheduleSettings, Settings
 from musicvae_lite.config.run import RunConfig
+from musicvae_lite.config.yaml_files import parse_yaml, read_yaml
 from musicvae_lite.core.errors import UsageError, suggest
 from musicvae_lite.core.files import resource
+
+_GENERATIONS = 20  # of run files that extend one another
 
 
 def preset_names() -> list[str]:
@@ -89,7 +92,7 @@ def find_preset(name: str | Path) -> Path:
         return resource("configs", f"{text}.yaml")
     path = Path(text)
     if path.suffix in {".yaml", ".yml"}:
-        if path.is_file():
+        if os.path.exists(path):  # Path.exists raises where a name is too long
             return path
         raise UsageError(f"{path}: no such file")
     raise UsageError(
@@ -98,22 +101,22 @@ def find_preset(name: str | Path) -> Path:
 
 
 def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path.resolve() in seen:
+    if Path(os.path.realpath(path)) in seen:
         raise UsageError(f"{path}: extends itself")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    tree = read_yaml(path)
     if not isinstance(tree, dict):
         raise UsageError(f"{path}: holds no settings; a run file is a YAML mapping")
+    wrong = next((key for key in tree if not isinstance(key, str)), None)
+    if wrong is not None:
+        raise UsageError(f"{path}: has the key {wrong!r}; the keys of a run file are words")
     base = tree.pop("extends", None)
     if base is None:
         return tree
+    if len(seen) >= _GENERATIONS:
+        raise UsageError(f"{path}: has more than {_GENERATIONS} run files above it (extends)")
     beside = path.parent / str(base)
-    parent = beside if beside.is_file() else find_preset(str(base))
-    return _merge(_read_tree(parent, (*seen, path.resolve())), tree)
+    parent = beside if os.path.isfile(beside) else find_preset(str(base))
+    return _merge(_read_tree(parent, (*seen, Path(os.path.realpath(path)))), tree)
 
 
 def _merge(
@@ -145,10 +148,7 @@ def _apply(tree: dict[str, Any], change: str) -> None:
     key, sign, text = change.partition("=")
     if not sign or not key.strip():
         raise UsageError(f"--set {change}: write it as key=value, for example training.steps=5000")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {change}: the value is not YAML") from error
+    value = parse_yaml(text, f"--set {change}")
     *names, last = key.strip().split(".")
     node, usual = tree, None
     group: type[Settings] | None = RunConfig

@@ -6,8 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, Tag, model_validator
 
-from musicvae_lite.config.groups import ScheduleSettings, ScheduleValue, Settings, kind_or
+from musicvae_lite.config.groups import (
+    Count,
+    ScheduleSettings,
+    ScheduleValue,
+    Settings,
+    Size,
+    kind_or,
+)
 
+Semitones = Annotated[int, Field(ge=-127, le=127)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -63,9 +71,9 @@ class PriorSettings(Settings):
     """
 
     share: float = Field(0.0, ge=0, le=10)
-    hidden: int = Field(256, ge=1)
-    token_size: int = Field(24, ge=1)
-    batch_size: int = Field(128, ge=1)
+    hidden: Size = 256
+    token_size: Size = 24
+    batch_size: Size = 128
     learning_rate: float = Field(3e-3, gt=0)
     dropout: float = Field(0.15, ge=0, lt=1)
     average: Decay = 0.999
@@ -121,9 +129,9 @@ class MixtureSettings(Settings):
     second: Share = 0.25
     profile: Share = 0.15
     kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
-    performances: int = Field(200, ge=1)
+    performances: Size = 200
     held_out: float = Field(0.05, ge=0, lt=1)
-    epoch: int = Field(1000, ge=1)
+    epoch: Count = 1000
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> MixtureSettings:
@@ -172,7 +180,7 @@ class DataSettings(Settings):
     give windows (:mod:`musicvae_lite.music.tune`); 0 takes all.
     """
 
-    transpose: tuple[int, int] | None = (
+    transpose: tuple[Semitones, Semitones] | None = (
         None  # semitones, both included, drawn anew for every window and epoch
     )
     inputs: tuple[GrooveInputSettings, ...] = ()
@@ -200,16 +208,16 @@ class TrainingSettings(Settings):
     (``--init-from``); a run that starts from none says so.
     """
 
-    steps: int = Field(10_000, ge=1)
-    epochs: int | None = Field(None, ge=1)
+    steps: Count = 10_000
+    epochs: Count | None = None
     keep: Literal["best", "last"] = "best"
-    batch_size: int = Field(512, ge=1)
+    batch_size: int = Field(512, ge=1, le=2**20)
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = (
         "auto"  # YAML reads 32 as a number
     )
-    valid_every: int = Field(1000, ge=1)
-    valid_windows: int = Field(2000, ge=1)
-    save_every: int = Field(1000, ge=1)
-    log_every: int = Field(20, ge=1)
+    valid_every: Count = 1000
+    valid_windows: Count = 2000
+    save_every: Count = 1000
+    log_every: Count = 20
     stored: Literal["float32", "float16"] = "float32"  # of the weights in the model folder
     starts_from: str | None = None

@@ -89,6 +89,10 @@ class Dataset(ABC):
         """
         return ""
 
+    def is_finished(self, folder: Path) -> bool:
+        """Say whether the folder of a trained model holds all that :meth:`finish` adds to it."""
+        return True
+
     @abstractmethod
     def picture(self, model: Autoencoder) -> NDArray[np.float64]:
         """Show a few held-out examples and what the model makes of them: brightness 0..1, [H, W] or

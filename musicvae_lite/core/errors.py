@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from musicvae_lite.core.text import message
+
 
 class MusaeError(Exception):
     """Something failed.
 
-    The command prints the message without a traceback and exits with ``exit_code``.
+    The command prints the message without a traceback and exits with ``exit_code``. It is fit to be
+    printed and of at most 500 characters, whatever the names and values in it.
     """
 
     exit_code = 1
+
+    def __init__(self, told: object = "", *more: object) -> None:
+        super().__init__(message(str(told)), *more)
 
 
 class UsageError(MusaeError):

@@ -8,14 +8,20 @@ import errno
 import json
 import math
 import os
-import re
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.limits import TEXT_BYTES, read_regular
+from musicvae_lite.core.text import shown as shown
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def resource(*parts: str) -> Path:
@@ -37,11 +43,21 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MUSAE_CACHE") or user_cache_dir("musae"))
 
 
-def reason(error: OSError) -> str:
-    """Say in a few words why an operating-system call failed."""
-    if error.errno == errno.ENOSPC:
+_PART = ".musae-", ".part"  # beginning and end of the names of files that are being written
+_FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+
+
+def reason(error: Exception) -> str:
+    """Say in a few words why an operating-system call failed.
+
+    Also where a library wrapped its error in one of its own.
+    """
+    number = getattr(error, "errno", None)
+    if number in _FULL or "No space left on device" in str(error):
         return "the disk is full; free some space and run the command again"
-    return (error.strerror or str(error)).lower()
+    if number == errno.EFBIG or "File too large" in str(error):
+        return "files may not be that large here (see 'ulimit -f', or the limits of the disk)"
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 
 def json_text(tree: Any, indent: int | None = None) -> str:
@@ -57,13 +73,6 @@ def _finite(tree: Any) -> Any:
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
-def shown(name: str) -> str:
-    """Return a file name as text that can be printed and stored: what is not UTF-8 in it becomes
-    U+FFFD.
-    """
-    return re.sub("[\ud800-\udfff]", "\ufffd", name)  # surrogates are how Python holds such bytes
-
-
 def read_json(path: Path, absent: str, cure: str) -> dict[str, Any]:
     """Read a file that holds one JSON object.
 
@@ -76,7 +85,7 @@ def read_json(path: Path, absent: str, cure: str) -> dict[str, Any]:
         MusaeError: in one line, for a file that is absent, unreadable or damaged.
     """
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_regular(path, TEXT_BYTES).decode("utf-8"))
     except FileNotFoundError:
         raise MusaeError(absent) from None
     except OSError as error:
@@ -113,11 +122,17 @@ def check_output(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
+def atomic_output(path: Path, overwrite: bool = False, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` and move it into place when the block succeeds.
 
     Nothing is left behind when it fails. ``overwrite=False`` refuses an existing file, also one
-    that appeared meanwhile.
+    that appeared meanwhile. What a killed process left of its own in the folder is removed.
+
+    Args:
+        path: the file.
+        overwrite: replace an existing one.
+        durable: have it on the disk before it takes the place of the earlier one, so that a loss of
+            power leaves either of them.
 
     Raises:
         UsageError: see :func:`check_output`.
@@ -125,21 +140,118 @@ def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """
     check_output(path, overwrite)
     temporary: Path | None = None
+    handle = -1
     try:
-        handle, name = tempfile.mkstemp(prefix=".musae-", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        _clear_once(path.parent)
+        handle, temporary = _new_part(path.parent)
         yield temporary
         check_output(path, overwrite)
         os.chmod(
             temporary, 0o666 & ~_umask()
         )  # mkstemp makes private files; a result is an ordinary one
+        if durable:
+            flush(temporary)
+        handle = _close(handle) if sys.platform == "win32" else handle  # no open file moves there
         os.replace(temporary, path)
+        if durable:
+            flush(path.parent)
     except OSError as error:
         raise MusaeError(f"{path}: cannot be written: {reason(error)}") from error
     finally:
+        _close(handle)
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Raises:
+        OSError: the disk is full or broken. That a file system cannot do so is none.
+    """
+    if sys.platform == "win32":
+        return  # only files that are open for writing can be flushed there
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(handle)
+
+
+_cleared: set[Path] = set()
+
+
+def _clear_once(folder: Path) -> None:
+    """Clear a folder where this process first writes into it: of 10,000 files the first."""
+    if folder not in _cleared:
+        _cleared.add(folder)
+        clear_parts(folder)
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove from a folder what processes that were killed had half written.
+
+    What one that lives is writing is locked by it, and stays. Nothing is done where the folder
+    cannot be listed.
+    """
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if is_part(name):
+                with suppress(OSError):
+                    _remove_abandoned(folder / name)
+
+
+def is_part(name: str) -> bool:
+    """Say whether a name is that of a file that is being written."""
+    return name.startswith(_PART[0]) and name.endswith(_PART[1])
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove a file that is being written, unless somebody has locked it."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return
+    if sys.platform == "win32":
+        path.unlink()  # what is open cannot be removed there
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(handle)
+
+
+def _new_part(folder: Path) -> tuple[int, Path]:
+    """Make a file to write to, locked for as long as its handle is open."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=_PART[0], suffix=_PART[1], dir=folder)
+        if _is_claimed(handle, name):
+            return handle, Path(name)
+        _close(handle)  # another process took it for abandoned before it was locked
+
+
+def _is_claimed(handle: int, name: str) -> bool:
+    """Lock a new file and say whether it is still there; no locks are no hindrance."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return os.path.exists(name)
+
+
+def _close(handle: int) -> int:
+    if handle >= 0:
+        with suppress(OSError):
+            os.close(handle)
+    return -1
 
 
 def write_files(files: Mapping[Path, bytes], overwrite: bool = False) -> None:

@@ -6,17 +6,21 @@ Nothing here runs what a file says; a damaged, truncated or crafted file is a
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicvae_lite import __version__
 from musicvae_lite.config import RunConfig, load_config
-from musicvae_lite.core.errors import UsageError
+from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.files import reason
+from musicvae_lite.core.locks import only_writer
 from musicvae_lite.magenta.source import Weights
 from musicvae_lite.magenta.tensorflow import read_tensorflow
 from musicvae_lite.magenta.tfjs import is_tfjs, read_tfjs
 from musicvae_lite.model_dir.bundle import CONFIG, save_bundle
+from musicvae_lite.model_dir.swap import current
 
 if TYPE_CHECKING:
     from musicvae_lite.music.model import SequenceAutoencoder
@@ -60,11 +64,11 @@ def import_magenta(
             does not fit is named.
     """
     config, folder = load_config(preset), Path(output)
-    if (folder / CONFIG).exists() and not overwrite:
+    if os.path.exists(current(folder, CONFIG)) and not overwrite:
         raise UsageError(
             f"{folder}: holds a model already; choose another folder with -o or pass --overwrite"
         )
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise UsageError(f"{folder}: is a file; a model is a folder")
     weights = open_weights(Path(checkpoint))
     config, model = build_from(config, weights)
@@ -82,7 +86,12 @@ def import_magenta(
     config = config.model_copy(
         update={"description": f"Magenta's {config.name}, imported from {weights.kind}."}
     )
-    save_bundle(folder, config, model, provenance, {})
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
+    with only_writer(folder, "musae import-magenta"):
+        save_bundle(folder, config, model, provenance, {})
     parameters = sum(value.numel() for value in model.parameters() if value.requires_grad)
     return Imported(folder, config, parameters, weights.step, source)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import os
 import struct
-import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import reason
+from musicvae_lite.core.limits import check_regular, check_unpacked
 from musicvae_lite.media.arrays import read_arrays
+from musicvae_lite.media.picture import PICTURES as PICTURES
+from musicvae_lite.media.picture import read_picture as read_picture
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-_MAX_BYTES = 2**32  # of one IDX file
-_MAX_PIXELS = 80_000_000  # of one picture
 _IDX_UINT8 = 0x08
+_PIECE_BYTES = 2**20
 _LOSSY, _QUALITY = (".jpg", ".jpeg", ".webp"), 95
 
 
@@ -107,7 +108,7 @@ def is_idx(path: Path) -> bool:
     try:
         with _opened(path) as file:
             head = file.read(4)
-    except (OSError, EOFError, zlib.error):
+    except (MusaeError, OSError, EOFError, zlib.error):
         return False
     return len(head) == 4 and head[:3] == bytes([0, 0, _IDX_UINT8]) and 1 <= head[3] <= 4
 
@@ -136,12 +137,10 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             if len(sizes) < 4 * magic[3] or not magic[3]:
                 raise MusaeError(f"{path}: is truncated in its header; copy the file again")
             shape = struct.unpack(f">{magic[3]}I", sizes)
-            count = int(np.prod([int(size) for size in shape], dtype=object))
-            if count > _MAX_BYTES:
-                raise MusaeError(
-                    f"{path}: states {count:,} bytes of pictures; that is no file of this kind"
-                )
-            data = file.read(count + 1)
+            count = math.prod(shape)
+            check_unpacked(path, count)
+            data, found = _read_into(file, count)
+            more = bool(file.read(1))
     except FileNotFoundError:
         raise MusaeError(f"{path}: no such file") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -150,16 +149,30 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         ) from error
     except OSError as error:
         raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
-    if len(data) != count:
-        found = f"holds {len(data):,} bytes" if len(data) < count else "goes on"
+    if found != count or more:
+        told = f"holds {found:,} bytes" if found < count else "goes on"
         raise MusaeError(
             f"{path}: is damaged: it states {' x '.join(map(str, shape))} = {count:,} bytes, but "
-            f"{found}"
+            f"{told}"
         )
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    return data.reshape(shape)
+
+
+def _read_into(file: IO[bytes], count: int) -> tuple[NDArray[np.uint8], int]:
+    """Return ``count`` bytes of a file and how many of them were there.
+
+    No second copy is made, and memory is taken as it is filled: a file may state far more than it
+    has.
+    """
+    data, found = np.empty(count, np.uint8), 0
+    while found < count and (piece := file.read(min(_PIECE_BYTES, count - found))):
+        data[found : found + len(piece)] = np.frombuffer(piece, np.uint8)
+        found += len(piece)
+    return data, found
 
 
 def _opened(path: Path) -> IO[bytes]:
+    check_regular(path)
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     opened: Any = gzip.open(path) if zipped else path.open("rb")
@@ -189,73 +202,6 @@ def read_labels_beside(path: Path, count: int) -> NDArray[np.int64] | None:
             f"{beside}: holds {labels.size:,} labels for {count:,} pictures; copy both files again"
         )
     return labels.astype(np.int64)
-
-
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as grey [H, W] or colour [H, W, 3], upright.
-
-    Transparency is laid on black, 16 bits are cut to 8.
-
-    Raises:
-        MusaeError: absent, damaged, or no picture.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(path) as image,
-        ):  # of Pillow, about metadata and size
-            if image.width * image.height > _MAX_PIXELS:
-                raise MusaeError(
-                    f"{path}: has {image.width} x {image.height} pixels; up to {_MAX_PIXELS:,} "
-                    "are read"
-                )
-            seen: Image.Image = ImageOps.exif_transpose(image)  # as a camera was held
-            if seen.mode.startswith(("I", "F")):
-                return _deep_grey(np.asarray(seen))
-            if seen.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in seen.info:
-                seen = Image.alpha_composite(
-                    Image.new("RGBA", seen.size, "black"), seen.convert("RGBA")
-                )
-            grey = seen.mode in ("1", "L") or _all_grey(seen)
-            return np.asarray(seen.convert("L" if grey else "RGB"))
-    except FileNotFoundError:
-        raise MusaeError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        raise MusaeError(f"{path}: is no picture, whatever its name says") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        why = (
-            reason(error)
-            if isinstance(error, OSError) and error.errno
-            else str(error).split("\n")[0]
-        )
-        raise MusaeError(f"{path}: is damaged or cannot be read ({why})") from error
-
-
-def _deep_grey(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return grey of more than 8 bits [H, W] as bytes: of 16 bits the high byte, of numbers 0..1
-    that part of 255.
-
-    Raises:
-        ValueError: numbers that are no brightness.
-    """
-    low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
-    if not 0 <= low <= high <= 65535:  # nor nan
-        raise ValueError(
-            f"its numbers go from {low:g} to {high:g}; brightness is 0..1, or of 8 or 16 bits"
-        )
-    if pixels.dtype.kind == "f":
-        return np.rint(pixels * (255 if high <= 1 else 1 if high <= 255 else 1 / 257)).astype(
-            np.uint8
-        )
-    wide = pixels.dtype.itemsize == 2 or high > 255
-    return (pixels >> 8 if wide else pixels).astype(np.uint8)
-
-
-def _all_grey(image: Any) -> bool:
-    pixels = np.asarray(image.convert("RGB"))
-    return bool((pixels == pixels[..., :1]).all())
 
 
 def picture_paths(folder: Path) -> list[Path]:
@@ -297,13 +243,16 @@ def read_folder(folder: Path, report: Callable[[MusaeError], None] | None = None
         else {}
     )
     images: dict[int, NDArray[np.uint8]] = {}
+    total = 0
     for place, path in enumerate(paths):
         try:
             images[place] = read_picture(path)
+            total += images[place].nbytes
         except MusaeError as error:
             if report is None or len(paths) == 1:
                 raise
             report(error)
+        check_unpacked(folder, total)
     if not images:
         raise MusaeError(f"{folder}: none of its {len(paths):,} pictures can be used")
     groups: dict[tuple[int, ...], list[int]] = {}
@@ -311,7 +260,7 @@ def read_folder(folder: Path, report: Callable[[MusaeError], None] | None = None
         groups.setdefault(image.shape, []).append(place)
     return [
         Pictures(
-            np.stack([images[place] for place in places]),
+            np.stack([images.pop(place) for place in places]),
             np.array([classes[inner[place]] for place in places]) if classes else None,
             tuple(paths[place].stem for place in places),
             str(folder),

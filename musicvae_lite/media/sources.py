@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
-from musicvae_lite.core.files import reason, shown
+from musicvae_lite.core.files import reason
+from musicvae_lite.core.limits import TEXT_BYTES, check_regular, read_regular
+from musicvae_lite.core.text import one_line
+from musicvae_lite.media.archives import check_zip, read_member
 from musicvae_lite.media.midi_file import MAX_BYTES, MidiError, check_size, read_bytes
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
@@ -100,12 +103,12 @@ def list_sources(paths: Sequence[Path]) -> list[Source]:
 
 def _labels(paths: Sequence[Path]) -> list[str]:
     """Name each source by as few of the last parts of its path as tell the sources apart."""
-    parts = [tuple(shown(part) for part in path.resolve().parts) for path in paths]
+    parts = [tuple(one_line(part) for part in path.resolve().parts) for path in paths]
     for length in range(1, max(len(p) for p in parts) + 1):
         labels = ["/".join(p[-length:]) for p in parts]
         if len(set(labels)) == len(set(parts)):
             return labels
-    return [shown(str(path)) for path in paths]
+    return [one_line(str(path)) for path in paths]
 
 
 def _list(path: Path, label: str) -> list[MidiFile]:
@@ -113,10 +116,12 @@ def _list(path: Path, label: str) -> list[MidiFile]:
         if path.is_dir():
             files = list(_list_folder(path, label))
         elif path.suffix.lower() == ".zip":
+            check_zip(path)
             files = list(_list_zip(path, label))
         elif path.is_file():
             files = [_loose(path, label, "")]
         else:
+            check_regular(path)
             raise MusaeError(f"{path}: no such file or folder")
     except zipfile.BadZipFile as error:
         raise MusaeError(f"{path}: not a zip file, or a damaged one ({error})") from error
@@ -138,14 +143,14 @@ def _is_midi(name: str) -> bool:
 
 def _list_folder(path: Path, label: str) -> Iterator[MidiFile]:
     index = path / INDEX
-    groups = _groups(index.read_bytes(), str(index)) if index.is_file() else {}
+    groups = _groups(read_regular(index, TEXT_BYTES), str(index)) if index.is_file() else {}
     names = sorted(
         found.relative_to(path).as_posix() for found in path.rglob("*") if _is_midi(found.name)
     )
     for name in names:
         found = path / name
         if found.is_file():
-            yield _loose(found, f"{label}/{shown(name)}", groups.get(name, ""))
+            yield _loose(found, f"{label}/{one_line(name)}", groups.get(name, ""))
 
 
 def _loose(path: Path, name: str, group: str) -> MidiFile:
@@ -166,7 +171,12 @@ def _list_zip(path: Path, label: str) -> Iterator[MidiFile]:
         if _is_midi(name) and not name.startswith("__MACOSX/"):
             info = archive.NameToInfo[name]
             yield MidiFile(
-                f"{label}/{name}", str(path), name, info.file_size, info.CRC, groups.get(name, "")
+                f"{label}/{one_line(name)}",
+                str(path),
+                name,
+                info.file_size,
+                info.CRC,
+                groups.get(name, ""),
             )
 
 
@@ -176,7 +186,7 @@ def _index(archive: zipfile.ZipFile, path: Path) -> bytes:
     To go on without it could put one song on both sides of the split.
     """
     try:
-        return archive.read(INDEX)
+        return read_member(archive, INDEX, TEXT_BYTES)
     except Exception as error:  # encrypted, damaged: see MidiFile.read
         raise MusaeError(f"{path}/{INDEX}: cannot be read from the zip file ({error})") from error
 

@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicvae_lite.config import RunConfig, parse_config
 from musicvae_lite.core.errors import MusaeError, UsageError, suggest
-from musicvae_lite.core.files import read_json, reason, resource, write_files
+from musicvae_lite.core.files import read_json, resource
+from musicvae_lite.model_dir.swap import current, replace_together
+from musicvae_lite.model_dir.weights import (
+    DamagedError,
+    check_finite,
+    check_shapes,
+    no_larger_than,
+    read_shapes,
+    read_tensors,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -31,14 +40,6 @@ VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 METRICS = "metrics.jsonl"  # what a run folder has beside them: one JSON object a line
 DEFAULT_MODEL = "mel-2bar"
-#: Settings of a model that are no dimension of a weight.
-_NOT_SIZES: dict[str, Any] = {
-    "classes": True,
-    "rows": True,
-    "window": True,
-    "encoder": {"levels"},
-    "decoder": {"levels"},
-}
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ def find_model(name: str | Path) -> Path:
                 f"{text} is a shipped model and a model folder here; write ./{text} for the folder"
             )
         return resource("data", "models", text)
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where a name is too long
         return path
-    if path.exists():
+    if os.path.exists(path):
         raise UsageError(f"{path}: is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
     raise UsageError(
         f"no model {text!r}; {suggest(text, shipped_models())} (or name a model folder; 'musae "
@@ -121,7 +122,7 @@ def describe(name: str | Path) -> Description:
         MusaeError: the folder is no model folder, of another version, or damaged.
     """
     folder = find_model(name)
-    path = folder / CONFIG
+    path = current(folder, CONFIG)
     absent = f"{folder}: is not a model folder (no {CONFIG}); 'musae train -o FOLDER' makes one"
     tree = read_json(path, absent, "copy the model folder again")
     if tree.get("format") != FORMAT:
@@ -135,12 +136,17 @@ def describe(name: str | Path) -> Description:
         )
     try:
         groups = [tree[key] for key in ("run", "provenance", "metrics", "weights")]
-        sha256, parameters = str(groups[3]["sha256"]), int(groups[3]["parameters"])
-    except (KeyError, TypeError, ValueError) as error:
+        sha256, parameters = str(groups[3]["sha256"]), groups[3]["parameters"]
+    except (KeyError, TypeError) as error:
         raise MusaeError(f"{path}: is damaged (no {error}); copy the model folder again") from error
     if not all(isinstance(group, dict) for group in groups):
         raise MusaeError(
             f"{path}: is damaged (a group is no JSON object); copy the model folder again"
+        )
+    if type(parameters) is not int or not 0 <= parameters < 2**53:
+        raise MusaeError(
+            f"{path}: is damaged (weights.parameters is {parameters!r}, not a number of weights); "
+            "copy the model folder again"
         )
     run, provenance, metrics, _ = groups
     return Description(
@@ -169,19 +175,12 @@ def load_bundle(
 
     description = name if isinstance(name, Description) else describe(name)
     codec = codec or build_codec(description.config.codec.model_dump())
-    tensors = _read_weights(description)
-    # Before memory is taken: settings of a damaged or hostile folder may ask for any size.
-    largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
-    asked = max(_numbers(description.config.model.model_dump(exclude=_NOT_SIZES)))
-    if asked > largest:
-        path = description.folder / WEIGHTS
-        raise MusaeError(
-            f"{path}: does not fit the settings (they ask for a size of {asked}, its largest is "
-            f"{largest})"
-        )
-    with filled_later():
+    path = current(description.folder, WEIGHTS)
+    shapes = read_shapes(path)
+    with no_larger_than(shapes, path), filled_later():
         model = build_model(description.config, codec)
-    _fill(model, tensors, description)
+    check_shapes(path, model.state_dict(), shapes)
+    _fill(model, _read_weights(description), description)
     prior = NormalPrior(model.latent_size)
     return Bundle(description, model.to(device).eval(), codec, prior)
 
@@ -199,6 +198,7 @@ def start_from(model: Autoencoder, description: Description) -> None:
     """
     from torch.nn.functional import pad
 
+    read_shapes(current(description.folder, WEIGHTS))
     before, tensors = description.config.model, _read_weights(description)
     new = 0 if getattr(before, "control_size", 0) else getattr(model, "control_size", 0)
     for key, value in model.state_dict().items():
@@ -213,51 +213,25 @@ def start_from(model: Autoencoder, description: Description) -> None:
     _fill(model, tensors, description)
 
 
-def _numbers(value: Any) -> Iterator[int]:
-    """Yield the whole numbers in a tree of settings."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        yield value
-    elif isinstance(value, dict):
-        yield from (number for item in value.values() for number in _numbers(item))
-    elif isinstance(value, list | tuple):
-        yield from (number for item in value for number in _numbers(item))
-
-
 def _read_weights(description: Description) -> dict[str, torch.Tensor]:
-    """Read the weights of a folder and check their checksum."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    path = description.folder / WEIGHTS
+    """Read the weights of a folder, once more where it was replaced since it was described."""
+    folder = description.folder
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MusaeError(f"{path}: cannot be read: {reason(error)}") from error
-    if hashlib.sha256(data).hexdigest() != description.sha256:
-        raise MusaeError(
-            f"{path}: is damaged or truncated (its checksum is not the one in {CONFIG}); copy the "
-            "folder again"
-        )
-    try:
-        return load(data)
-    except SafetensorError as error:
-        raise MusaeError(f"{path}: is not a safetensors file ({error})") from error
+        return read_tensors(current(folder, WEIGHTS), description.sha256)
+    except DamagedError:
+        now = describe(folder)
+        if now.sha256 == description.sha256 or now.config != description.config:
+            raise
+        return read_tensors(current(folder, WEIGHTS), now.sha256)
 
 
 def _fill(model: Autoencoder, tensors: dict[str, torch.Tensor], description: Description) -> None:
     """Copy tensors into ``model`` after checking their names and shapes."""
     path = description.folder / WEIGHTS
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in tensors.items()}
-    if expected != found:
-        wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
-        first = wrong[0]
-        detail = (
-            f"{first} is {found.get(first, 'missing')}, the settings ask for "
-            f"{expected.get(first, 'none')}"
-        )
-        raise MusaeError(f"{path}: does not fit the settings in {len(wrong)} tensors ({detail})")
+    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    check_shapes(path, model.state_dict(), shapes)
     model.load_state_dict(tensors)
+    check_finite(path, model.state_dict())
 
 
 def save_bundle(
@@ -269,7 +243,7 @@ def save_bundle(
 ) -> None:
     """Write a model folder.
 
-    All files are written under other names first, then moved into place together.
+    The files are replaced as one; see :mod:`musicvae_lite.model_dir.swap`.
 
     Weights are stored as ``config.training.stored`` says; float16 halves the file. Buffers (running
     means, counts) are few and stay as they are.
@@ -305,15 +279,10 @@ def save_bundle(
             "parameters": parameters,
         },
     }
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MusaeError(f"{folder}: cannot be made: {reason(error)}") from error
     card = write_card(config, provenance, metrics, parameters)
     files = {
         WEIGHTS: data,
         CARD: card.encode(),
         CONFIG: (json.dumps(tree, indent=1) + "\n").encode(),
     }
-    write_files({folder / name: content for name, content in files.items()}, overwrite=True)
+    replace_together(Path(folder), files)

@@ -7,6 +7,7 @@ from typing import Any
 
 from musicvae_lite.config import RunConfig
 from musicvae_lite.core.medium import CardText, Words, medium_of
+from musicvae_lite.core.text import shown
 
 _FIRST = {
     "nll_nats": ("negative log-likelihood, nats {one} ({drawn})", "{:.2f}"),
@@ -67,7 +68,7 @@ def write_card(
         "",
         *(f"* {limit}" for limit in text.limits),
     ]
-    return "\n".join(parts) + "\n"
+    return shown("\n".join(parts) + "\n")
 
 
 def _measures(metrics: Mapping[str, Any], text: CardText, words: Words) -> list[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicvae_lite.core.errors import MusaeError, UsageError
-from musicvae_lite.core.files import read_json, reason, write_files
+from musicvae_lite.core.files import read_json
+from musicvae_lite.model_dir.swap import current, replace_together
+from musicvae_lite.model_dir.weights import check_finite, read_shapes, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +25,15 @@ _CURE = "learn it with 'musae prior {} --data CORPUS', or draw with --prior norm
 
 def has_prior(folder: Path) -> bool:
     """Say whether a model folder has a learned prior."""
-    return (folder / FILE).exists()
+    return current(folder, FILE).exists()
+
+
+def is_prior_of(folder: Path, sha256: str) -> bool:
+    """Say whether a model folder has a prior of the weights of that checksum."""
+    try:
+        return read_json(current(folder, FILE), "", "").get("model_sha256") == sha256
+    except MusaeError:
+        return False
 
 
 def save_prior(
@@ -53,9 +63,8 @@ def save_prior(
         "sha256": hashlib.sha256(data).hexdigest(),
         **facts,
     }
-    folder = description.folder
-    files = {folder / WEIGHTS: data, folder / FILE: (json.dumps(tree, indent=1) + "\n").encode()}
-    write_files(files, overwrite=True)
+    files = {WEIGHTS: data, FILE: (json.dumps(tree, indent=1) + "\n").encode()}
+    replace_together(description.folder, files)
 
 
 def describe_prior(description: Description, name: str) -> dict[str, Any]:
@@ -65,7 +74,7 @@ def describe_prior(description: Description, name: str) -> dict[str, Any]:
         UsageError: it is of another model.
         MusaeError: it is damaged, or of another version.
     """
-    path, cure = description.folder / FILE, _CURE.format(name)
+    path, cure = current(description.folder, FILE), _CURE.format(name)
     tree = read_json(path, f"{path}: is gone; {cure}", cure)
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
         raise MusaeError(f"{path}: is not a file of {FORMAT} version {VERSION}; {cure}")
@@ -83,22 +92,10 @@ def read_prior_weights(description: Description, name: str) -> dict[str, Tensor]
         UsageError: see :func:`describe_prior`.
         MusaeError: they are damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    tree, path = describe_prior(description, name), description.folder / WEIGHTS
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MusaeError(
-            f"{path}: cannot be read: {reason(error)}; {_CURE.format(name)}"
-        ) from error
-    if hashlib.sha256(data).hexdigest() != tree.get("sha256"):
-        message = f"{path}: is damaged or truncated (its checksum is not the one in {FILE})"
-        raise MusaeError(f"{message}; {_CURE.format(name)}")
-    try:
-        return {key: value.float() for key, value in load(data).items()}
-    except SafetensorError as error:
-        raise MusaeError(
-            f"{path}: is not a safetensors file ({error}); {_CURE.format(name)}"
-        ) from error
+    tree, path = describe_prior(description, name), current(description.folder, WEIGHTS)
+    read_shapes(path)
+    weights = {
+        key: value.float() for key, value in read_tensors(path, tree.get("sha256"), FILE).items()
+    }
+    check_finite(path, weights)
+    return weights

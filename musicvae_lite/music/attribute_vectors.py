@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import MusaeError, UsageError, suggest
-from musicvae_lite.core.files import read_json, write_files
+from musicvae_lite.core.files import read_json
+from musicvae_lite.core.text import shown
+from musicvae_lite.model_dir.swap import current, replace_together
 
 FORMAT = "musae-attributes"
 VERSION = 1
@@ -105,14 +107,22 @@ def save_vectors(folder: Path, sha256: str, vectors: AttributeVectors, picture: 
         **tables,
         "vectors": codes,
     }
-    card = folder / CARD
+    card = current(folder, CARD)
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     files = {
         FILE: (json.dumps(tree) + "\n").encode(),
         PICTURE: picture,
-        CARD: with_section(text, section(vectors)).encode(),
+        CARD: shown(with_section(text, section(vectors))).encode(),
     }
-    write_files({folder / name: data for name, data in files.items()}, overwrite=True)
+    replace_together(folder, files)
+
+
+def has_vectors(folder: Path, sha256: str) -> bool:
+    """Say whether a model folder has vectors of the weights of that checksum."""
+    try:
+        return read_json(current(folder, FILE), "", "").get("weights_sha256") == sha256
+    except MusaeError:
+        return False
 
 
 def load_vectors(folder: Path, sha256: str, size: int, model: str) -> AttributeVectors:
@@ -128,7 +138,7 @@ def load_vectors(folder: Path, sha256: str, size: int, model: str) -> AttributeV
         UsageError: it has none, or those of other weights.
         MusaeError: they are damaged.
     """
-    path, cure = folder / FILE, _CURE.format(model)
+    path, cure = current(folder, FILE), _CURE.format(model)
     if not path.exists():
         raise UsageError(f"{model}: the model has no attribute vectors; {cure}")
     tree = read_json(path, f"{path}: is gone; {cure}", cure)
@@ -151,7 +161,7 @@ def load_vectors(folder: Path, sha256: str, size: int, model: str) -> AttributeV
         return AttributeVectors(
             names, units, vectors, contrast, spread, effects, dict(tree["learned"])
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MusaeError(f"{path}: is damaged ({error}); {cure}") from error
 
 

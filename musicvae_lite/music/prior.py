@@ -15,7 +15,14 @@ from torch import Tensor
 from musicvae_lite.core.errors import MusaeError
 from musicvae_lite.core.random import Noise
 from musicvae_lite.model_dir.bundle import Bundle
-from musicvae_lite.model_dir.prior_file import describe_prior, has_prior, read_prior_weights
+from musicvae_lite.model_dir.prior_file import (
+    WEIGHTS,
+    describe_prior,
+    has_prior,
+    read_prior_weights,
+)
+from musicvae_lite.model_dir.swap import current
+from musicvae_lite.model_dir.weights import no_larger_than
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.prior_features import Features, Wish
 from musicvae_lite.nn.event_model import EventModel
@@ -108,14 +115,16 @@ def load_prior(bundle: Bundle, name: str) -> MusicPrior | None:
             raise ValueError(f"kind {tree['kind']!r} is not known")
         features, settings = Features.of_tree(tree["features"]), tree["network"]
         control = int(tree["control_size"])
-        network = EventModel(**settings)
+        shapes = {key: tuple(value.shape) for key, value in weights.items()}
+        with no_larger_than(shapes, current(description.folder, WEIGHTS)):
+            network = EventModel(**settings)
         if network.condition_size != features.size + control:
             raise ValueError("the condition does not fit")
         network.load_state_dict(weights)
         flat, temperature = bool(tree["flat"]), float(tree["temperature"])
         refine, tune = int(tree["refine"]), float(tree["learned"].get("tune", 0.0))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        said = str(error).splitlines()[0]
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        said = str(error).split("\n")[0]
         raise MusaeError(f"{description.folder}: its prior is damaged ({said}); {cure}") from error
     events = EventPrior(network, bundle.model, control, flat, temperature, refine)
     return MusicPrior(events, features, bundle.codec, name, tune)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from musicvae_lite.config import PriorSettings, RunConfig
 from musicvae_lite.core.devices import resolve_precision
 from musicvae_lite.core.errors import NothingUsableError, UsageError
+from musicvae_lite.core.locks import only_writer
 from musicvae_lite.core.random import seed_layers
 from musicvae_lite.core.validation import seed_of
 from musicvae_lite.model_dir.bundle import Description, describe
@@ -224,7 +225,8 @@ def learn_prior_of(
     if description.config.model.kind != "sequence":
         raise UsageError(f"{model} is no model of music; priors are learned of those")
     train, valid = open_splits(description.config, data)
-    return learn_prior(description, train, valid, steps, seed_of(seed), on_step)
+    with only_writer(description.folder, "musae prior"):
+        return learn_prior(description, train, valid, steps, seed_of(seed), on_step)
 
 
 def open_splits(config: RunConfig, data: Sequence[str | Path]) -> tuple[Corpus, Corpus]:

@@ -4,7 +4,6 @@ safetensors file.
 
 from __future__ import annotations
 
-import errno
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ class Progress:
         best_terms: nll in nats and KL in bits that it was made of, for a run whose end is moved;
             none in older states.
         best_metrics: measures of the model that had it.
+        validated: step of the last validation, -1 for none; None where a state does not say.
         run: the settings of the run.
         corpora: fingerprints of the corpora it is trained on.
         command: what started it.
@@ -44,6 +44,7 @@ class Progress:
     best_score: float | None = None
     best_terms: list[float] = field(default_factory=list)
     best_metrics: dict[str, float] = field(default_factory=dict)
+    validated: int | None = -1
     run: dict[str, Any] = field(default_factory=dict)
     corpora: list[str] = field(default_factory=list)
     command: str = ""
@@ -97,15 +98,11 @@ def save_state(
             tensors[f"{key}/{name}"] = value
     tensors = {key: value.to("cpu").contiguous() for key, value in tensors.items()}
     metadata = {"format": FORMAT, "version": str(VERSION), "progress": json.dumps(asdict(progress))}
-    with atomic_output(path, overwrite=True) as part:
+    with atomic_output(path, overwrite=True, durable=True) as part:
         try:
             save_file(tensors, part, metadata)
-        except (
-            SafetensorError
-        ) as error:  # it wraps the operating system's error in words of its own
-            full = "No space left" in str(error)
-            why = reason(OSError(errno.ENOSPC, "")) if full else str(error)
-            raise MusaeError(f"{path}: cannot be written: {why}") from error
+        except SafetensorError as error:  # it wraps the operating system's error in its own words
+            raise MusaeError(f"{path}: cannot be written: {reason(error)}") from error
 
 
 def read_progress(path: Path) -> Progress:
@@ -125,8 +122,9 @@ def read_progress(path: Path) -> Progress:
             raise MusaeError(
                 f"{path}: is not the state of a musae run (format {FORMAT}, version {VERSION})"
             )
-        return Progress(**json.loads(metadata["progress"]))
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        # A state that an earlier version saved says nothing of its last validation.
+        return Progress(**{"validated": None, **json.loads(metadata["progress"])})
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise MusaeError(f"{path}: is damaged ({error}); start again without --resume") from error
 
 

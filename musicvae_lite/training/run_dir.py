@@ -16,8 +16,10 @@ from musicvae_lite.config import (
     parse_config,
 )
 from musicvae_lite.core.errors import MusaeError, UsageError
-from musicvae_lite.core.files import reason
+from musicvae_lite.core.files import clear_parts, reason
+from musicvae_lite.model_dir import swap
 from musicvae_lite.model_dir.bundle import CARD, CONFIG, METRICS, WEIGHTS
+from musicvae_lite.model_dir.swap import NEW
 from musicvae_lite.training.checkpoint import STATE, read_progress
 from musicvae_lite.training.logger import BOARD
 
@@ -116,7 +118,7 @@ def check_folder(output: Path, resume: bool) -> None:
             f"{output}: holds a run already; --resume continues it, or choose another folder with "
             "-o"
         )
-    names = (CONFIG, WEIGHTS, CARD, LAST, *(() if _is_left_over(output) else (METRICS, BOARD)))
+    names = (CONFIG, WEIGHTS, CARD, LAST, NEW, *(() if _is_left_over(output) else (METRICS, BOARD)))
     for name in names:
         if (output / name).exists():
             raise UsageError(
@@ -145,17 +147,35 @@ def clear_leftovers(output: Path) -> bool:
     return True
 
 
+def tidy(output: Path) -> None:
+    """Remove from a run folder what a killed run had half written, and finish what it had not moved
+    into place.
+
+    Raises:
+        MusaeError: if the file system refuses.
+    """
+    try:
+        for folder in (output, output / LAST):
+            swap.clear_parts(folder)
+            clear_parts(folder)
+            swap.settle(folder)
+        if (output / LAST).is_dir() and not any((output / LAST).iterdir()):
+            (output / LAST).rmdir()
+    except OSError as error:
+        raise MusaeError(f"{output}: cannot be written: {reason(error)}") from error
+
+
 def _is_left_over(output: Path) -> bool:
     """Say whether a folder without a run holds the log of one, and that log alone under the names
     that a run writes to.
     """
     log, board = output / METRICS, output / BOARD
-    if not log.is_file() or any(
-        (output / name).exists() for name in (STATE, CONFIG, WEIGHTS, CARD, LAST)
+    if not (log.is_file() or board.is_dir()) or any(
+        (output / name).exists() for name in (STATE, CONFIG, WEIGHTS, CARD, LAST, NEW)
     ):
         return False
     try:
-        lines = log.read_text(encoding="utf-8").splitlines()
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         found = list(board.iterdir()) if board.exists() else []
     except (OSError, UnicodeDecodeError):
         return False

@@ -29,6 +29,7 @@ from musicvae_lite.core.codec import build_codec
 from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.devices import keep_freed_memory, resolve_device, resolve_precision
 from musicvae_lite.core.errors import MusaeError, UsageError
+from musicvae_lite.core.locks import only_writer
 from musicvae_lite.core.medium import build_model, open_dataset
 from musicvae_lite.core.objective import NATS_PER_BIT
 from musicvae_lite.core.random import Noise, seed_layers
@@ -58,6 +59,7 @@ from musicvae_lite.training.run_dir import (
     check_same_run,
     clear_leftovers,
     settings_of,
+    tidy,
 )
 from musicvae_lite.training.signals import Stop, stoppable
 
@@ -135,12 +137,33 @@ def train(
         config, _named(data), lambda told: report(Notice(0, told, False)) if speaks else None
     )
     config = _with_steps(config, len(material))
-    with torch.random.fork_rng([]):  # the caller's random numbers on the CPU stay as they were
+    with (
+        _only_run(output, resume),
+        torch.random.fork_rng([]),  # the caller's random numbers on the CPU stay as they were
+    ):
         run = _Run(config, material, output, resume, init_from, where, (local, nodes), report)
         if told:
             run.told.append(Notice(run.progress.step, told, warning=False))
         with stoppable() as stop:
             return run.fit(stop)
+
+
+@contextmanager
+def _only_run(output: Path, resume: bool) -> Iterator[None]:
+    """Be the one run in a folder, for the block, and put in order what a killed one left there.
+
+    Of several processes that share a run the first one is it.
+
+    Raises:
+        UsageError, MusaeError: another run has begun there; the file system refuses.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("GROUP_RANK", "0") != "0":
+        yield
+        return
+    with only_writer(output, "musae train"):
+        check_folder(output, resume)  # again: until now another run could begin
+        tidy(output)
+        yield
 
 
 class _Run:
@@ -311,6 +334,8 @@ class _Run:
     def _loop(self, stop: Stop) -> bool:
         """Make the updates that are left; return whether it was asked to stop before the end."""
         settings, progress = self.config.training, self.progress
+        if self._has_missed_validation():
+            self._validate()
         meter = Meter(settings.batch_size)
         for batch in self._batches(progress.step):
             if self._agree(stop()):
@@ -329,6 +354,12 @@ class _Run:
                 self._save()
                 meter.restart_clock()
         return False
+
+    def _has_missed_validation(self) -> bool:
+        """Say whether a run that goes on was ended between an update and the validation after it."""
+        step, settings = self.progress.step, self.config.training
+        due = step % settings.valid_every == 0 or step == settings.steps
+        return bool(step) and due and self.progress.validated not in (None, step)
 
     def _batches(self, step: int) -> Iterator[Batch]:
         """Yield the batches of the run from ``step`` on.
@@ -429,6 +460,8 @@ class _Run:
         """
         self.fabric.barrier()
         if self.rank == 0:
+            if not (self.output / STATE).exists():
+                self._save_state()  # from a model folder without it no run could go on
             with self._averaged():
                 self._judge(self.material.measure(self.model, self.config.seed))
                 if self.log is not None:
@@ -447,12 +480,15 @@ class _Run:
             or score < progress.best_score
         )
         if best:
+            # First the model, then that it is there: a state that is saved between them would have
+            # a run go on without its best model.
+            self._save_model(self.output, measured.values)
             progress.best_score, progress.best_terms, progress.best_metrics = (
                 score,
                 [measured.nll, bits],
                 measured.values,
             )
-            self._save_model(self.output, measured.values)
+        progress.validated = step
         self._send(Validated(step, measured.values, score, best))
         if (
             measured.kl_bits is not None
@@ -500,19 +536,18 @@ class _Run:
         Before the first validation it is the best one too.
         """
         if self.rank == 0:
-            self._catch_up()
-            save_state(
-                self.output / STATE,
-                self.model,
-                self.average,
-                self.optimiser.optimizer,
-                self.progress,
-            )
+            self._save_state()
             with self._averaged():
                 self._save_model(self.output / LAST, {})
                 if self.progress.best_score is None:
                     self._save_model(self.output, {})
         self.fabric.barrier()
+
+    def _save_state(self) -> None:
+        self._catch_up()
+        save_state(
+            self.output / STATE, self.model, self.average, self.optimiser.optimizer, self.progress
+        )
 
     def _save_model(self, folder: Path, metrics: dict[str, float]) -> None:
         save_bundle(folder, self.config, self.model, self._provenance(), metrics)
@@ -548,7 +583,7 @@ class _Run:
             raise UsageError(
                 f"{self.output}: was started on another corpus; --resume needs the same --data"
             )
-        if saved.step >= self.config.training.steps:
+        if saved.step >= self.config.training.steps and self._is_finished(saved):
             longer = "steps" if self.config.training.epochs is None else "epochs"
             done = (
                 f"{self.output}: is trained already ({saved.step} steps); to go on, --set "
@@ -562,6 +597,16 @@ class _Run:
                 *saved.best_terms
             )  # with another end the weights at it may differ
         self.progress = saved
+
+    def _is_finished(self, saved: Progress) -> bool:
+        """Say whether nothing is left to do of a run that has made its last step: it may have ended
+        while its last model was written, or while more was learned of it.
+        """
+        try:
+            last = describe((self.output / LAST).absolute()).provenance.get("steps")
+            return last == saved.step and self.material.is_finished(self.output)
+        except MusaeError:
+            return False
 
     def _agree(self, stop: bool) -> bool:
         """Return whether any process was asked to stop, so that all stop at the same step."""

@@ -96,7 +96,7 @@ def test_idx_with_labels_beside(tmp_path, digits, zipped):
         (lambda data: b"text" + data, "no IDX file"),
         (lambda data: data[:2] + b"\x0d" + data[3:], "only bytes"),
         (lambda data: gzip.compress(data)[:-40], "damaged or truncated"),
-        (lambda data: data[:4] + b"\xff" * 12, "no file of this kind"),
+        (lambda data: data[:4] + b"\xff" * 12, "up to 1 GB are read"),
         (lambda data: idx(np.zeros(9, np.uint8)), "1-dimensional"),
         (lambda data: idx(np.zeros((0, 5, 7), np.uint8)), "holds no pictures"),
     ],

@@ -94,11 +94,17 @@ def change_config(**changes):
     return change
 
 
-def huge(folder):
-    path = folder / "config.json"
-    tree = json.loads(path.read_text())
-    tree["run"]["model"]["latent_size"] = 10**13
-    path.write_text(json.dumps(tree))
+def ask_for(size, *keys):
+    def change(folder):
+        path = folder / "config.json"
+        tree = json.loads(path.read_text())
+        group = tree["run"]["model"]
+        for key in keys[:-1]:
+            group = group[key]
+        group[keys[-1]] = size
+        path.write_text(json.dumps(tree))
+
+    return change
 
 
 def other_size(folder):
@@ -125,7 +131,10 @@ def other_size(folder):
         (change_config(metrics=[]), "no JSON object"),
         (change_config(provenance=[1]), "no JSON object"),
         (change_config(weights=[]), "damaged"),
-        (huge, "ask for a size of 10000000000000"),
+        (ask_for(10**13, "latent_size"), "latent_size: .* less than or equal to 65536"),
+        (ask_for(60_000, "latent_size"), r"ask for more than its \d+ tensors of [\d,]+ numbers"),
+        (ask_for([2048] * 20_000, "encoder", "sizes"), "sizes: .* at most 64 items"),
+        (ask_for([8] * 60, "encoder", "sizes"), "ask for more than its"),
         (other_size, r"does not fit the settings in \d+ tensors"),
     ],
 )

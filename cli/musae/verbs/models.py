@@ -69,10 +69,11 @@ def examine(name: str) -> dict[str, Any]:
     from musicvae_lite.core.files import reason
     from musicvae_lite.model_dir.bundle import WEIGHTS
     from musicvae_lite.model_dir.handle import open_model
+    from musicvae_lite.model_dir.swap import current
 
     handle = open_model(name)
     model = handle.description
-    path = model.folder / WEIGHTS
+    path = current(model.folder, WEIGHTS)
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from musicvae_lite.config import RunConfig
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import read_json
+from musicvae_lite.core.limits import UNPACKED_BYTES, check_regular, check_unpacked
 from musicvae_lite.music.codec import ScoreCodec, score_codec
 from musicvae_lite.music.conditioning.control import Control
+from musicvae_lite.music.data.checks import check_columns, check_manifest, check_size, check_totals
 
 #: Makes inputs of windows that are the examples (rows) of an epoch: (windows, rows [N], seed,
 #: epoch) to windows.
@@ -127,15 +129,14 @@ class Corpus:
             for folder, manifest in zip(paths, manifests, strict=True)
             for part in _all_parts(folder, manifest)
         ]
-        columns = _join([_read_part(part) for part in parts]) if parts else {}
+        codec, control = score_codec(manifests[0]["codec"]), control_of(manifests[0])
+        columns = _join(_checked_parts(parts, codec, control)) if parts else {}
         if not columns or not len(columns["windows"]):
             raise MusaeError(
                 f"{paths[0]}: the corpus holds no windows; look at the reasons that `musae "
                 "prepare` gives"
             )
-        corpus = cls(
-            codec=score_codec(manifests[0]["codec"]), control=control_of(manifests[0]), **columns
-        )
+        corpus = cls(codec=codec, control=control, **columns)
         return corpus.take(distinct(as_bytes(corpus.windows, corpus.told), corpus.valid))
 
     def take(self, rows: NDArray[Any]) -> Corpus:
@@ -286,6 +287,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: has format version {found}, this program reads {VERSION}; prepare the "
             "corpus again"
         )
+    check_manifest(manifest, path)
     return manifest
 
 
@@ -303,9 +305,14 @@ def part_path(folder: Path, number: int) -> Path:
 
 def _all_parts(folder: Path, manifest: dict[str, Any]) -> list[Path]:
     """Return the parts of a corpus, which must all be there and belong to it."""
-    count, fingerprint = int(manifest["parts"]), manifest.get("fingerprint")
+    count, fingerprint = manifest["parts"], manifest.get("fingerprint")
+    there = set(
+        os.listdir(folder)
+    )  # a manifest may name more parts than can be asked for one by one
     paths = [
-        path for path in (part_path(folder, number) for number in range(count)) if path.exists()
+        path
+        for path in (part_path(folder, number) for number in range(min(count, len(there))))
+        if path.name in there
     ]
     # Parts of earlier versions name no fingerprint.
     parts = [
@@ -316,6 +323,8 @@ def _all_parts(folder: Path, manifest: dict[str, Any]) -> list[Path]:
         raise MusaeError(
             f"{folder}: the corpus is incomplete: {len(parts)} of {count} parts; {cure}"
         )
+    if parts:
+        check_totals(manifest, folder / MANIFEST)
     return parts
 
 
@@ -371,7 +380,10 @@ def read_facts(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     try:
+        check_regular(path)
         facts: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"musae"])
+        if not isinstance(facts, dict):
+            raise TypeError("its facts are no JSON object")
         return facts
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
@@ -385,20 +397,50 @@ def read_windows(path: Path) -> tuple[list[bytes], NDArray[np.bool_]]:
     return as_bytes(columns["windows"], columns["told"]), columns["valid"]
 
 
+def _checked_parts(
+    parts: Sequence[Path], codec: ScoreCodec, control: Control
+) -> Iterator[dict[str, Any]]:
+    """Yield the columns of parts, whose numbers are such as the codec makes."""
+    left = UNPACKED_BYTES
+    for path in parts:
+        columns = _read_part(path, left=left)
+        left -= columns["windows"].nbytes + columns["told"].nbytes
+        flat = {
+            **columns,
+            **{name: columns[name][0] for name in ("source", "group")},
+            **{name + "s": columns[name][1] for name in ("source", "group")},
+        }
+        try:
+            check_columns(flat, codec, control)
+        except ValueError as error:
+            raise _damaged(path, error) from error
+        yield columns
+
+
 def _read_part(
     path: Path,
     names: tuple[str, ...] = ("source", "group"),
     numbers: tuple[str, ...] = _NUMBERS,
+    left: int = UNPACKED_BYTES,
 ) -> dict[str, Any]:
     """Read the windows of a part with the columns of names (codes and dictionary) and of numbers
     that are wanted.
+
+    ``left``: bytes of memory that its windows may take.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        check_regular(path)
         file = pq.ParquetFile(path)
         shapes = json.loads(file.schema_arrow.metadata[b"musae"])
+        stated = sum(
+            check_size(path, file.metadata.num_rows, _row_bytes(file.schema_arrow, column))
+            for column in ("tokens", "told")
+            if column in file.schema_arrow.names
+        )
+        check_unpacked(path, stated, left)
         lists = {"windows": ("tokens", shapes["shape"])} | (
             {"told": ("told", shapes["told"])} if "told" in shapes else {}
         )
@@ -421,9 +463,28 @@ def _read_part(
             columns["tune"] = np.full(table.num_rows, np.nan, np.float32)
         for name in there:
             columns[name] = table[name].to_numpy()
+        if any(table[name].null_count for name in table.column_names):
+            raise ValueError("some of its columns are empty in places")
+    except MusaeError:
+        raise
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, error) from error
+    except (IndexError, MemoryError, OverflowError, RecursionError) as error:
+        raise _damaged(path, error) from error
     return columns
+
+
+def _row_bytes(schema: Any, column: str) -> int:
+    """Return the bytes of one row of a column of lists of one length.
+
+    Raises:
+        TypeError: it is another column.
+    """
+    kind = schema.field(column).type
+    width, bits = getattr(kind, "list_size", None), getattr(kind.value_type, "bit_width", None)
+    if width is None or bits is None:
+        raise TypeError(f"{column} holds {kind}")
+    return -(-int(width) * int(bits) // 8)
 
 
 def _damaged(path: Path, error: Exception) -> MusaeError:
@@ -434,8 +495,9 @@ def _damaged(path: Path, error: Exception) -> MusaeError:
     )
 
 
-def _join(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _join(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Put the parts one after another, with common names for sources and groups."""
+    parts = list(found)
     columns: dict[str, Any] = {}
     for name in ("windows", "told", *_NUMBERS):
         columns[name] = np.concatenate([part[name] for part in parts])

@@ -15,7 +15,9 @@ from musicvae_lite.config import RunConfig
 from musicvae_lite.core.autoencoder import Autoencoder, Batch
 from musicvae_lite.core.dataset import Dataset, Measured
 from musicvae_lite.core.errors import UsageError
-from musicvae_lite.model_dir.bundle import load_bundle
+from musicvae_lite.model_dir.bundle import describe, load_bundle
+from musicvae_lite.model_dir.prior_file import is_prior_of
+from musicvae_lite.music.attribute_vectors import has_vectors
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.control import Control
 from musicvae_lite.music.data.corpus import Corpus, codec_differences, read_manifest
@@ -170,7 +172,7 @@ class MusicDataset(Dataset):
         :data:`~musicvae_lite.music.evaluate.attributes.WINDOWS` training windows, and a prior where
         the run says so.
         """
-        bundle = load_bundle(folder, device)
+        bundle = load_bundle(folder.absolute(), device)  # never a shipped model of that name
         probes = self.valid.windows if self.held_out else None
         told = condition_of(self.train, self.config), self.valid.condition
         vectors = learn_vectors(
@@ -184,11 +186,23 @@ class MusicDataset(Dataset):
         )
         keep_vectors(bundle.description, vectors)
         said = f"learned attribute vectors: {', '.join(vectors.names)} ('musae attribute')"
-        steps = round(self.config.prior.share * self.config.training.steps)
-        if not steps or not fits(self.codec):
+        if not self._prior_steps:
             return said
-        learn_prior(bundle.description, self.train, self.held_out_windows, steps, seed)
+        learn_prior(bundle.description, self.train, self.held_out_windows, self._prior_steps, seed)
         return f"{said}; a prior ('musae sample')"
+
+    def is_finished(self, folder: Path) -> bool:
+        """Say whether attribute vectors and prior of these weights are there."""
+        sha256 = describe(folder.absolute()).sha256
+        return has_vectors(folder, sha256) and (
+            not self._prior_steps or is_prior_of(folder, sha256)
+        )
+
+    @property
+    def _prior_steps(self) -> int:
+        """Steps of the training of a prior; 0 where none is learned."""
+        steps = round(self.config.prior.share * self.config.training.steps)
+        return steps if fits(self.codec) else 0
 
     def _shown(self, windows: NDArray[Any]) -> NDArray[Any]:
         """Return what the encoder sees of windows."""

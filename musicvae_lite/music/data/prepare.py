@@ -32,6 +32,8 @@ from numpy.typing import NDArray
 from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
+from musicvae_lite.core.locks import LOCK, only_writer
+from musicvae_lite.core.text import one_line
 from musicvae_lite.media.midi import MidiError, Score, read_midi
 from musicvae_lite.media.sources import MidiFile, Source, list_sources
 from musicvae_lite.music.codec import Drop, Encoded, ScoreCodec, score_codec
@@ -207,21 +209,24 @@ def prepare_corpus(
         [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
     )
     parts = _plan(listed)
-    manifest = _open_folder(
-        folder, _manifest(cut, valid_fraction, listed, parts) | {"rights": rights}, overwrite
-    )
-    if not manifest["complete"]:
-        mine = [part for part in parts if part.number % shards == shard_number - 1]
-        _write_parts(
-            folder,
-            mine,
-            manifest["fingerprint"],
-            cut,
-            valid_fraction,
-            workers or _cores(),
-            on_event,
+    # Shards write other parts of one corpus, and do so at the same time.
+    lock = LOCK if shards == 1 else f"{LOCK}-{shard_number}-of-{shards}"
+    with only_writer(folder, "musae prepare", lock):
+        manifest = _open_folder(
+            folder, _manifest(cut, valid_fraction, listed, parts) | {"rights": rights}, overwrite
         )
-        manifest = _finish(folder, manifest)
+        if not manifest["complete"]:
+            mine = [part for part in parts if part.number % shards == shard_number - 1]
+            _write_parts(
+                folder,
+                mine,
+                manifest["fingerprint"],
+                cut,
+                valid_fraction,
+                workers or _cores(),
+                on_event,
+            )
+            manifest = _finish(folder, manifest)
     report = _report(folder, manifest, time.monotonic() - begun)
     if report.complete and not report.windows:
         # That a file has no window says nothing: it has none for one of the other reasons.
@@ -604,7 +609,8 @@ def _drop_rows(names: list[str], drops: list[tuple[int, Drop, str]]) -> str:
             if drop.track < 0
             else [drop.track + 1, drop.first_bar + 1, drop.last_bar + 1]
         )
-        writer.writerow([names[file], *where, drop.reason, drop.count, detail])
+        source, why, more = map(one_line, (names[file], drop.reason, detail))
+        writer.writerow([source, *where, why, drop.count, more])
     return text.getvalue()
 
 

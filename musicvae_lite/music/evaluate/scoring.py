@@ -13,6 +13,7 @@ from musicvae_lite.config import RunConfig, fitting_preset
 from musicvae_lite.core.devices import resolve_device
 from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.core.evaluation import EvalRequest, Evaluation, Split, part_name, spread
+from musicvae_lite.core.locks import only_writer
 from musicvae_lite.core.random import Noise
 from musicvae_lite.core.validation import seed_of, whole
 from musicvae_lite.model_dir.bundle import Description, describe, load_bundle
@@ -231,10 +232,11 @@ def learn_attributes(
         return Examples.of(windows, description.config).inputs
 
     told = condition_of(train, description.config), condition_of(held_out, description.config)
-    vectors = learn_vectors(
-        bundle.model, corpus.codec, train.windows, held_out.windows, limit, seed, shown, told
-    )
-    keep_vectors(description, vectors)
+    with only_writer(description.folder, "musae attribute --learn"):
+        vectors = learn_vectors(
+            bundle.model, corpus.codec, train.windows, held_out.windows, limit, seed, shown, told
+        )
+        keep_vectors(description, vectors)
     return vectors
 
 
