@@ -10,7 +10,8 @@ from musicvae_lite.audio.denoise.network import BANDS, FEATURES, MaskNetwork, Sh
 from musicvae_lite.config import load_config
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.model_dir.bundle import describe, load_bundle
-from musicvae_lite.training.train import Trained, train
+from musicvae_lite.training.events import Trained
+from musicvae_lite.training.train import train
 from tests.sounds import SETTINGS, noise, save, save_clean_folder
 
 SHORT = [

@@ -129,7 +129,8 @@ def plain(preset: str) -> float:
 def ours(preset: str) -> float:
     """Train with the real loop, as ``musae train`` does; return images/s as it reports them."""
     from musicvae_lite.config import load_config
-    from musicvae_lite.training.train import Trained, train
+    from musicvae_lite.training.events import Trained
+    from musicvae_lite.training.train import train
 
     steps = 4 * PICTURES // BATCH
     changes = [

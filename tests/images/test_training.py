@@ -13,7 +13,8 @@ import musicvae_lite as mv
 from musicvae_lite.config import load_config
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.bundle import describe, load_bundle
-from musicvae_lite.training.train import Trained, Validated, train
+from musicvae_lite.training.events import Trained, Validated
+from musicvae_lite.training.train import train
 from tests.tiny import digits
 
 SHORT = [

@@ -25,7 +25,8 @@ from musicvae_lite.music.data.corpus import Corpus
 from musicvae_lite.music.data.prepare import prepare_corpus
 from musicvae_lite.music.model import build
 from musicvae_lite.training.checkpoint import STATE, read_progress
-from musicvae_lite.training.train import Notice, Trained, Validated, train
+from musicvae_lite.training.events import Notice, Trained, Validated
+from musicvae_lite.training.train import train
 from tests.tiny import save_random
 
 CODEC = {"kind": "melody", "bars": 1}
@@ -416,7 +417,7 @@ def test_the_best_so_far_is_judged_by_the_new_end_of_a_run(corpus, tmp_path):
 
 def test_gradients_of_no_number_are_told(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "musicvae_lite.training.train.clip_gradients", lambda parameters, clip, skip: math.nan
+        "musicvae_lite.training.run.clip_gradients", lambda parameters, clip, skip: math.nan
     )
     events = []
     train(
@@ -509,7 +510,7 @@ def test_what_is_no_run_is_refused(corpus, tmp_path):
 
 def test_a_run_that_died_before_its_first_save_is_no_hindrance(corpus, tmp_path, monkeypatch):
     run, events = tmp_path / "run", []
-    monkeypatch.setattr("musicvae_lite.training.train.clip_gradients", lambda *_: [][0])
+    monkeypatch.setattr("musicvae_lite.training.run.clip_gradients", lambda *_: [][0])
     with pytest.raises(IndexError):
         train(settings(), corpus, run)
     monkeypatch.undo()
