@@ -40,9 +40,10 @@ class AttributeVectors:
     Attributes:
         names: of the attributes [A].
         units: what the numbers of each attribute are [A].
-        vectors: mean code of the windows in the top quartile of the attribute less that of the
-            bottom one [A, Z].
-        contrast: by how much the attribute itself differs between these quartiles [A].
+        vectors: what to add to a code for about one standard deviation more of an attribute and
+            next to nothing of the others [A, Z]; of models learned with earlier versions the mean
+            code of the top quartile less that of the bottom one.
+        contrast: by how much the attribute itself differs between the mean of its top and of its bottom quartile [A].
         spread: standard deviation of the attribute over the windows [A].
         effects: mean change of attribute j when vector i is added to codes of other windows [A, A].
         learned: how they were learned: ``windows``, ``probes``, ``held_out``, ``seed``.
@@ -57,8 +58,8 @@ class AttributeVectors:
     learned: Mapping[str, Any]
 
     def direction(self, strengths: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the sum of vectors [Z], each times its strength: 1 is one difference between the
-        quartiles.
+        """Return the sum of vectors [Z], each times its strength: 1 is about a standard
+        deviation more.
 
         Raises:
             UsageError: a name without a vector; the message lists those that there are.
@@ -174,10 +175,10 @@ def section(vectors: AttributeVectors) -> str:
         "",
         "    musae attribute song.mid density+0.5 --model FOLDER",
         "",
-        f"Each vector is the mean code of the quarter of {facts.get('windows', 0):,} training "
-        "windows that has most of an attribute, less that of the quarter that has least. The "
-        "table says by how much each attribute (column) changed on average when a vector (row) was "
-        f"added once to the codes of {facts.get('probes', 0):,} {seen} windows.",
+        f"Each vector moves its own attribute by about a standard deviation and the others as little "
+        f"as can be; they were learned together from {facts.get('windows', 0):,} training windows. "
+        "The table says by how much each attribute (column) changed on average when a vector (row) "
+        f"was added once to the codes of {facts.get('probes', 0):,} {seen} windows.",
         "",
         f"![effects of the attribute vectors]({PICTURE})",
         "",

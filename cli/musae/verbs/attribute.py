@@ -132,9 +132,9 @@ def attribute(
     trio:   those of its melody, and density_all
     bands:  density of all instruments, register of those with pitch, instruments (how many)
 
-    NAME+1 adds the vector of NAME once: the mean code of the training windows that have most of it
-    (a quarter) less that of those that have least. What that does to each attribute is in the
-    model's card and attributes.png; other attributes may move, too. A model that is told of chords
+    NAME+1 adds the vector of NAME once: about a standard deviation more of it, and as little of all
+    else as can be. What that does to each attribute is in the model's card and attributes.png. A
+    model that is told of chords
     keeps those of the file. Without FILE the verb lists the vectors of the model.
     """  # noqa: D301 (click looks for this very character)
     context = click.get_current_context()

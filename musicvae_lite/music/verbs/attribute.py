@@ -82,7 +82,7 @@ def change(
     Args:
         session: of the model.
         passage: the windows; see :mod:`musicvae_lite.music.windows`.
-        strengths: how often each vector is added: 1 is once the difference between the quartiles,
+        strengths: how often each vector is added: 1 is about a standard deviation more,
             -1 takes it away.
         alone: give back the windows one after another, not at their places in the piece.
         keep_tracks: give back the whole piece, with what was made in place of the track.
