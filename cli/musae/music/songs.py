@@ -23,13 +23,14 @@ def _check_options(request: Request) -> None:
     context = click.get_current_context()
     if not request.whole:
         raise click.UsageError("--keep-tracks goes with --whole", context)
-    for name in ("grid", "bar", "plot", "wav", "chords", "key", "exact_ends"):
+    for name in ("grid", "bar", "wav", "chords", "key", "exact_ends"):
         if context.params.get(name) not in (None, False):
             raise click.UsageError(f"--{name.replace('_', '-')} does not go with --whole", context)
 
 
 def interpolate_songs(job: Job, request: Request) -> None:
     """Write one song that begins as A and ends as B, or a song for each step."""
+    from musae.music.pictures import pictures_asked
     from musae.music.reading import (
         check_keep_tracks,
         codec_of,
@@ -45,6 +46,7 @@ def interpolate_songs(job: Job, request: Request) -> None:
 
     _check_options(request)
     outputs, console = _outputs(job, request), job.console
+    pictures = pictures_asked(job, outputs, request.files)
     codec = codec_of(job.handle)
     check_keep_tracks(request.keep_tracks, codec, job.model)
     chosen = zip(request.files, request.tracks, request.roles, strict=False)
@@ -75,6 +77,9 @@ def interpolate_songs(job: Job, request: Request) -> None:
         for score in result.scores
     ]
     write_together(dict(zip(outputs, data, strict=True)), job.overwrite)
+    for output, score in zip(outputs, result.scores, strict=True):
+        pictures.add(output, score)
+    drawn = pictures.write()
     for passage, word in ((start, "from"), (end, "to  ")):
         console.show(
             f"{word} {passage.source}: {passage.place}, {counted(len(passage.windows), 'window')}"
@@ -94,6 +99,7 @@ def interpolate_songs(job: Job, request: Request) -> None:
             **result.as_dict(),
             "keep_tracks": request.keep_tracks,
             "outputs": names,
+            **drawn,
         }
     )
 

@@ -203,7 +203,7 @@ class Request:
 @click.option(
     "--plot",
     metavar="P.png",
-    help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF; not with --whole).",
+    help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).",
 )
 @click.option(
     "--wav", metavar="W.wav", help="Render the steps of a melody as sound (not with --whole)."
