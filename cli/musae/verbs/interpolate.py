@@ -206,7 +206,7 @@ class Request:
     help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).",
 )
 @click.option(
-    "--wav", metavar="W.wav", help="Render the steps of a melody as sound (not with --whole)."
+    "--wav", metavar="W.wav", help="Render the steps of a melody (or the whole song) as sound."
 )
 @join_option
 @label_option
