@@ -240,6 +240,22 @@ def wav_option(function: F) -> F:
     )(function)
 
 
+def plot_option(function: F) -> F:
+    """Add ``--plot``; :func:`musae.music.pictures.pictures_asked` says where the picture goes."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        ctx.meta["musae.plot"] = value
+        return value
+
+    return click.option(
+        "--plot",
+        metavar="P.png",
+        expose_value=False,
+        callback=keep,
+        help="Also draw what is written as piano rolls, a row a file (PNG, SVG or PDF).",
+    )(function)
+
+
 def label_option(function: F) -> F:
     """Add ``--label``."""
     text = "Class of the pictures, for a conditional model. [default: the labels in the file]"

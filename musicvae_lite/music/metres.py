@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from musicvae_lite.media.midi import METRE, Score
-from musicvae_lite.music.codec import ScoreCodec
+from musicvae_lite.music.codec import ScoreCodec, score_codec
 from musicvae_lite.music.codecs.grid import is_compound
 
 #: Shipped models that ``-m auto`` chooses from, by what they read; the first that can use a file.
@@ -95,11 +95,15 @@ def what_is(score: Score) -> str:
 def _usable(score: Score, model: str) -> bool:
     """Say whether a shipped model finds a window in a piece."""
     from musicvae_lite.model_dir.handle import open_model
-    from musicvae_lite.music.windows import any_instrument
 
     codec = open_model(model).codec
     if not isinstance(codec, ScoreCodec):
         return False
     joined = in_metre(score, codec)
     piece = score if joined is None else joined.score
-    return any(len(own.encode(piece).windows) for own in (codec, any_instrument(codec)))
+    if len(codec.encode(piece).windows):
+        return True
+    settings = codec.config()  # a track of any program will do, see windows.any_instrument
+    if settings.get("programs") is None:
+        return False
+    return len(score_codec(settings | {"programs": None}).encode(piece).windows) > 0

@@ -5,7 +5,7 @@ Letters in shapes: N windows, T steps, H W picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from musicvae_lite.core.files import atomic_output
 from musicvae_lite.media.midi import Score
 from musicvae_lite.music.codec import ScoreCodec
+from musicvae_lite.music.codecs.drums import GROUPS
 from musicvae_lite.music.codecs.groove import HITS, VELOCITIES
 from musicvae_lite.music.codecs.melody import FIRST_NOTE, NOTE_OFF
 from musicvae_lite.plotting import CORNER_COLOURS, check_picture, figure_bytes
 
 _BARS_WITH_BEATS = 8  # in longer steps beats are too near to one another, and lines take time
+_BAR_NUMBERS = 8  # in a panel
 _PIXELS = 3  # of a step and of a semitone in a picture for TensorBoard
 _PANEL_INCHES, _HEIGHT_INCHES, _MAX_COLUMNS = 1.5, 2.3, 9
 
@@ -207,6 +209,22 @@ def _pitch_range(scores: Sequence[Score]) -> tuple[int, int]:
     return min(low, high - 12), high
 
 
+def name_drums(panel: Any, low: int, high: int, only: Collection[int] | None = None) -> None:
+    """Name the drums from pitch ``low`` to ``high`` (or ``only`` some) beside their lines.
+
+    Where no list is given, each drum of General MIDI is named once, at its usual pitch.
+    """
+    names = {group[0]: name for name, group in GROUPS.items()}
+    if only is not None:
+        names = {pitch: _drum_name(pitch) for pitch in only}
+    there = sorted(pitch for pitch in names if low <= pitch <= high)
+    panel.set_yticks(there, [names[pitch] for pitch in there], fontsize=6)
+
+
+def _drum_name(pitch: int) -> str:
+    return next((name for name, group in GROUPS.items() if pitch in group), str(pitch))
+
+
 def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
     """Draw the notes of one step; the lines are bars, beats and the C of every octave."""
     from matplotlib.collections import PolyCollection
@@ -226,10 +244,13 @@ def _draw(panel: Any, score: Score, colour: Any, low: int, high: int) -> None:
     octaves = [
         pitch for pitch in range(12 * (low // 12), high + 13, 12) if low - 1 <= pitch <= high + 1
     ]
-    panel.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=8)
-    panel.set_xticks(
-        np.arange(bars + 1), [str(number + 1) for number in range(int(bars))] + [""], fontsize=7
-    )
+    if all(track.is_drum for track in score.tracks):
+        name_drums(panel, low, high)
+    else:
+        panel.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=8)
+    every = -(-int(bars) // _BAR_NUMBERS)  # more numbers than this run into one another
+    numbers = ["" if number % every else str(number + 1) for number in range(int(bars))]
+    panel.set_xticks(np.arange(bars + 1), [*numbers, ""], fontsize=7)
     if bars <= _BARS_WITH_BEATS:
         panel.set_xticks(np.arange(0, bars, 1 / int(metre["numerator"])), minor=True)
     panel.grid(axis="x", color="#cccccc", linewidth=0.8)

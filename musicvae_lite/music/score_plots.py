@@ -13,6 +13,7 @@ import numpy as np
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.midi import Score, Track
+from musicvae_lite.music.plots import name_drums
 from musicvae_lite.music.windows import bar_ticks
 from musicvae_lite.plotting import check_picture, figure_bytes
 
@@ -50,6 +51,7 @@ def stacked_rolls(
     height = _ROW_INCHES * len(scores) + 0.8
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    drums = all(track.is_drum for score in scores for track in score.tracks)
     panels = figure.subplots(len(scores), 1, squeeze=False).ravel()
     colours = _colours(scores)
     pitches = np.concatenate([score.notes["pitch"] for score in scores])
@@ -57,6 +59,8 @@ def stacked_rolls(
     for panel, score, label in zip(panels, scores, labels, strict=True):
         _draw(panel, score, colours)
         _frame(panel, bars, min(low, high - 12), high)
+        if drums:
+            name_drums(panel, low, high, np.unique(pitches).tolist())
         panel.set_title(label, fontsize=9)
     _legend(figure, colours)
     if title:

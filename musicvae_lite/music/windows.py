@@ -713,6 +713,8 @@ def _tempos(ticks: Ints, qpm: Sequence[float]) -> NDArray[np.void]:
 
 def bar_ticks(score: Score) -> int:
     """Return the ticks of a bar in the first metre of a score."""
+    if not len(score.metres):
+        return 4 * score.ticks_per_quarter
     metre = score.metres[0]
     return 4 * score.ticks_per_quarter * int(metre["numerator"]) // int(metre["denominator"])
 

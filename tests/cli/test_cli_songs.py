@@ -64,7 +64,7 @@ def test_interpolate_whole_songs(musae, folder, tiny, band):
         (["--keep-tracks"], "--keep-tracks goes with --whole"),
         (["b.mid", "a.mid", "--whole", "--grid", "3"], "--grid does not go with --whole"),
         (["--whole", "--bar", "2"], "--bar does not go with --whole"),
-        (["--whole", "--plot", "p.png"], "--plot does not go with --whole"),
+        (["--whole", "--plot", "p.gif"], "p.gif"),
         (["--whole", "--steps", "3"], "name a folder for them (-o a__b/)"),
         (["--whole", "--steps", "3", "-o", "x.mid"], "name a folder for them (-o a__b/)"),
         (["--whole", "-o", "a.mid"], "a.mid: is also an input"),

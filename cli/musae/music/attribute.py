@@ -10,6 +10,7 @@ import click
 
 from musae.audio.render import sounds_asked
 from musae.job import Job
+from musae.music.pictures import pictures_asked
 from musae.music.reading import check_keep_tracks, codec_of, edited, remark, remark_register
 from musae.options import Console
 from musae.outputs import one_each, write_pieces, write_together
@@ -87,7 +88,7 @@ def _list(job: Job, vectors: AttributeVectors) -> None:
 
 def _change(job: Job, request: Request, file: str, vectors: AttributeVectors) -> None:
     paths = one_each(job.output, [Path(file).stem], "changed", job.overwrite, [file])
-    sounds = sounds_asked(job, paths, [file])
+    sounds, pictures = sounds_asked(job, paths, [file]), pictures_asked(job, paths, [file])
     passage = _read(job, request, file)
     from musicvae_lite.music.session import MusicSession
     from musicvae_lite.music.verbs.attribute import change
@@ -101,16 +102,18 @@ def _change(job: Job, request: Request, file: str, vectors: AttributeVectors) ->
     _report(result, moves, expected, units, job.console)
     if keep_tracks:
         data = edited(file, passage, result.score)
-        write_together({paths[0]: data}, job.overwrite)
+        write_together({paths[0]: data, **sounds.of(paths[0], data)}, job.overwrite)
         job.console.show(f"wrote {paths[0]}")
     else:
         write_pieces([result.score], paths, job.overwrite, job.console, sounds)
+    pictures.add(paths[0], result.score)
+    drawn = pictures.write()
     if not len(result.score.notes):
         job.console.warn(f"{paths[0]}: holds no note; add less")
     document = {"moves": moves, "expected": expected, "output": str(paths[0])} | sounds.made(
         paths[0]
     )
-    job.console.document({"model": job.model, **result.as_dict(), **document})
+    job.console.document({"model": job.model, **result.as_dict(), **document, **drawn})
 
 
 def _read(job: Job, request: Request, file: str) -> Passage:

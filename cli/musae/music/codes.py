@@ -10,6 +10,7 @@ import numpy as np
 from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.latents import read_latents, save_latents
+from musae.music.pictures import pictures_asked
 from musae.music.reading import codec_of, conditions_of, remark
 from musae.outputs import check_files, each, one_each, write_each
 from musae.words import counted
@@ -79,6 +80,7 @@ def decode(job: Job, request: DecodeRequest) -> None:
     groups = table.groups()
     paths = one_each(job.output, [stem for stem, _ in groups], "decoded", job.overwrite, [latents])
     sounds = sounds_asked(job, paths, [latents])
+    pictures = pictures_asked(job, paths, [latents])
     conditions = conditions_of(job.handle, chords, key)
     codec = conditions.codec
     told = table.told_to(conditions, latents)
@@ -104,7 +106,9 @@ def decode(job: Job, request: DecodeRequest) -> None:
         qpm, bars, name = table.qpm[rows].tolist(), table.bars(rows), f"decode {stem}"
         score = conditions.played(windows[rows], told[rows], qpm, bars, program, name)
         write_each({path: midi_bytes(score), **sounds.of(path, score)}, job.overwrite)
+        pictures.add(path, score)
         console.show(f"{path}: {counted(len(rows), 'window')}")
+    drawn = pictures.write()
     outputs = [str(path) for path in paths]
     console.document(
         {
@@ -113,5 +117,6 @@ def decode(job: Job, request: DecodeRequest) -> None:
             "windows": len(windows),
             "outputs": outputs,
             "seed": job.seed,
+            **drawn,
         }
     )

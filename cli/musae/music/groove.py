@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from musae.audio.render import sounds_asked
 from musae.job import Job, check_inputs
+from musae.music.pictures import pictures_asked
 from musae.music.reading import codec_of, edited_groove, remark
 from musae.outputs import each, one_each, write_each
 from musae.words import counted
@@ -28,7 +29,7 @@ def groove(job: Job, request: Request) -> int:
     stems = [Path(name).stem for name in files]
     paths = one_each(job.output, stems, request.kind, job.overwrite, inputs)
     places = dict(zip(files, paths, strict=True))
-    sounds = sounds_asked(job, paths, inputs)
+    sounds, pictures = sounds_asked(job, paths, inputs), pictures_asked(job, paths, inputs)
     request.ready()
     codec = to_the_end(codec_of(job.handle))
     usable: dict[str, Passage] = {}
@@ -49,14 +50,17 @@ def groove(job: Job, request: Request) -> int:
             data = edited_groove(name, result, codec, request.taps)
         else:
             data = midi_bytes(result.score)
-        sound = sounds.of(path, data if request.keep_tracks else result.score)
+        made = data if request.keep_tracks else result.score
+        sound = sounds.of(path, made)
+        pictures.add(path, made)
         write_each({path: data, **sound}, job.overwrite)
         results.append({**result.as_dict(), "output": str(path), **sounds.made(path)})
         _report(job, result, path)
 
     code = max(code, each(list(usable), write, console.error, of=len(set(files))))
     settings = {"temperature": request.temperature, "seed": job.seed}
-    console.document({"model": job.model, **settings, "files": results})
+    drawn = pictures.write()
+    console.document({"model": job.model, **settings, "files": results, **drawn})
     return code
 
 

@@ -200,5 +200,5 @@ def _report(
     console.show(f"wrote {', '.join([steps, *map(str, request.extra)])}")
     if result.silent:
         console.warn(
-            f"steps without a note: {', '.join(result.silent)}; the model may need more training"
+            f"steps without a note: {', '.join(result.silent)}: the model makes none there"
         )

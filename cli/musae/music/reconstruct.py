@@ -118,4 +118,4 @@ def _report(job: Job, request: Request, result: Reconstruction, path: Path) -> N
     if request.keep_tracks and result.left:
         job.console.show(f"{path}: {left_as_it_is(result.left)}")
     if not len(result.score.notes):
-        job.console.warn(f"{path}: holds no note; the model may need more training")
+        job.console.warn(f"{path}: holds no note: the model makes none of this input")

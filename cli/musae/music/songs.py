@@ -23,13 +23,15 @@ def _check_options(request: Request) -> None:
     context = click.get_current_context()
     if not request.whole:
         raise click.UsageError("--keep-tracks goes with --whole", context)
-    for name in ("grid", "bar", "plot", "wav", "chords", "key", "exact_ends"):
+    for name in ("grid", "bar", "chords", "key", "exact_ends"):
         if context.params.get(name) not in (None, False):
             raise click.UsageError(f"--{name.replace('_', '-')} does not go with --whole", context)
 
 
 def interpolate_songs(job: Job, request: Request) -> None:
     """Write one song that begins as A and ends as B, or a song for each step."""
+    from musae.audio.render import sounds_asked
+    from musae.music.pictures import pictures_asked
     from musae.music.reading import (
         check_keep_tracks,
         codec_of,
@@ -38,13 +40,16 @@ def interpolate_songs(job: Job, request: Request) -> None:
         remark,
         remark_register,
     )
-    from musae.outputs import write_together
+    from musae.outputs import write_each
     from musicvae_lite.media.midi import midi_bytes
     from musicvae_lite.music.splice import check_way
     from musicvae_lite.music.windows import whole_melody
 
     _check_options(request)
     outputs, console = _outputs(job, request), job.console
+    click.get_current_context().meta["musae.wav"] = request.wav
+    sounds = sounds_asked(job, outputs, request.files)
+    pictures = pictures_asked(job, outputs, request.files)
     codec = codec_of(job.handle)
     check_keep_tracks(request.keep_tracks, codec, job.model)
     chosen = zip(request.files, request.tracks, request.roles, strict=False)
@@ -74,7 +79,13 @@ def interpolate_songs(job: Job, request: Request) -> None:
         edited(name, start, score) if request.keep_tracks else midi_bytes(score)
         for score in result.scores
     ]
-    write_together(dict(zip(outputs, data, strict=True)), job.overwrite)
+    files = dict(zip(outputs, data, strict=True))
+    for output, song in zip(outputs, data, strict=True):
+        files |= sounds.of(output, song)
+    write_each(files, job.overwrite)
+    for output, score in zip(outputs, result.scores, strict=True):
+        pictures.add(output, score)
+    drawn = pictures.write()
     for passage, word in ((start, "from"), (end, "to  ")):
         console.show(
             f"{word} {passage.source}: {passage.place}, {counted(len(passage.windows), 'window')}"
@@ -94,6 +105,7 @@ def interpolate_songs(job: Job, request: Request) -> None:
             **result.as_dict(),
             "keep_tracks": request.keep_tracks,
             "outputs": names,
+            **drawn,
         }
     )
 

@@ -15,6 +15,7 @@ from musae.options import (
     join_option,
     one_role_option,
     output_option,
+    plot_option,
     wav_option,
 )
 
@@ -109,6 +110,7 @@ class Request:
     help="With --learn: windows to learn from. [default: 10000]",
 )
 @join_option
+@plot_option
 @wav_option
 @job_options()
 def attribute(

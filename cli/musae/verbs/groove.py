@@ -17,6 +17,7 @@ from musae.options import (
     join_option,
     numbers_each,
     output_option,
+    plot_option,
     temperature_option,
     wav_option,
 )
@@ -90,7 +91,11 @@ def _options(function: F) -> F:
         is_flag=True,
         help="Change only the drums in the file, and keep everything else.",
     )
-    return keep(temperature_option(0.0)(wav_option(join_option(job_options(_DEFAULT)(function)))))
+    return keep(
+        temperature_option(0.0)(
+            plot_option(wav_option(join_option(job_options(_DEFAULT)(function))))
+        )
+    )
 
 
 def _files(kind: str) -> Callable[[F], F]:

@@ -203,10 +203,10 @@ class Request:
 @click.option(
     "--plot",
     metavar="P.png",
-    help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF; not with --whole).",
+    help="Draw the steps with labels, melodies as piano rolls (PNG, SVG or PDF).",
 )
 @click.option(
-    "--wav", metavar="W.wav", help="Render the steps of a melody as sound (not with --whole)."
+    "--wav", metavar="W.wav", help="Render the steps of a melody (or the whole song) as sound."
 )
 @join_option
 @label_option

@@ -16,6 +16,7 @@ from musae.options import (
     label_option,
     one_role_option,
     output_option,
+    plot_option,
     temperature_option,
     wav_option,
 )
@@ -129,6 +130,7 @@ def encode(
 @chords_options(
     "what each source is played over, a bar each and repeated. [default: those in Z.npz]"
 )
+@plot_option
 @wav_option
 @click.option(
     "--label",
