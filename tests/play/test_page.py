@@ -91,8 +91,21 @@ def test_a_path_is_drawn_and_walked_a_bar_a_tile(page):
     assert page.value(cells) == [0, 1, 2, 0]
     page.page.keyboard.press("k")
     assert page.value("musae.app.state.tray[0].piece.quarters") == 20
+    page.page.get_by_role("button", name="Hear path").click()
+    assert page.page.locator(".bar-button").count() == 5
+    assert page.value("[0, 4, 5].map((bar) => musae.app.player.choose(bar).at)") == [0, 16, 0]
+    page.page.locator(".puck").focus()
+    page.page.keyboard.press("Control+z")
     page.page.get_by_role("button", name="Clear").click()
     assert page.value("musae.app.state.path") == []
+
+
+def test_a_path_is_drawn_with_the_keyboard(page):
+    page.page.get_by_role("button", name="Draw a path").click()
+    page.page.locator(".puck").focus()
+    for key in ("Home", "Enter", "ArrowRight", "Enter", "ArrowDown", "Enter"):
+        page.page.keyboard.press(key)
+    assert page.value("musae.app.state.path") == [0, 1, 6]
 
 
 def test_sliders_move_the_pad_and_undo_takes_back(page):

@@ -19,6 +19,7 @@ from musicvae_lite.play.guard import MAX_BYTES
 from musicvae_lite.play.kept import Kept, plain
 from musicvae_lite.play.server import listen
 from tests.grooves import beat
+from tests.tiny import score
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 TUNE, ROCK = DATA / "midi" / "ode_to_joy.mid", DATA / "drums" / "rock.mid"
@@ -150,6 +151,13 @@ def test_bad_input_is_one_line(running, path, body, words):
 def test_the_models_that_could_use_a_file_are_named(running):
     status, told = ask(running, "/api/encode?name=rock.mid", ROCK.read_bytes())
     assert status == 422 and "drums-2bar" in told["models"] and "drums-2bar" in told["error"]
+
+
+def test_a_piece_in_another_metre_is_told_where_it_fits(running):
+    notes = [(beat_, beat_ + 1, 60 + beat_ % 7, 0) for beat_ in range(12)]
+    data = midi_bytes(score(notes, metre=(3, 4)))
+    status, told = ask(running, "/api/encode?name=waltz.mid", data)
+    assert status == 422 and "waltz.mid" in told["error"] and "waltz-2bar" in told["models"]
 
 
 HOSTILE = [

@@ -86,6 +86,13 @@ export class App {
     return { bars, numerator, denominator, quartersPerBar, beat, quarters: bars * quartersPerBar };
   }
 
+  /** The same of a piece: a path that was kept is longer than a window. */
+  factsOf(piece) {
+    const { facts } = this;
+    const quarters = piece?.quarters ?? facts.quarters;
+    return { ...facts, quarters, bars: Math.max(Math.round(quarters / facts.quartersPerBar), 1) };
+  }
+
   get columns() {
     return this.state.size;
   }
@@ -197,16 +204,13 @@ export class App {
   // What sounds
 
   #choose(bar) {
-    const { path, override } = this.state;
-    const { bars, quartersPerBar, quarters } = this.facts;
-    const at = (bar % bars) * quartersPerBar;
-    if (path.length && !override) {
-      const cell = path[bar % path.length];
-      const piece = this.cells.pieces[cell];
-      return piece ? { piece, quarters, at, cell } : null;
-    }
-    const piece = this.current;
-    return piece ? { piece, quarters, at, cell: override ? null : this.state.puck } : null;
+    const { path, override, puck } = this.state;
+    const walks = path.length && !override;
+    const cell = walks ? path[bar % path.length] : override ? null : puck;
+    const piece = walks ? this.cells.pieces[cell] : this.current;
+    if (!piece) return null;
+    const { bars, quartersPerBar, quarters } = this.factsOf(piece);
+    return { piece, quarters, at: (bar % bars) * quartersPerBar, cell };
   }
 
   #heard(found, time) {
@@ -230,10 +234,8 @@ export class App {
     return piece ? (this.keeper.files.get(Keeper.key(piece, this.state.qpm)) ?? null) : null;
   }
 
-  midi(piece, title) {
-    const { numerator, denominator, quarters } = this.facts;
-    const length = piece.quarters ?? quarters;
-    return midiFile(piece, { title, qpm: this.state.qpm, numerator, denominator, quarters: length });
+  midi(piece, title, { qpm, facts } = { qpm: this.state.qpm, facts: this.factsOf(piece) }) {
+    return midiFile(piece, { title, qpm, ...facts });
   }
 
   async togglePlay() {
@@ -254,9 +256,9 @@ export class App {
     if (!this.player.playing) announce(this.labelOf(cell));
   }
 
-  setPath(path) {
+  setPath(path, { more = false } = {}) {
     this.store.set({ path, override: null, locks: FREE() }, `path ${path.join()}`);
-    this.drawing = false;
+    this.drawing = more;
     announce(path.length ? `Path of ${path.length} bars` : "No path");
     this.#changed();
   }
@@ -412,7 +414,9 @@ export class App {
     const title = path.length && !override ? `path ${path.length} bars` : this.titleOf(override ? null : this.state.puck);
     const id = `${Date.now()}-${this.state.tray.length}`;
     const [x, y] = this.puckPlace;
-    const entry = { id, title, piece, qpm: this.state.qpm, place: [x, y], facts: this.facts };
+    const facts = this.factsOf(piece);
+    const kept = { ...piece, quarters: facts.quarters };
+    const entry = { id, title, piece: kept, qpm: this.state.qpm, place: [x, y], facts };
     this.store.set({ tray: [entry, ...this.state.tray] }, `tray ${id}`);
     this.keepFile(piece, override ? null : this.state.puck);
     announce(`${title} is kept`);

@@ -12,7 +12,8 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 export class Pad {
   /**
    * @param {HTMLElement} holder
-   * @param {{onPuck: (cell: number, how: string) => void, onPath: (cells: number[]) => void,
+   * @param {{onPuck: (cell: number, how: string) => void,
+   *   onPath: (cells: number[], options?: {more: boolean}) => void,
    *   label: (cell: number) => string}} handlers
    */
   constructor(holder, handlers) {
@@ -108,7 +109,7 @@ export class Pad {
     } else if (event.key === "Home") [x, y] = [0, 0];
     else if (event.key === "End") [x, y] = [columns - 1, rows - 1];
     else if (event.key === "Enter" && this.state.drawing) {
-      this.handlers.onPath([...this.state.path, puck]);
+      this.handlers.onPath([...this.state.path, puck], { more: true });
       event.preventDefault();
       return;
     } else return;

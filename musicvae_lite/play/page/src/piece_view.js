@@ -101,7 +101,7 @@ export class PieceView {
     $("#piece-title").textContent = state.path.length && !state.override ? `A path of ${state.path.length} bars` : title;
     $("#piece-file").textContent = app.fileOf(piece)?.file ?? "";
     const voices = { ...app.player.voices };
-    if (piece) this.roll.update({ piece, facts: app.facts, locks: state.locks, colour: colourAt(x, y), voices });
+    if (piece) this.roll.update({ piece, facts: app.factsOf(piece), locks: state.locks, colour: colourAt(x, y), voices });
     this.#voices(app, piece);
     const some = state.locks.notes.size + state.locks.bars.size > 0;
     this.unlock.hidden = !some;
@@ -144,7 +144,7 @@ export class PieceView {
   }
 
   at(mark) {
-    this.roll.at(mark && mark.found?.piece === this.app.current ? mark.at % this.app.facts.quarters : null);
+    this.roll.at(mark && mark.found?.piece === this.app.current ? mark.at % mark.found.quarters : null);
   }
 }
 

@@ -12,7 +12,7 @@ export class SpaceView {
     this.app = app;
     this.pad = new Pad($("#pad"), {
       onPuck: (cell) => app.movePuck(cell),
-      onPath: (cells) => app.setPath(cells),
+      onPath: (cells, options) => app.setPath(cells, options),
       label: (cell) => (app.state.corners.length ? app.labelOf(cell) : ""),
     });
     this.#tools();

@@ -17,8 +17,8 @@ export class TrayView {
   }
 
   #card(app, entry) {
-    const quarters = entry.piece.quarters ?? entry.facts.quarters;
-    const bytes = () => app.midi(entry.piece, entry.title);
+    const { quarters } = entry.facts;
+    const bytes = () => app.midi(entry.piece, entry.title, entry);
     const name = `${entry.title}.mid`;
     const node = element("li", { className: "card", draggable: true, title: "Drag into another program" });
     const picture = element("div", { className: "picture" });
