@@ -182,7 +182,8 @@ def _errors(wave: Wave, frame: int) -> tuple[Wave, Wave]:
 
 @lru_cache(maxsize=4)
 def _window(size: int) -> Wave:
-    return np.hanning(size)
+    window: Wave = np.hanning(size)
+    return window
 
 
 def _prediction(part: Wave, order: int = _ORDER) -> Wave:
