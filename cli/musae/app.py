@@ -39,6 +39,7 @@ VERBS = {
     "prior": ("prior", "Learn where a model draws new music from."),
     "evaluate": ("evaluate", "Measure a model on what it has not seen."),
     "import-magenta": ("import_magenta", "Make a model of a checkpoint of Magenta's MusicVAE."),
+    "export": ("export", "Write a model as ONNX, to run without torch."),
     "models": ("models", "List models, shipped or in folders."),
     "presets": ("presets", "List the settings to train with, or print one."),
 }
