@@ -208,6 +208,7 @@ def _traced(graph: Graph) -> onnx.ModelProto:
             output_names=list(graph.outputs),
             opset_version=_OPSET,
             external_data=False,
+            optimize=False,  # onnxruntime does it when it loads; here it would only unfold weights
             verbose=False,
         )
     assert program is not None
