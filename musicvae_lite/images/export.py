@@ -91,7 +91,7 @@ def export(bundle: Bundle) -> Export:
     return Export(graphs, manifest, _EXAMPLE)
 
 
-_EXAMPLE = '''import json
+_EXAMPLE = """import json
 from pathlib import Path
 
 import numpy as np
@@ -108,4 +108,4 @@ feeds = {"z": mean, "image": image, **told}
 wanted = {entry["name"] for entry in about["graphs"]["decoder"]["inputs"]}
 feeds = {name: value for name, value in feeds.items() if name in wanted}
 print(mean.shape, run["decoder"].run(None, feeds)[0].shape)
-'''
+"""

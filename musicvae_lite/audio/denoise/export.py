@@ -124,7 +124,7 @@ def export(bundle: Bundle) -> Export:
     return Export(graphs, manifest, _EXAMPLE)
 
 
-_EXAMPLE = '''import json
+_EXAMPLE = """import json
 from pathlib import Path
 
 import numpy as np
@@ -155,4 +155,4 @@ for number, frame in enumerate(clean):
     weight[place] += window**2
 denoised = (summed / np.maximum(weight, 1e-8))[size // 2 : size // 2 + count]
 print(sound.std(), denoised.std())
-'''
+"""

@@ -282,7 +282,12 @@ def meanings(codec: ScoreCodec) -> dict[str, Any]:
 
 
 def _melody(low: int, high: int) -> dict[str, Any]:
-    return {"0": "goes on", "1": "note off", "first_pitch": {"class": 2, "pitch": low}, "last": high}
+    return {
+        "0": "goes on",
+        "1": "note off",
+        "first_pitch": {"class": 2, "pitch": low},
+        "last": high,
+    }
 
 
 def _example(codec: ScoreCodec, model: SequenceAutoencoder) -> str:
@@ -293,7 +298,7 @@ def _example(codec: ScoreCodec, model: SequenceAutoencoder) -> str:
     return _ENCODE.format(control=model.control_size, steps=codec.grid_steps)
 
 
-_SAMPLE = '''import json
+_SAMPLE = """import json
 from pathlib import Path
 
 import numpy as np
@@ -328,9 +333,9 @@ windows = np.stack(events, 1).reshape(len(z), *about["window"]["shape"])
 length = np.full(len(windows), windows.shape[1])
 mean, scale = run["encoder"].run(None, {"windows": windows, "length": length})
 print(windows.shape, mean.shape)
-'''
+"""
 
-_ENCODE = '''import json
+_ENCODE = """import json
 from pathlib import Path
 
 import numpy as np
@@ -346,4 +351,4 @@ if about["control"]:
     feeds["control"][:, :, 0] = 1
 mean, scale = encoder.run(None, feeds)
 print(windows.shape, mean.shape)
-'''
+"""

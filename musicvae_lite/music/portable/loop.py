@@ -188,7 +188,9 @@ class _Run:
         if self.clock is not None:
             self.clock.begin(rows)
         for t in range(how.steps):
-            over = (event == how.end) | (event == self.nothing) if how.end is not None and t else None
+            over = (
+                (event == how.end) | (event == self.nothing) if how.end is not None and t else None
+            )
             if over is not None and over.all():
                 events += [np.repeat(self.nothing[None], len(rows), 0)] * (how.steps - t)
                 break

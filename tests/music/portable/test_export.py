@@ -36,7 +36,15 @@ PRESETS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=PRESETS)
+_SLOW = {"mel-2bar", "nade-drums_2bar_reduced", "trio-16bar"}  # much like one of the others
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else []) for name in PRESETS
+    ],
+)
 def exported(request, tmp_path_factory):
     """A tiny model of a preset, and the folder of its graphs."""
     folder = tmp_path_factory.mktemp("onnx")
