@@ -11,18 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from musicvae_lite.core.autoencoder import Batch
-from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.random import Noise
 from musicvae_lite.model_dir.onnx import Arrays, Export, Graph, difference
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.control import Control
 from musicvae_lite.music.model import SequenceAutoencoder
 from musicvae_lite.music.portable.graphs import Bits, Encoder, Finish, Start, Step, cores_of
-from musicvae_lite.music.portable.loop import Decoding, decode
+from musicvae_lite.music.portable.loop import Decoding, Kind, decode
 from musicvae_lite.music.portable.network import OnnxNetwork
-from musicvae_lite.nn.hierarchical import HierarchicalDecoder, SplitDecoder
+from musicvae_lite.nn.dct import SpectralHead
+from musicvae_lite.nn.heads import PosteriorHead
+from musicvae_lite.nn.hierarchical import (
+    HierarchicalDecoder,
+    HierarchicalEncoder,
+    SplitDecoder,
+    SplitEncoder,
+)
 from musicvae_lite.nn.likelihood import Groove, Nade
-from musicvae_lite.nn.lstm import LstmEncoder
+from musicvae_lite.nn.lstm import LstmDecoder, LstmEncoder
 
 if TYPE_CHECKING:
     from musicvae_lite.model_dir.bundle import Bundle
@@ -36,6 +43,7 @@ def export(bundle: Bundle) -> Export:
     """Return the graphs of a model of music."""
     model, codec = bundle.model, bundle.codec
     assert isinstance(model, SequenceAutoencoder) and isinstance(codec, ScoreCodec)
+    _check_parts(model, bundle.description.folder.name)
     how = decoding_of(model)
     manifest = {
         "latent_size": model.latent_size,
@@ -60,12 +68,31 @@ def export(bundle: Bundle) -> Export:
     return Export(_graphs(model, codec, how), manifest, _example(codec, model), check)
 
 
+def _check_parts(model: SequenceAutoencoder, name: str) -> None:
+    """Refuse parts of another package, whose graphs nobody here can draw.
+
+    Raises:
+        UsageError: naming the part.
+    """
+    known = {
+        "encoder": (LstmEncoder, HierarchicalEncoder, SplitEncoder),
+        "head": (PosteriorHead, SpectralHead),
+        "decoder": (LstmDecoder, SplitDecoder, HierarchicalDecoder),
+    }
+    for part, kinds in known.items():
+        found = getattr(model, part)
+        if not isinstance(found, kinds):
+            raise UsageError(f"{name}: its {part} ({type(found).__name__}) cannot be exported")
+
+
 def decoding_of(model: SequenceAutoencoder) -> Decoding:
     """Say how the steps of a model's decoder are run."""
     decoder, cores = model.decoder, cores_of(model.decoder)
-    hierarchical = isinstance(decoder, HierarchicalDecoder)
-    core = decoder.core if isinstance(decoder, HierarchicalDecoder) else decoder
-    likelihood, kind = decoder.likelihood, "categorical"
+    tall = decoder if isinstance(decoder, HierarchicalDecoder) else None
+    core = decoder if tall is None else tall.core
+    likelihood = decoder.likelihood
+    kind: Kind = "categorical"
+    sizes: tuple[int, ...]
     if isinstance(likelihood, Nade):
         kind, sizes = "nade", (2,) * likelihood.bits
     elif isinstance(likelihood, Groove):
@@ -75,10 +102,10 @@ def decoding_of(model: SequenceAutoencoder) -> Decoding:
     clock = model.clock
     nones = [np.atleast_1d(core.tokens.none.numpy()) for core in cores]
     return Decoding(
-        segments=decoder.segments if isinstance(decoder, HierarchicalDecoder) else 1,
-        steps=decoder.steps if isinstance(decoder, HierarchicalDecoder) else cores[0].length,
-        carry=isinstance(decoder, HierarchicalDecoder) and decoder.carry and hierarchical,
-        likelihood=kind,  # type: ignore[arg-type]
+        segments=1 if tall is None else tall.segments,
+        steps=cores[0].length if tall is None else tall.steps,
+        carry=tall is not None and tall.carry,
+        likelihood=kind,
         sizes=sizes,
         split=isinstance(core, SplitDecoder),
         nothing=tuple(np.concatenate(nones).tolist()),

@@ -58,7 +58,9 @@ class Decoding:
     @classmethod
     def read(cls, tree: Mapping[str, Any]) -> Decoding:
         """Build from plain data."""
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in tree.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in tree.items()
+        }
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -219,7 +221,8 @@ class _Run:
             uniform = np.clip(drawn, np.float32(1e-20), np.float32(1 - 1e-7))
             outputs = outputs / np.float32(warm) - np.log(-np.log(uniform))
         if len(how.sizes) == 1:
-            return outputs.argmax(1)
+            likeliest: Events = outputs.argmax(1)
+            return likeliest
         parts = np.split(outputs, np.cumsum(how.sizes)[:-1], 1)
         return np.stack([part.argmax(1) for part in parts], 1)
 
