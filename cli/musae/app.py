@@ -154,6 +154,8 @@ def _failed(error: Exception, traceback: bool) -> int:
         return _say(error.format_message(), error.exit_code)
     if isinstance(error, MusaeError):
         return _say(str(error), error.exit_code)
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return _say("this needs torch, which is not installed; pip install musae has it", 1)
     hint = "" if traceback else "; -v shows where"
     return _say(
         f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{hint}",

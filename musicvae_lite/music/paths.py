@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: How far candidates are from a point, in standard deviations of the posteriors of the ends.
 DISTANCES = (0.5, 0.5, 0.8, 0.8, 1.1, 1.1, 1.4, 1.4)
+#: How many windows are decoded for a point, at most.
+CANDIDATES = 2 * (len(DISTANCES) + 1)
 #: What counts as one, of each way in which a candidate may be off: note starts are compared to
 #: their square root, likelihood in nats, steps unlike the point's own in all steps, semitones of
 #: the range, and different pitches.

@@ -31,17 +31,13 @@ from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
 from musicvae_lite.music.data import groove_inputs
-<<<<<<< HEAD
 from musicvae_lite.music.dynamics import (
     along_the_way,
     as_loud_as,
     loudness_of,
     with_loudness,
 )
-from musicvae_lite.music.model import SequenceAutoencoder
-=======
 from musicvae_lite.music.engine import Density, Engine, Light
->>>>>>> e69e4a7 (A session of music asks an engine: torch is one; paths between points are computed by NumPy for both)
 from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.paths import Journey, travel
 from musicvae_lite.music.prior_features import Wish, read_wish
@@ -387,12 +383,12 @@ class MusicSession:
         return latents, self.decode_windows(latents, temperature, journey.conditions[1], seed)
 
     def _loudness(
-        self, inputs: tuple[Passage, ...], between: Callable[[Tensor], Tensor]
+        self, inputs: tuple[Passage, ...], between: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> NDArray[np.float64] | None:
         """Return the velocities of the steps between some windows [S, R, G], None for unknown."""
         # From 1 to 2, for a vector of zeros has no direction.
-        ends = 1 + torch.eye(len(inputs), dtype=torch.float64)
-        weights = torch.cat([between(column[:, None]) - 1 for column in ends.T], 1).numpy()
+        ends = 1 + np.eye(len(inputs))
+        weights = np.concatenate([between(column[:, None]) - 1 for column in ends.T], 1)
         each = [loudness_of(passage, self.codec) for passage in inputs]
         return along_the_way([None if own is None else own[0] for own in each], weights)
 
@@ -656,13 +652,8 @@ class MusicSession:
             self.conditions.progression(chords, key),
             self.conditions.key(key, chords),
         )
-<<<<<<< HEAD
         home = self.settled(passage)
-        heard, _ = self.encode_windows(home.windows, condition=self.conditions.numbers(own))
-        mean = torch.from_numpy(heard[0])
-=======
-        mean, _ = self.encode_windows(passage.windows, condition=self.conditions.numbers(own))
->>>>>>> e69e4a7 (A session of music asks an engine: torch is one; paths between points are computed by NumPy for both)
+        mean, _ = self.encode_windows(home.windows, condition=self.conditions.numbers(own))
         (draws,) = self._draws(seed, "learned", Wish(), np.repeat(told[:1], count, axis=0))
         latents = towards(draws, mean[0], similarity)
         windows = self.decode_windows(
@@ -761,15 +752,9 @@ class MusicSession:
         """
         count = whole(count, 1, f"count is {count}; at least 1 point can be drawn")
         wish = self._wish("learned", None, None, None)
-<<<<<<< HEAD
         over = self.conditions.over(self.conditions.progression(chords), 1)
         told = np.repeat(over, count, axis=0)
-        drawn: Floats = self._draws(seed_of(seed, self.seed), "learned", wish, told)[0].numpy()
-        return drawn
-=======
-        told = self.conditions.over(None, count, None)
         return self._draws(seed_of(seed, self.seed), "learned", wish, told)[0]
->>>>>>> e69e4a7 (A session of music asks an engine: torch is one; paths between points are computed by NumPy for both)
 
     # Arrays in, arrays out
 

@@ -15,6 +15,7 @@ from musicvae_lite.core.files import reason
 from musicvae_lite.model_dir.bundle import CONFIG, WEIGHTS, Description
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.engine import EVENTS, PRIOR, Floats
+from musicvae_lite.music.portable.density import NumpyDensity, read_density
 from musicvae_lite.music.portable.loop import decode
 from musicvae_lite.music.portable.model import NumpyModel
 
@@ -50,7 +51,7 @@ class NumpyEngine:
 
     def __init__(self, description: Description, codec: ScoreCodec) -> None:
         arrays, path = _read(description), description.folder / WEIGHTS
-        self.codec = codec
+        self.codec, self.description = codec, description
         try:
             self.model = NumpyModel(description.config, codec, arrays)
         except (KeyError, ValueError, IndexError) as error:
@@ -93,6 +94,10 @@ class NumpyEngine:
         """Return two draws from N(0, I) for each of ``count`` pieces, [count, 2, Z]."""
         noise = Draws(seed, PRIOR)
         return np.stack([noise.normal((2, self.latent_size)) for _ in range(count)])
+
+    def density(self) -> NumpyDensity | None:
+        """Return the learned prior, which says how likely windows are; None where there is none."""
+        return read_density(self.description, self.description.folder.name)
 
     def latent(self, mean: Floats, scale: Floats) -> Posterior:
         """Return a posterior of arrays."""
