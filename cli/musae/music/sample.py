@@ -11,6 +11,7 @@ from musae.job import Job
 from musae.music.reading import (
     check_accompany,
     conditions_of,
+    drawn_lightly,
     noticed,
     place,
     played_too,

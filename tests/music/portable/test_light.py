@@ -107,7 +107,7 @@ for line in sys.stdin.read().splitlines():
 
 _VERBS = """interpolate a.mid b.mid -o {0}/path.mid -q
 reconstruct a.mid -o {0}/ -q
-sample --count 3 -o {0}/ --seed 4 -q
+sample --count 3 -o {0}/ --seed 4 --prior normal -q
 encode a.mid b.mid -o {0}/z.npz -q
 decode {0}/z.npz -o {0}/decoded/ -q
 interpolate a.mid b.mid -m mel-2bar-chords --temperature 0.5 -o {0}/chords.mid -q
