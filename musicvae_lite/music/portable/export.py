@@ -19,6 +19,7 @@ from musicvae_lite.music.conditioning.control import Control
 from musicvae_lite.music.model import SequenceAutoencoder
 from musicvae_lite.music.portable.graphs import Bits, Encoder, Finish, Start, Step, cores_of
 from musicvae_lite.music.portable.loop import Decoding, Kind, decode
+from musicvae_lite.music.portable.meanings import meanings
 from musicvae_lite.music.portable.network import OnnxNetwork
 from musicvae_lite.nn.dct import SpectralHead
 from musicvae_lite.nn.heads import PosteriorHead
@@ -284,37 +285,6 @@ def _control(bundle: Bundle, codec: ScoreCodec) -> dict[str, Any] | None:
     if told.key:
         columns.append({"name": "key", "first": CHORDS * told.chords, "count": KEYS})
     return {"size": size, "steps": codec.grid_steps, "columns": columns}
-
-
-def meanings(codec: ScoreCodec) -> dict[str, Any]:
-    """Say what the classes of a step mean, for who has no codec of musae."""
-    from musicvae_lite.music.codecs.drums import GROUPS, DrumsCodec, drum_pitches
-    from musicvae_lite.music.codecs.groove import KITS, GrooveCodec
-    from musicvae_lite.music.codecs.melody import MelodyCodec
-    from musicvae_lite.music.codecs.trio import TrioCodec
-
-    if isinstance(codec, MelodyCodec):
-        return _melody(codec.min_pitch, codec.max_pitch)
-    if isinstance(codec, DrumsCodec):
-        pitches = [list(row) for row in drum_pitches(codec.classes)]
-        return {"form": codec.form, "bits": pitches}
-    if isinstance(codec, GrooveCodec):
-        drums = [list(pitches) for pitches in KITS[codec.kit].values()]
-        return {"hits": drums, "velocity": "0 to 1, of 127", "offset": "-1 to 1 half steps, early"}
-    if isinstance(codec, TrioCodec):
-        pitched = _melody(codec.min_pitch, codec.max_pitch)
-        bits = [list(row) for row in GROUPS.values()]
-        return {"melody": pitched, "bass": pitched, "drums": {"form": "tokens", "bits": bits}}
-    return {"sizes": list(codec.sizes)}
-
-
-def _melody(low: int, high: int) -> dict[str, Any]:
-    return {
-        "0": "goes on",
-        "1": "note off",
-        "first_pitch": {"class": 2, "pitch": low},
-        "last": high,
-    }
 
 
 def _example(codec: ScoreCodec, model: SequenceAutoencoder) -> str:
