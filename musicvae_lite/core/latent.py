@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.core import geometry
-from musicvae_lite.core.geometry import Path
+from musicvae_lite.core.geometry import Path as Path
 from musicvae_lite.core.random import Noise
 from musicvae_lite.core.validation import whole
 
@@ -149,8 +149,8 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
         ArgumentError: if there is no such path.
         ValueError: if the ends differ in shape.
     """
-    ends = (end.detach().cpu().double().numpy() for end in (start, end))
-    points = geometry.along(*ends, fractions.detach().cpu().double().numpy(), path)
+    a, b, at = (one.detach().cpu().double().numpy() for one in (start, end, fractions))
+    points = geometry.along(a, b, at, path)
     return torch.from_numpy(points).to(start)
 
 

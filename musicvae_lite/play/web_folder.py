@@ -1,4 +1,4 @@
-"""The page with a model as a folder of static files: no Python, no network; any file host serves it.
+"""The page with a model as a folder of static files: no Python, no network, for any file host.
 
 The model runs in the page (``page/src/web_model.js``), from the weights of its folder.
 """

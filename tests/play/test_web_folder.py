@@ -1,4 +1,4 @@
-"""The page as a folder of files: its codecs and its network are Python's, and it plays in Chromium."""
+"""The page as a folder of files: its codecs and network are Python's, and it plays in Chromium."""
 
 import json
 import shutil

@@ -242,9 +242,9 @@ def random_windows(codec: ScoreCodec, batch: int, seed: int) -> Tensor:
     return cut.masked_fill(after, codec.padding).view(windows.shape)
 
 
-def _codes(model: nn.Module, rows: int, seed: int) -> Tensor:
+def _codes(model: SequenceAutoencoder, rows: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, model.latent_size, generator=generator)  # type: ignore[arg-type]
+    return torch.randn(rows, model.latent_size, generator=generator)
 
 
 def _controls(

@@ -59,12 +59,14 @@ class Encoder(nn.Module):
 class _Levels(nn.Module):
     """An encoder of one level or several, computed over all steps of a window whatever T is."""
 
-    def __init__(self, encoder: nn.Module, steps: int) -> None:
+    def __init__(self, encoder: object, steps: int) -> None:
         super().__init__()
         assert isinstance(encoder, LstmEncoder | HierarchicalEncoder)
         self.tokens, self.steps = encoder.tokens, steps
+        self.lengths: tuple[int, ...] = (steps,)
+        projects: list[nn.Module | None]
         if isinstance(encoder, LstmEncoder):
-            self.lengths, self.skip, self.padded = (steps,), False, False
+            self.skip, self.padded = False, False
             stacks, projects = [encoder.stack], [encoder.project]
         else:
             self.lengths, self.skip, self.padded = encoder.lengths, encoder.skip, encoder.padded
@@ -102,10 +104,13 @@ class _Levels(nn.Module):
         return x.flatten(1)
 
 
-def cores_of(decoder: nn.Module) -> list[LstmDecoder]:
+def cores_of(decoder: object) -> list[LstmDecoder]:
     """Return the decoders of a sequence or a segment, one for each voice where they are split."""
     core = decoder.core if isinstance(decoder, HierarchicalDecoder) else decoder
-    return core._cores() if isinstance(core, SplitDecoder) else [core]  # type: ignore[list-item]
+    if isinstance(core, SplitDecoder):
+        return core._cores()
+    assert isinstance(core, LstmDecoder)
+    return [core]
 
 
 class Start(nn.Module):
@@ -118,8 +123,8 @@ class Start(nn.Module):
     def __init__(self, model: SequenceAutoencoder) -> None:
         super().__init__()
         self.decoder, self.cores = model.decoder, nn.ModuleList(cores_of(model.decoder))
-        hierarchical = isinstance(model.decoder, HierarchicalDecoder)
-        self.conductor = OnnxStack(model.decoder.conductor) if hierarchical else None
+        tall = model.decoder if isinstance(model.decoder, HierarchicalDecoder) else None
+        self.conductor = OnnxStack(tall.conductor) if tall is not None else None
 
     def forward(self, z: Tensor, control: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Return given [N, L, D], h and c [N, H]."""
@@ -157,8 +162,8 @@ class Step(nn.Module):
     """One step of the decoder: the event before it, what is given, and the states h and c [N, H] to
     outputs [N, V] and the states after it.
 
-    An event is [N] or [N, K]; given is [N, D], ``given[:, t]`` of the start; ``told`` [N, C] is what
-    holds at the time of the event, where events are told by time.
+    An event is [N] or [N, K]; given is [N, D], ``given[:, t]`` of the start; ``told`` [N, C] is
+    what holds at the time of the event, where events are told by time.
     """
 
     def __init__(self, model: SequenceAutoencoder) -> None:
@@ -170,12 +175,13 @@ class Step(nn.Module):
         self, event: Tensor, given: Tensor, h: Tensor, c: Tensor, told: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return outputs [N, V], h and c [N, H]."""
-        sizes = [size for core in self.cores for size in core.stack.sizes]
+        cores = [core for core in self.cores if isinstance(core, LstmDecoder)]
+        sizes = [size for core in cores for size in core.stack.sizes]
         states = iter(zip(torch.split(h, sizes, 1), torch.split(c, sizes, 1), strict=True))
-        starts = torch.split(given, [4 * core.stack.sizes[0] for core in self.cores], 1)
+        starts = torch.split(given, [4 * core.stack.sizes[0] for core in cores], 1)
         outputs, after = [], []
-        for index, core in enumerate(self.cores):
-            x = core.tokens(event[:, index] if len(self.cores) > 1 else event)
+        for index, core in enumerate(cores):
+            x = core.tokens(event[:, index] if len(cores) > 1 else event)
             for layer, (weight_ih, weight_hh, bias) in enumerate(core.stack.weights()):
                 hidden, cell = next(states)
                 if layer:
@@ -194,8 +200,8 @@ class Step(nn.Module):
 
 
 class Finish(nn.Module):
-    """Events [B, T] as they were drawn, numbered from the root of their chord, to events as they are
-    heard, with control [B, T, C].
+    """Events [B, T] as they were drawn, numbered from the root of their chord, to events as they
+    are heard, with control [B, T, C].
     """
 
     def __init__(self, model: SequenceAutoencoder) -> None:
@@ -209,7 +215,8 @@ class Finish(nn.Module):
 
 
 class Bits(nn.Module):
-    """Outputs [N, V] of a NADE, random numbers in 0 to 1 [N, K] and a temperature [1] to bits [N, K].
+    """Outputs [N, V] of a NADE, random numbers in 0 to 1 [N, K] and a temperature [1] to bits [N,
+    K].
 
     With 0.5 for every number and temperature 1 each bit is the likelier one.
     """

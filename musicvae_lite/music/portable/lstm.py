@@ -71,16 +71,20 @@ class Linear:
         self.weight, self.bias = weights["weight"], weights["bias"]
 
     def __call__(self, x: Floats) -> Floats:
+        """Return [..., O], or [N, G, O]."""
         if self.weight.ndim == 3:
             grouped = np.matmul(x.transpose(1, 0, 2), self.weight.transpose(0, 2, 1))
-            return grouped.transpose(1, 0, 2) + self.bias
+            each: Floats = grouped.transpose(1, 0, 2) + self.bias
+            return each
         flat = x.reshape(-1, x.shape[-1])
         made = times(self.weight, flat) if len(flat) <= 4 else flat @ self.weight.T
         return (made + self.bias).reshape(*x.shape[:-1], len(self.bias))
 
 
 class Cell:
-    """One direction of a layer. Gates i, f, o are kept halved: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2.
+    """One direction of a layer.
+
+    Gates i, f, o are kept halved: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2.
 
     Attributes:
         inputs: weight [4 H, D].
@@ -170,8 +174,10 @@ class Tokens:
         self.tables, self.silence = list(tables), silence
 
     def __call__(self, events: NDArray[Any]) -> Floats:
+        """Return [..., D] for events [...] (or [..., K])."""
         if len(self.tables) == 1:
-            return self.tables[0][events]
+            vectors: Floats = self.tables[0][events]
+            return vectors
         if self.tables:
             parts = [table[events[..., part]] for part, table in enumerate(self.tables)]
             return np.concatenate(parts, -1)

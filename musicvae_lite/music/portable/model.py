@@ -254,7 +254,8 @@ class _Decoder:
             inputs = np.einsum("fs,bfp->bsp", cosines(segments), waves)
         else:
             inputs = self.plan(z).reshape(count, segments, -1)
-        states = _states(np.tanh(self.opening(z)), [layer[0].size for layer in self.conductor.layers])
+        sizes = [layer[0].size for layer in self.conductor.layers]
+        states = _states(np.tanh(self.opening(z)), sizes)
         outputs, _ = self.conductor.run(inputs, None, states)
         made = np.concatenate([outputs, inputs], -1, dtype=np.float32) if self.skip else outputs
         return made.reshape(count * segments, -1)
@@ -371,9 +372,7 @@ class _Frame:
         return np.stack([_turned(number, shift, pitches) for number, pitches in numbers], -1)
 
 
-def _turned(
-    classes: Events, shift: NDArray[np.int64], pitches: tuple[int, int] | None
-) -> Events:
+def _turned(classes: Events, shift: NDArray[np.int64], pitches: tuple[int, int] | None) -> Events:
     if pitches is None:
         return classes
     first, count = pitches
