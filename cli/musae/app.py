@@ -39,6 +39,7 @@ VERBS = {
     "prior": ("prior", "Learn where a model draws new music from."),
     "evaluate": ("evaluate", "Measure a model on what it has not seen."),
     "import-magenta": ("import_magenta", "Make a model of a checkpoint of Magenta's MusicVAE."),
+    "export": ("export", "Write a model as ONNX, to run without torch."),
     "models": ("models", "List models, shipped or in folders."),
     "presets": ("presets", "List the settings to train with, or print one."),
 }
@@ -153,6 +154,8 @@ def _failed(error: Exception, traceback: bool) -> int:
         return _say(error.format_message(), error.exit_code)
     if isinstance(error, MusaeError):
         return _say(str(error), error.exit_code)
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return _say("this needs torch, which is not installed; pip install musae has it", 1)
     hint = "" if traceback else "; -v shows where"
     return _say(
         f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{hint}",

@@ -74,9 +74,9 @@ class Job:
         """What the model is of."""
         return self.handle.medium
 
-    def load(self, kind: type[S]) -> S:
-        """Load the weights; imports torch."""
-        return self.handle.load_as(kind, self.device, self.seed)
+    def load(self, kind: type[S], windows: int | None = None) -> S:
+        """Load the weights; imports torch, unless it takes longer than computing some windows."""
+        return self.handle.load_as(kind, self.device, self.seed, windows)
 
 
 def job_options(default: str | None = None) -> Callable[[F], F]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musicvae_lite.core.autoencoder import Autoencoder
-from musicvae_lite.core.errors import UsageError
+from musicvae_lite.core.geometry import checked_points
 from musicvae_lite.core.latent import Latent
 
 #: Rows that run through a model together. Larger is faster for many rows and slower for a few.
@@ -101,12 +101,7 @@ class Blocks:
         Raises:
             UsageError: another shape, or a number that is not finite.
         """
-        array, size = points(z), self.model.latent_size
-        if array.ndim != 2 or array.shape[1] != size:
-            raise UsageError(f"{self.name} has points [N, {size}]; these are {list(array.shape)}")
-        if not np.isfinite(array).all():
-            raise UsageError("a point has a number that is not finite")
-        return array
+        return checked_points(z, self.model.latent_size, self.name)
 
 
 @contextmanager
@@ -140,17 +135,3 @@ class _Single:
 
 
 _single = _Single()
-
-
-def points(z: Points) -> Floats:
-    """Return points as an array of at least two dimensions.
-
-    Raises:
-        UsageError: if they are no numbers.
-    """
-    if isinstance(z, Latent):
-        z = z.mean
-    array = z.detach().cpu().numpy() if isinstance(z, Tensor) else np.asarray(z)
-    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise UsageError(f"points are numbers, not {array.dtype}")
-    return np.atleast_2d(array).astype(np.float32)

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, get_args, overload
+from typing import Any, Protocol, overload
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musicvae_lite.core.errors import ArgumentError, UsageError
+from musicvae_lite.core import geometry
+from musicvae_lite.core.geometry import Path as Path
 from musicvae_lite.core.random import Noise
 from musicvae_lite.core.validation import whole
-
-Path = Literal["slerp", "lerp"]
-
-# Below this sine the two directions are equal or opposite for float32 and the great circle between
-# them is not defined.
-_PARALLEL = 1e-4
 
 
 class Posterior(Protocol):
@@ -134,7 +130,7 @@ def interpolate(
         ValueError: if the ends differ in shape.
     """
     if not isinstance(start, Tensor) or not isinstance(end, Tensor):
-        return interpolate(torch.as_tensor(start), torch.as_tensor(end), steps, path).numpy()
+        return geometry.interpolate(np.asarray(start), np.asarray(end), steps, path)
     steps = whole(steps, 1, f"steps is {steps}; a whole number, at least 1, is needed")
     return along(start, end, torch.linspace(0, 1, steps, dtype=torch.float64), path)
 
@@ -153,28 +149,9 @@ def along(start: Tensor, end: Tensor, fractions: Tensor, path: Path = "slerp") -
         ArgumentError: if there is no such path.
         ValueError: if the ends differ in shape.
     """
-    if path not in get_args(Path):
-        raise ArgumentError(f"path {path!r} is not known; valid: {', '.join(get_args(Path))}")
-    if start.shape != end.shape or start.dim() != 1:
-        raise ValueError(
-            f"the ends must be two vectors of one size, not {tuple(start.shape)} and "
-            f"{tuple(end.shape)}"
-        )
-    a, b = start.cpu().double(), end.cpu().double()  # Apple's GPUs have no float64
-    t = fractions.cpu().double().unsqueeze(1)
-    points = (1 - t) * a + t * b
-    length_a, length_b = a.norm(), b.norm()
-    if path == "slerp" and length_a > 0 and length_b > 0:
-        unit_a, unit_b = a / length_a, b / length_b
-        # atan2 keeps its precision near 0 and pi, where acos of a dot product loses it.
-        angle = 2 * torch.atan2((unit_a - unit_b).norm(), (unit_a + unit_b).norm())
-        if torch.sin(angle) > _PARALLEL:
-            direction = (
-                torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b
-            ) / torch.sin(angle)
-            points = direction * ((1 - t) * length_a + t * length_b)
-    points = torch.where(t == 1, b, torch.where(t == 0, a, points))
-    return points.to(start)
+    a, b, at = (one.detach().cpu().double().numpy() for one in (start, end, fractions))
+    points = geometry.along(a, b, at, path)
+    return torch.from_numpy(points).to(start)
 
 
 def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tensor:
@@ -194,14 +171,8 @@ def grid(corners: Tensor, rows: int, columns: int, path: Path = "slerp") -> Tens
     Raises:
         ValueError: if there are not four corners, or too few rows or columns.
     """
-    if corners.dim() != 2 or len(corners) != 4 or min(rows, columns) < 2:
-        raise ValueError(
-            f"a grid of at least 2 x 2 has corners [4, Z]; this is {rows} x {columns} of "
-            f"{tuple(corners.shape)}"
-        )
-    left = interpolate(corners[0], corners[2], rows, path)
-    right = interpolate(corners[1], corners[3], rows, path)
-    return torch.stack([interpolate(a, b, columns, path) for a, b in zip(left, right, strict=True)])
+    points = geometry.grid(corners.detach().cpu().numpy(), rows, columns, path)
+    return torch.from_numpy(points).to(corners)
 
 
 def towards(draws: Tensor, goal: Tensor, fraction: float) -> Tensor:
@@ -209,17 +180,6 @@ def towards(draws: Tensor, goal: Tensor, fraction: float) -> Tensor:
     [N, Z]; see :func:`along`.
     """
     return torch.cat([along(draw, goal, torch.tensor([fraction])) for draw in draws])
-
-
-def check_similar(similarity: float, count: int) -> None:
-    """Refuse a similarity or a count out of range.
-
-    Raises:
-        UsageError: naming it.
-    """
-    if not 0 <= similarity <= 1:
-        raise UsageError(f"similarity is {similarity}; it goes from 0 (unrelated) to 1 (the same)")
-    whole(count, 1, f"count is {count}; at least 1 can be drawn")
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

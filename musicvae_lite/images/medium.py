@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from musicvae_lite.images.session import ImageSession
     from musicvae_lite.model_dir.bundle import Bundle
     from musicvae_lite.model_dir.handle import Handle
+    from musicvae_lite.model_dir.onnx import Export
 
 
 class Images:
@@ -54,6 +55,12 @@ class Images:
         from musicvae_lite.images.session import ImageSession
 
         return ImageSession(bundle, name, seed)
+
+    def onnx(self, bundle: Bundle) -> Export:
+        """Return the graphs of a model: encoder and decoder."""
+        from musicvae_lite.images.export import export
+
+        return export(bundle)
 
     def card(self, config: RunConfig) -> CardText:
         """Return what a card says of a model of images."""

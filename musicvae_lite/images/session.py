@@ -18,7 +18,8 @@ from musicvae_lite.config import NoiseSettings
 from musicvae_lite.core.autoencoder import Batch
 from musicvae_lite.core.batched import Blocks, Floats, Points
 from musicvae_lite.core.errors import UsageError
-from musicvae_lite.core.latent import Latent, check_similar, grid, interpolate, towards
+from musicvae_lite.core.geometry import check_similar
+from musicvae_lite.core.latent import Latent, grid, interpolate, towards
 from musicvae_lite.core.random import Noise
 from musicvae_lite.core.validation import seed_of, whole
 from musicvae_lite.images.codec import ImageCodec

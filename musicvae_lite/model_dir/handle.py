@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, overload, runtime_checkable
 
 from musicvae_lite.config import RunConfig
 from musicvae_lite.core.codec import Codec, build_codec
@@ -35,6 +37,19 @@ MusicModel = Literal[
 ImageModel = Literal["mnist-ae", "mnist-denoise", "mnist-superres", "mnist-vae"]
 
 
+@runtime_checkable
+class LightMedium(Protocol):
+    """A medium whose models can be computed without torch."""
+
+    def sooner(self, description: Description, codec: Codec, windows: int) -> bool:
+        """Say whether so many windows are likely computed before torch is loaded."""
+        ...
+
+    def light(self, description: Description, codec: Codec, name: str, seed: int) -> Session:
+        """Return a session that needs no torch."""
+        ...
+
+
 @dataclass(frozen=True)
 class Handle:
     """A model folder whose description was read.
@@ -62,8 +77,21 @@ class Handle:
         """What its arrays mean."""
         return build_codec(self.config.codec.model_dump())
 
-    def load(self, device: str = "auto", seed: int = 0) -> Session:
-        """Load the weights; see :func:`load`."""
+    def load(self, device: str = "auto", seed: int = 0, windows: int | None = None) -> Session:
+        """Load the weights; see :func:`load`.
+
+        Args:
+            device: where the model runs.
+            seed: of every draw for which no other seed is given.
+            windows: how many windows will be computed, where torch itself is not needed: where it
+                is not loaded yet and would take longer than they do, it stays so. Where torch is
+                not installed, it never is loaded.
+        """
+        if self._lightly(device, windows):
+            from musicvae_lite.core.validation import seed_of
+
+            assert isinstance(self.medium, LightMedium)
+            return self.medium.light(self.description, self.codec, self.name, seed_of(seed))
         from musicvae_lite.core.batched import one_thread
         from musicvae_lite.core.devices import resolve_device
         from musicvae_lite.core.validation import seed_of
@@ -73,13 +101,39 @@ class Handle:
             bundle = load_bundle(self.description, place, self.codec)
             return self.medium.session(bundle, self.name, seed)
 
-    def load_as(self, kind: type[S], device: str = "auto", seed: int = 0) -> S:
-        """Load the weights of a model that must be of one medium; see :func:`load_as`."""
-        session = self.load(device, seed)
+    def _lightly(self, device: str, windows: int | None) -> bool:
+        """Say whether the model is to be computed without torch.
+
+        Raises:
+            UsageError: it cannot be, and there is no torch.
+        """
+        able = isinstance(self.medium, LightMedium) and device in ("auto", "cpu")
+        if not _torch_installed():
+            if not able:
+                what = f"models of {self.medium.words.content}" if device == "auto" else device
+                raise UsageError(f"{self.name}: {what} need torch; pip install torch")
+            return True
+        if windows is None or not able or "torch" in sys.modules:
+            return False
+        assert isinstance(self.medium, LightMedium)
+        return self.medium.sooner(self.description, self.codec, windows)
+
+    def load_as(
+        self, kind: type[S], device: str = "auto", seed: int = 0, windows: int | None = None
+    ) -> S:
+        """Load the weights of a model that must be of one medium; see :meth:`load`."""
+        session = self.load(device, seed, windows)
         if not isinstance(session, kind):
             wanted = getattr(kind, "unit", kind.__name__)
             raise UsageError(f"{self.name} is a model of {session.unit}, not of {wanted}")
         return session
+
+
+def _torch_installed() -> bool:
+    try:
+        return find_spec("torch") is not None
+    except ValueError:  # somebody keeps it from being imported
+        return False
 
 
 def open_model(name: str | Path = DEFAULT_MODEL) -> Handle:

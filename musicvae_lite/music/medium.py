@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from musicvae_lite.core.autoencoder import Autoencoder
     from musicvae_lite.core.codec import Codec
     from musicvae_lite.core.evaluation import EvalRequest, Evaluation
-    from musicvae_lite.model_dir.bundle import Bundle
+    from musicvae_lite.model_dir.bundle import Bundle, Description
     from musicvae_lite.model_dir.handle import Handle
+    from musicvae_lite.model_dir.onnx import Export
     from musicvae_lite.music.codec import ScoreCodec
     from musicvae_lite.music.data.dataset import MusicDataset
     from musicvae_lite.music.session import MusicSession
@@ -59,6 +60,24 @@ class Music:
         from musicvae_lite.music.session import MusicSession
 
         return MusicSession(bundle, name, seed)
+
+    def sooner(self, description: Description, codec: Codec, windows: int) -> bool:
+        """Say whether so many windows are likely computed before torch is loaded."""
+        from musicvae_lite.music.portable.light import sooner
+
+        return sooner(description, codec, windows)
+
+    def light(self, description: Description, codec: Codec, name: str, seed: int) -> MusicSession:
+        """Return a session that needs no torch."""
+        from musicvae_lite.music.portable.light import open_light
+
+        return open_light(description, codec, name, seed)
+
+    def onnx(self, bundle: Bundle) -> Export:
+        """Return the graphs of a model: encoder, and decoder step by step."""
+        from musicvae_lite.music.portable.export import export
+
+        return export(bundle)
 
     def card(self, config: RunConfig) -> CardText:
         """Return what a card says of a model of music."""

@@ -20,9 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.music.attribute_vectors import load_vectors
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
 
 #: How far candidates are from a point, in standard deviations of the posteriors of the ends.
 DISTANCES = (0.5, 0.5, 0.8, 0.8, 1.1, 1.1, 1.4, 1.4)
+#: How many windows are decoded for a point, at most.
+CANDIDATES = 2 * (len(DISTANCES) + 1)
 #: What counts as one, of each way in which a candidate may be off: note starts are compared to
 #: their square root, likelihood in nats, steps unlike the point's own in all steps, semitones of
 #: the range, and different pitches.
@@ -207,22 +207,21 @@ class Journey:
 
     Attributes:
         inputs: a window of each piece [E].
-        between: puts points between the rows of a tensor [E, D], [S, D].
+        between: puts points between rows [E, D], [S, D].
         corners: the point that each input is.
         nearest: the input that each point is nearest to [S].
         conditions: control input of the inputs [E, G, C] and of the points [S, G, C], or None.
     """
 
     inputs: tuple[Passage, ...]
-    between: Callable[[Tensor], Tensor]
+    between: Callable[[NDArray[Any]], NDArray[Any]]
     corners: tuple[int, ...]
     nearest: Ints
     conditions: tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]
 
     def evenly(self, values: NDArray[Any]) -> Floats:
         """Return numbers of the inputs [E], put evenly between them [S]."""
-        rows = torch.from_numpy(np.asarray(values, np.float64)[:, None])
-        line: Floats = self.between(rows).squeeze(1).numpy()
+        line: Floats = self.between(np.asarray(values, np.float64)[:, None])[:, 0]
         return line
 
 
@@ -255,7 +254,7 @@ def travel(
     means = mean
     if (near != windows).any():
         means, _ = session.encode_windows(near, condition=journey.conditions[0])
-    points = journey.between(torch.from_numpy(means)).numpy()
+    points = journey.between(means)
     points[corners] = mean
     ends = np.zeros(len(points), bool)
     ends[corners] = True
@@ -265,7 +264,7 @@ def travel(
         condition = None if told is None else told[steps]
         return session.decode_windows(z, temperature, condition, seed)
 
-    prior = session.learned_prior
+    prior = session.density
 
     def cost(rows: NDArray[Any], steps: Ints) -> Floats:
         assert prior is not None

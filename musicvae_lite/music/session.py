@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from musicvae_lite.core.autoencoder import Batch
-from musicvae_lite.core.batched import BLOCK, Blocks, Floats, Points, one_thread, points
 from musicvae_lite.core.errors import UsageError
-from musicvae_lite.core.latent import Latent, check_similar, grid, interpolate, towards
-from musicvae_lite.core.random import Noise
+from musicvae_lite.core.geometry import (
+    Floats,
+    check_similar,
+    checked_points,
+    grid,
+    interpolate,
+    points_of,
+    towards,
+)
 from musicvae_lite.core.validation import check_tempo, seed_of, whole
 from musicvae_lite.media.midi import Score
-from musicvae_lite.model_dir.bundle import Bundle
+from musicvae_lite.model_dir.prior_file import has_prior
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.conditioning.conditions import Chords, Conditions
 from musicvae_lite.music.conditioning.control import Classes
@@ -34,10 +37,9 @@ from musicvae_lite.music.dynamics import (
     loudness_of,
     with_loudness,
 )
-from musicvae_lite.music.model import SequenceAutoencoder
+from musicvae_lite.music.engine import Density, Engine, Light
 from musicvae_lite.music.notes import NoteChanges
 from musicvae_lite.music.paths import Journey, travel
-from musicvae_lite.music.prior import MusicPrior, load_prior
 from musicvae_lite.music.prior_features import Wish, read_wish
 from musicvae_lite.music.register import at_home, back
 from musicvae_lite.music.results import (
@@ -67,8 +69,14 @@ from musicvae_lite.music.windows import (
 #: the posterior means, or along the straight line.
 Path = Literal["music", "slerp", "lerp"]
 
-# What a draw is for, mixed into its seed, so that no two kinds of draw see the same numbers.
-_EVENTS, _PRIOR = 1, 2
+if TYPE_CHECKING:
+    from musicvae_lite.core.autoencoder import Autoencoder
+    from musicvae_lite.core.batched import Blocks, Points
+    from musicvae_lite.core.latent import Latent
+    from musicvae_lite.core.prior import Prior as CodePrior
+    from musicvae_lite.model_dir.bundle import Bundle
+    from musicvae_lite.music.prior import MusicPrior
+    from musicvae_lite.music.torch_engine import TorchEngine
 
 #: Which prior is drawn from: the learned one where there is one, or N(0, I).
 Prior = Literal["learned", "normal"]
@@ -81,19 +89,25 @@ class MusicSession:
         bundle: the model; it stays on the device where it is.
         name: what messages call it.
         seed: of every draw for which no other seed is given.
+        engine: computes the model; default torch.
     """
 
     unit = "music"
 
-    def __init__(self, bundle: Bundle, name: str, seed: int = 0) -> None:
+    def __init__(
+        self, bundle: Bundle | Light, name: str, seed: int = 0, engine: Engine | None = None
+    ) -> None:
         self.bundle, self.name, self.seed = bundle, name, seed_of(seed)
-        self.model, self.prior = bundle.model, bundle.prior
         if not isinstance(bundle.codec, ScoreCodec):
             raise UsageError(f"{name} is no model of music")
         self.codec = bundle.codec
         self.conditions = Conditions.of_model(bundle.config, bundle.codec, name)
-        self.blocks = Blocks(bundle.model, name)
-        self.device = self.blocks.device
+        if engine is None:
+            from musicvae_lite.music.torch_engine import TorchEngine
+
+            assert not isinstance(bundle, Light)
+            engine = TorchEngine(bundle, bundle.codec, name)
+        self.engine, self.device = engine, engine.device
 
     def __repr__(self) -> str:
         return (
@@ -104,7 +118,31 @@ class MusicSession:
     @property
     def latent_size(self) -> int:
         """Z."""
-        return self.model.latent_size
+        return self.engine.latent_size
+
+    @property
+    def model(self) -> Autoencoder:
+        """The model as a module of torch."""
+        return self._torch.model
+
+    @property
+    def prior(self) -> CodePrior:
+        """What codes are drawn from where no other prior was learned, in torch."""
+        return self._torch.prior
+
+    @property
+    def blocks(self) -> Blocks:
+        """The model on its device, in torch."""
+        return self._torch.blocks
+
+    @property
+    def _torch(self) -> TorchEngine:
+        if isinstance(self.bundle, Light):
+            raise UsageError(f"{self.name} is computed without torch here, and this needs it")
+        from musicvae_lite.music.torch_engine import TorchEngine
+
+        assert isinstance(self.engine, TorchEngine)
+        return self.engine
 
     # Pieces in, pieces out
 
@@ -157,7 +195,7 @@ class MusicSession:
         steps = whole(steps, 2, f"an interpolation has at least 2 steps, not {steps}")
         ends = self._windows((a, b), tracks, bars, roles)
 
-        def between(points: Tensor) -> Tensor:
+        def between(points: NDArray[Any]) -> NDArray[Any]:
             return interpolate(points[0], points[1], steps, "lerp" if path == "lerp" else "slerp")
 
         nearest = np.arange(steps) * 2 // steps
@@ -208,9 +246,9 @@ class MusicSession:
         size = whole(size, 2, f"a grid has at least 2 rows and columns, not {size}")
         inputs = self._windows(corners, tracks, bars, roles)
 
-        def between(points: Tensor) -> Tensor:
+        def between(points: NDArray[Any]) -> NDArray[Any]:
             way: Literal["slerp", "lerp"] = "lerp" if path == "lerp" else "slerp"
-            return grid(points, size, size, way).flatten(0, 1)
+            return grid(points, size, size, way).reshape(size * size, -1)
 
         last, half = size * size - 1, np.arange(size) * 2 // size
         nearest = (half[:, None] * 2 + half).ravel()
@@ -247,7 +285,7 @@ class MusicSession:
     def _decoded(
         self,
         inputs: tuple[Passage, ...],
-        between: Callable[[Tensor], Tensor],
+        between: Callable[[NDArray[Any]], NDArray[Any]],
         corners: tuple[int, ...],
         nearest: NDArray[np.int64],
         path: Path,
@@ -277,10 +315,8 @@ class MusicSession:
         )
         # The tempo moves as the points do, evenly: a vector of one number has no angle. Rounded, so
         # that equal tempos stay one.
-        tempos = between(
-            torch.tensor([[float(passage.qpm[0])] for passage in inputs], dtype=torch.float64)
-        )
-        qpm = tempos.squeeze(1).numpy().round(6).tolist()
+        tempos = between(np.array([[float(passage.qpm[0])] for passage in inputs]))
+        qpm = tempos[:, 0].round(6).tolist()
         told = self.conditions.changed(
             heard[nearest], np.arange(len(qpm)) * self.codec.bars, *given
         )
@@ -343,16 +379,16 @@ class MusicSession:
             raise UsageError("pieces are brought to one key on the path 'music' alone")
         windows = np.concatenate([passage.windows for passage in journey.inputs])
         mean, _ = self.encode_windows(windows, condition=journey.conditions[0])
-        latents = journey.between(torch.from_numpy(mean)).numpy()
+        latents = journey.between(mean)
         return latents, self.decode_windows(latents, temperature, journey.conditions[1], seed)
 
     def _loudness(
-        self, inputs: tuple[Passage, ...], between: Callable[[Tensor], Tensor]
+        self, inputs: tuple[Passage, ...], between: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> NDArray[np.float64] | None:
         """Return the velocities of the steps between some windows [S, R, G], None for unknown."""
         # From 1 to 2, for a vector of zeros has no direction.
-        ends = 1 + torch.eye(len(inputs), dtype=torch.float64)
-        weights = torch.cat([between(column[:, None]) - 1 for column in ends.T], 1).numpy()
+        ends = 1 + np.eye(len(inputs))
+        weights = np.concatenate([between(column[:, None]) - 1 for column in ends.T], 1)
         each = [loudness_of(passage, self.codec) for passage in inputs]
         return along_the_way([None if own is None else own[0] for own in each], weights)
 
@@ -373,7 +409,8 @@ class MusicSession:
         """
         passage = whole_melody(item, self.codec, self.name, track, every_window, roles)
         mean, scale = self.encode_windows(passage.windows, condition=self.condition(passage))
-        return Latent(torch.from_numpy(mean), torch.from_numpy(scale).clamp_min(1e-38).log())
+        posterior: Latent = self.engine.latent(mean, scale)
+        return posterior
 
     def settled(self, passage: Passage) -> Passage:
         """Return a passage with its windows at the height that the model knows best.
@@ -418,7 +455,7 @@ class MusicSession:
         ``chords`` (a chord a bar, repeated) and ``key`` are for a model that is told of them;
         default: no chord.
         """
-        latents = points(z)
+        latents = points_of(z)
         check_tempo(qpm)
         told = self.conditions.over(
             self.conditions.progression(chords, key), len(latents), self.conditions.key(key, chords)
@@ -551,9 +588,9 @@ class MusicSession:
             both = [told[:, 0], told[:, -1]] if drifts and length > 1 else [told[:, 0]]
             ends = self._draws(seed, prior, wish, *both)
             paths = [interpolate(a, b, length) for a, b in zip(ends[0], ends[-1], strict=True)]
-            z: Floats = torch.cat(paths).numpy()
+            z: Floats = np.concatenate(paths)
         else:
-            mean = self.encode(style).mean.numpy()
+            mean = points_of(self.encode(style))
             z = np.tile(mean[np.arange(length) % len(mean)], (count, 1))
         condition = self.conditions.numbers(told.reshape(count * length, *told.shape[2:]))
         windows = self.decode_windows(z, temperature, condition, seed).reshape(
@@ -616,10 +653,9 @@ class MusicSession:
             self.conditions.key(key, chords),
         )
         home = self.settled(passage)
-        heard, _ = self.encode_windows(home.windows, condition=self.conditions.numbers(own))
-        mean = torch.from_numpy(heard[0])
+        mean, _ = self.encode_windows(home.windows, condition=self.conditions.numbers(own))
         (draws,) = self._draws(seed, "learned", Wish(), np.repeat(told[:1], count, axis=0))
-        latents = towards(draws, mean, similarity).numpy()
+        latents = towards(draws, mean[0], similarity)
         windows = self.decode_windows(
             latents, temperature, self.conditions.numbers(np.repeat(told, count, axis=0)), seed
         )
@@ -650,10 +686,23 @@ class MusicSession:
         """The learned prior of the model; None where it has none.
 
         Raises:
-            UsageError: that of another model is in its folder.
+            UsageError: that of another model is in its folder, or torch is not there to draw.
             MusaeError: it is damaged.
         """
+        if isinstance(self.bundle, Light):
+            if not has_prior(self.bundle.description.folder):
+                return None
+            raise UsageError(
+                f"{self.name}: drawing from its learned prior needs torch; draw with --prior normal"
+            )
+        from musicvae_lite.music.prior import load_prior
+
         return load_prior(self.bundle, self.name)
+
+    @cached_property
+    def density(self) -> Density | None:
+        """The learned prior as far as it says how likely windows are; None where there is none."""
+        return self.engine.density()
 
     def _wish(
         self,
@@ -673,7 +722,7 @@ class MusicSession:
         wanted = None if alone else key
         return read_wish(self.bundle.description, self.name, wanted, register, density, learned)
 
-    def _draws(self, seed: int, prior: Prior, wish: Wish, *told: Classes) -> list[Tensor]:
+    def _draws(self, seed: int, prior: Prior, wish: Wish, *told: Classes) -> list[Floats]:
         """Return a draw from the prior for each piece, and the same piece after piece: [N, Z] for
         each of ``told``; draw i is the same for every N above i.
 
@@ -681,19 +730,14 @@ class MusicSession:
         """
         learned = self.learned_prior if prior == "learned" else None
         if learned is None:
-            noise = Noise(seed, _PRIOR)
-            pairs = torch.stack([self.prior.sample(2, noise) for _ in told[0]])
+            pairs = self.engine.draws(len(told[0]), seed)
             return [pairs[:, number] for number in range(len(told))]
-        with one_thread():
-            return [
-                learned.sample(
-                    len(classes),
-                    Noise(seed, _PRIOR, number),
-                    wish,
-                    self.conditions.numbers(classes),
-                )
-                for number, classes in enumerate(told)
-            ]
+        return [
+            self._torch.learned_draws(
+                learned, len(classes), (seed, number), wish, self.conditions.numbers(classes)
+            )
+            for number, classes in enumerate(told)
+        ]
 
     def draw(self, count: int, seed: int | None = None, chords: Chords | None = None) -> Floats:
         """Draw points from the prior [count, Z]: those at which the pieces of :meth:`sample` start.
@@ -710,8 +754,7 @@ class MusicSession:
         wish = self._wish("learned", None, None, None)
         over = self.conditions.over(self.conditions.progression(chords), 1)
         told = np.repeat(over, count, axis=0)
-        drawn: Floats = self._draws(seed_of(seed, self.seed), "learned", wish, told)[0].numpy()
-        return drawn
+        return self._draws(seed_of(seed, self.seed), "learned", wish, told)[0]
 
     # Arrays in, arrays out
 
@@ -738,19 +781,8 @@ class MusicSession:
         """
         tokens = self._tokens(windows)
         given = groove_inputs.told(tokens, self.bundle.config) if condition is None else condition
-        arrays = {
-            "x": tokens,
-            "target": tokens,
-            "length": _lengths(lengths, tokens),
-            "condition": self._condition(given, tokens),
-        }
-
-        def block(start: int, **rows: Tensor) -> tuple[Tensor, Tensor]:
-            latent = self.model.encode(Batch(**rows)).latent
-            return latent.mean, latent.scale
-
-        mean, scale = self.blocks.run(block, len(tokens), arrays, [(self.latent_size,)] * 2)
-        return mean, scale
+        condition = self._condition(given, tokens)
+        return self.engine.encode(tokens, _lengths(lengths, tokens), condition)
 
     def decode_windows(
         self,
@@ -776,22 +808,12 @@ class MusicSession:
             UsageError: if a shape or a value does not fit the model, or the temperature is
                 negative.
         """
-        points = self.blocks.latents(z)
+        points = checked_points(z, self.latent_size, self.name)
         if not 0 <= temperature < np.inf:
             raise UsageError(f"temperature is {temperature}; it is 0 (the likeliest) or above")
-        arrays = {"z": points, "condition": self._condition(condition, points), "given": given}
-        draws = seed_of(seed, self.seed)
-
-        def block(
-            start: int, z: Tensor, condition: Tensor | None = None, **known: Tensor
-        ) -> tuple[Tensor]:
-            noise = Noise(
-                draws, _EVENTS, start, world=BLOCK // len(z)
-            )  # a smaller block draws the first numbers of a full one
-            return (self.model.decode(z, self.codec.steps, temperature, noise, condition, **known),)
-
-        (tokens,) = self.blocks.run(block, len(points), arrays, [self.codec.shape], least=1)
-        return tokens.astype(self.codec.dtype)
+        told, draws = self._condition(condition, points), seed_of(seed, self.seed)
+        windows = self.engine.decode(points, temperature, draws, told, given)
+        return windows.astype(self.codec.dtype)
 
     def teacher_forced(
         self, z: Points, windows: NDArray[Any], condition: NDArray[Any] | None = None
@@ -806,27 +828,11 @@ class MusicSession:
         Raises:
             UsageError: if a shape or a value does not fit the model, or the model has no logits.
         """
-        points, tokens = self.blocks.latents(z), self._tokens(windows)
+        points = checked_points(z, self.latent_size, self.name)
+        tokens = self._tokens(windows)
         if len(points) != len(tokens):
             raise UsageError(f"there are {len(points)} points for {len(tokens)} windows")
-        model = self.model
-        if not isinstance(model, SequenceAutoencoder):
-            raise UsageError(f"{self.name} is no sequence model; it has no logits")
-        arrays: dict[str, NDArray[Any] | None] = {
-            "z": points,
-            "x": tokens,
-            "condition": self._condition(condition, points),
-        }
-
-        def block(
-            start: int, z: Tensor, x: Tensor, condition: Tensor | None = None
-        ) -> tuple[Tensor]:
-            return (model.logits(z, Batch(x, x, condition=condition)).float(),)
-
-        (logits,) = self.blocks.run(
-            block, len(points), arrays, [(tokens.shape[1], model.decoder.likelihood.size)]
-        )
-        return logits
+        return self._torch.logits(points, tokens, self._condition(condition, points))
 
     def _tokens(self, windows: NDArray[Any]) -> NDArray[Any]:
         """Check windows and return them as int64, those of grooves as float32."""
@@ -861,9 +867,8 @@ class MusicSession:
         Raises:
             UsageError: it is missing, not wanted, or of another shape.
         """
-        model = self.model if isinstance(self.model, SequenceAutoencoder) else None
-        size = 0 if model is None else model.control_size
-        steps = self.codec.steps if model is None or model.clock is None else self.codec.grid_steps
+        size = self.engine.control_size
+        steps = self.codec.grid_steps if self.engine.timed else self.codec.steps
         if condition is None:
             if size:
                 way = f"in Python give condition [N, {steps}, {size}]"

@@ -65,7 +65,7 @@ class SpectralHead(PosteriorHead):
     def forward(self, h: Tensor) -> Latent:
         """Return the posterior for h [B, V * S * K]; in float32, the transform too."""
         with torch.autocast(h.device.type, enabled=False):
-            each = h.float().view(len(h), self.voices, self.segments, -1)
+            each = h.float().view(h.shape[0], self.voices, self.segments, -1)
             return super().forward(torch.einsum("fs,bvsk->bfvk", self.cosines, each).flatten(2))
 
 
@@ -82,5 +82,5 @@ class SpectralPlan(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return [B, S * size] for z [B, Z]."""
-        waves = self.maps(z.view(len(z), self.segments, -1))
+        waves = self.maps(z.view(z.shape[0], self.segments, -1))
         return torch.einsum("fs,bfp->bsp", self.cosines, waves).flatten(1)

@@ -44,7 +44,7 @@ class Clock(nn.Module):
             by_time: what holds at each step of the grid [B, G, C].
         """
         moves = F.embedding(events.long(), self.shifts.unsqueeze(1)).view(
-            len(events), -1, self.events
+            events.shape[0], -1, self.events
         )
         now = (moves.cumsum(2) - moves).clamp_max(by_time.shape[1] - 1)
         told = by_time.gather(1, now.flatten(1).unsqueeze(2).expand(-1, -1, by_time.shape[2]))

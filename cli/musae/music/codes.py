@@ -39,7 +39,8 @@ def encode(job: Job, request: EncodeRequest) -> int:
     remark(job.console, codec, *passages)
     from musicvae_lite.music.session import MusicSession
 
-    session = job.load(MusicSession)
+    heard = sum(len(passage.windows) for passage in passages)
+    session = job.load(MusicSession, heard)
     tables = [_table(passage, session) for passage in passages]
     count = len(save_latents(path, tables, job.model, job.overwrite)["mean"])
     job.console.show(
@@ -98,7 +99,7 @@ def decode(job: Job, request: DecodeRequest) -> None:
         bars = table.bars(rows)
         starts[stem] = np.arange(len(rows)) * codec.bars + 1 if bars is None else bars
         told[rows] = conditions.changed(told[rows], starts[stem], progression, number)
-    windows = job.load(MusicSession).decode_windows(
+    windows = job.load(MusicSession, len(table.mean)).decode_windows(
         table.mean, request.temperature, conditions.numbers(told)
     )
     for path, (stem, rows) in zip(paths, groups, strict=True):

@@ -72,9 +72,12 @@ def interpolate(job: Job, request: Request) -> None:
 
 
 def _path_between(job: Job, request: Request, ends: list[Passage]) -> Interpolation:
+    from musicvae_lite.music.paths import CANDIDATES
     from musicvae_lite.music.session import MusicSession
 
-    session, path = job.load(MusicSession), request.path or "music"
+    path = request.path or "music"
+    tried = CANDIDATES if path == "music" else 1
+    session = job.load(MusicSession, request.count * tried + len(ends))
     temperature, chords, key = request.temperature, request.chords, request.key
     transpose, exact_ends = bool(request.transpose), request.exact_ends
     if request.grid is None:

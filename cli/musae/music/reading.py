@@ -175,3 +175,10 @@ def left_as_it_is(bars: Sequence[int]) -> str:
         f"no window in bar{'' if len(bars) == 1 else 's'} {spans(np.array(bars))}: left as in "
         "the input"
     )
+
+
+def drawn_lightly(handle: Handle, prior: str) -> bool:
+    """Say whether draws need no torch: those of a learned prior do."""
+    from musicvae_lite.model_dir.prior_file import has_prior
+
+    return prior == "normal" or not has_prior(handle.description.folder)

@@ -58,7 +58,8 @@ def reconstruct(job: Job, request: Request) -> int:
     code = each(files, read, console.error, more=True)
     from musicvae_lite.music.session import MusicSession
 
-    session = job.load(MusicSession)
+    heard = sum(len(passage.windows) for passage in usable.values())
+    session = job.load(MusicSession, 2 * heard)
     results: list[dict[str, Any]] = []
 
     def write(name: str) -> None:

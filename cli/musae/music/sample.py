@@ -11,6 +11,7 @@ from musae.job import Job
 from musae.music.reading import (
     check_accompany,
     conditions_of,
+    drawn_lightly,
     noticed,
     place,
     played_too,
@@ -59,7 +60,10 @@ def sample(job: Job, request: Request) -> None:
         )
     from musicvae_lite.music.session import MusicSession
 
-    scores = job.load(MusicSession).sample(
+    bars = request.length or conditions.bars(request.chords, request.key)
+    drawn = drawn_lightly(job.handle, request.prior if style is None else "normal")
+    windows = count * bars // conditions.codec.bars if drawn else None
+    scores = job.load(MusicSession, windows).sample(
         count,
         request.temperature,
         request.length,
@@ -75,7 +79,6 @@ def sample(job: Job, request: Request) -> None:
     scores = [played_too(score, request.accompany) for score in scores]
     write_pieces(scores, paths, job.overwrite, job.console, sounds)
     _plot(job, request, scores, paths)
-    bars = request.length or conditions.bars(request.chords, request.key)
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
     wishes = (
         "chords",
@@ -181,7 +184,8 @@ def _sample_like(job: Job, request: Request, like: str) -> None:
     noticed(job, passage)
     from musicvae_lite.music.session import MusicSession
 
-    result = job.load(MusicSession).similar(
+    windows = count + 1 if drawn_lightly(job.handle, "learned") else None
+    result = job.load(MusicSession, windows).similar(
         passage,
         request.similarity,
         count,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from musicvae_lite.core.evaluation import EvalRequest, Evaluation
     from musicvae_lite.model_dir.bundle import Bundle
     from musicvae_lite.model_dir.handle import Handle
+    from musicvae_lite.model_dir.onnx import Export
 
 
 class Denoise:
@@ -72,6 +73,12 @@ class Denoise:
         from musicvae_lite.audio.denoise.session import DenoiseSession
 
         return DenoiseSession(bundle, name, seed)
+
+    def onnx(self, bundle: Bundle) -> Export:
+        """Return the graphs of a denoiser: features of a spectrum, and the mask that they give."""
+        from musicvae_lite.audio.denoise.export import export
+
+        return export(bundle)
 
     def card(self, config: RunConfig) -> CardText:
         """Return what a card says of a denoiser."""

@@ -152,7 +152,8 @@ def _measure(pooled: Tensor) -> Statistics:
     """Return the statistics of a stretch of pooled powers [B, K, P], each with one frame."""
     last = pooled.shape[-1] - 1
     places = [round(share * last) for share in (_LOW, _MIDDLE)]
-    if pooled.device.type == "cpu" and not pooled.requires_grad:
+    traced = torch.compiler.is_compiling()
+    if pooled.device.type == "cpu" and not pooled.requires_grad and not traced:
         # A tenth of the time of torch's; the floor is otherwise the dearest of the features.
         ordered = torch.from_numpy(np.sort(pooled.numpy(), -1))
     else:
@@ -459,7 +460,7 @@ class MaskNetwork(nn.Module):
 
         Fewer frames where ``history`` waits for more.
         """
-        x = self.from_code(z).reshape(len(z), self.width, self.rows, -1)
+        x = self.from_code(z).reshape(z.shape[0], self.width, self.rows, -1)
         for level in reversed(range(len(self.up))):
             x = x.contiguous(memory_format=self._layout(level))  # as what the encoder passes on
             if self.skips:

@@ -1,8 +1,10 @@
 import { HttpModel } from "./http_model.js";
+import { WebModel } from "./web_model.js";
 
-/** Back ends by the name that the page's settings give; a web folder's build adds its own. */
+/** Back ends by the name that the page's settings give: the process of `musae play`, or none. */
 export const BACKENDS = {
   http: (setup) => new HttpModel(setup),
+  web: (setup) => new WebModel(setup),
 };
 
 /** Read the settings that were written into the page. */

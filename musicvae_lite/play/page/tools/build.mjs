@@ -13,6 +13,7 @@ await build({ ...options, entryPoints: ["src/clock.worker.js"], outfile: `${OUT}
 await build({ ...options, entryPoints: ["src/app.css"], outfile: `${OUT}/app.css` });
 copyFileSync("src/index.html", `${OUT}/index.html`);
 copyFileSync("src/icon.svg", `${OUT}/icon.svg`);
+copyFileSync("src/kernel.wasm", `${OUT}/kernel.wasm`);
 const processor = readFileSync("node_modules/spessasynth_lib/dist/spessasynth_processor.min.js", "utf8");
 writeFileSync(`${OUT}/synth.js`, processor.replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n"));
 

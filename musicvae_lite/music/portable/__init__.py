@@ -1,0 +1,1 @@
+"""Models of music outside torch: as ONNX graphs, and computed by NumPy."""
