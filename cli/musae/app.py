@@ -14,9 +14,11 @@ from importlib import import_module
 
 import click
 
+from musae.failures import explain, open_standard_streams
 from musae.options import echo, mute
 from musicvae_lite import __version__
 from musicvae_lite.core.errors import MusaeError, suggest
+from musicvae_lite.core.text import message as shortened
 
 #: Verb to module and the line that ``musae --help`` shows.
 VERBS = {
@@ -104,6 +106,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; errors are one or two lines on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    open_standard_streams()
     _leave_tidily()
     try:
         # click wants its own exit handling off to let errors through; what comes back is a verb's
@@ -141,7 +144,7 @@ def _failed(error: Exception, traceback: bool) -> int:
     if (
         isinstance(error, click.UsageError) and type(error).__name__ == "NoArgsIsHelpError"
     ):  # of click 8.2 and later
-        click.echo(error.ctx.get_help() if error.ctx else "")
+        echo(error.ctx.get_help() if error.ctx else "")
         return 0 if error.ctx is not None and error.ctx.parent is None else 2
     if traceback and not isinstance(error, click.ClickException):
         import traceback as tracebacks
@@ -156,6 +159,10 @@ def _failed(error: Exception, traceback: bool) -> int:
         return _say(str(error), error.exit_code)
     if isinstance(error, ModuleNotFoundError) and error.name == "torch":
         return _say("this needs torch, which is not installed; pip install musae has it", 1)
+    known = explain(error)
+    if known is not None:
+        mute(sys.stdout)  # it may be what failed, and is flushed once more when the program ends
+        return _say(known, 1)
     hint = "" if traceback else "; -v shows where"
     return _say(
         f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{hint}",
@@ -168,5 +175,5 @@ def _lower(text: str) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    echo(f"musae: {message}", err=True)
+    echo(f"musae: {shortened(message)}", err=True)
     return code

@@ -14,7 +14,8 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from musicvae_lite.core.files import json_text, shown
+from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.files import json_text, reason, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,15 +31,31 @@ def echo(text: str, err: bool = False) -> None:
     """Print; what nobody reads any more is no reason to stop, for there may be files left to write."""
     try:
         click.echo(shown(text), err=err)
-    except BrokenPipeError:
+    except OSError:  # a pipe that is closed, a disk that is full
         mute(sys.stderr if err else sys.stdout)
+
+
+def deliver(text: str) -> None:
+    """Print what a verb was asked for.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        MusaeError: it cannot be written.
+    """
+    try:
+        click.echo(shown(text))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        mute(sys.stdout)
+        raise MusaeError(f"the standard output cannot be written: {reason(error)}") from error
 
 
 def mute(stream: TextIO) -> None:
     """Send what is said on a closed pipe nowhere, also what the interpreter flushes when it ends."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):  # AttributeError: it was closed from the start
         pass
 
 
@@ -50,9 +67,11 @@ class Console:
     quiet: bool
     verbose: bool
     failures: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
 
     def show(self, text: str) -> None:
         """Say a result on stdout; not beside JSON and not when quiet."""
+        self.results.append(text)
         if not self.json and not self.quiet:
             echo(text)
 
@@ -62,16 +81,18 @@ class Console:
         A closed pipe ends the verb.
         """
         if not self.json:
-            click.echo(shown(text))
+            deliver(text)
 
     def document(self, tree: dict[str, Any]) -> None:
         """Write the one JSON document to stdout, if that is wanted.
 
-        What could not be computed (NaN) is null in it.
+        What could not be computed (NaN) is null in it. That it cannot be written is a failure where
+        it is all that the verb was asked for, and nothing was shown before.
         """
         if self.json:
             failures = {"failures": self.failures} if self.failures else {}
-            echo(json_text({**tree, **failures}, indent=2))
+            text = json_text({**tree, **failures}, indent=2)
+            (echo if self.results else deliver)(text)
 
     def note(self, text: str) -> None:
         """Say something on stderr, unless quiet."""

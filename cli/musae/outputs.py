@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musae.failures import explain
 from musae.options import echo
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import check_output, reason, write_files
@@ -76,10 +77,11 @@ def check_files(paths: Sequence[Path], overwrite: bool, inputs: Iterable[str] = 
     Raises:
         UsageError: naming the first output that cannot be.
     """
-    read = {Path(name).resolve() for name in inputs}
-    seen: set[Path] = set()
+    # Not Path.resolve, which raises for links that lead to themselves.
+    read = {os.path.realpath(name) for name in inputs}
+    seen: set[str] = set()
     for path in paths:
-        place = path.resolve()
+        place = os.path.realpath(path)
         if place in seen:
             raise UsageError(f"{path}: two results would have this name; give them one at a time")
         if place in read:
@@ -248,9 +250,15 @@ def each(
     for name in inputs:
         try:
             work(name)
-        except MusaeError as error:
-            if count == 1:
+        except BrokenPipeError:
+            raise
+        except Exception as raised:
+            known = explain(raised, name)
+            if known is None or (count == 1 and isinstance(raised, MusaeError)):
                 raise
+            error = raised if isinstance(raised, MusaeError) else MusaeError(known)
+            if count == 1:
+                raise error from raised
             failures.append(error)
             report(str(error))
     failed = len(failures) + count - len(inputs)

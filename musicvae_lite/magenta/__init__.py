@@ -7,6 +7,7 @@ Nothing here runs what a file says; a damaged, truncated or crafted file is a
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from musicvae_lite.config import RunConfig, load_config
 from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
 from musicvae_lite.core.locks import only_writer
-from musicvae_lite.magenta.source import Weights
+from musicvae_lite.magenta.source import CheckpointError, Weights
 from musicvae_lite.magenta.tensorflow import read_tensorflow
 from musicvae_lite.magenta.tfjs import is_tfjs, read_tfjs
 from musicvae_lite.model_dir.bundle import CONFIG, save_bundle
@@ -103,7 +104,23 @@ def open_weights(path: Path) -> Weights:
         UsageError: there is none.
         CheckpointError: it is damaged.
     """
-    return read_tfjs(path) if is_tfjs(path) else read_tensorflow(path)
+    try:
+        return read_tfjs(path) if is_tfjs(path) else read_tensorflow(path)
+    except MusaeError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from error
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:  # what a file says of itself may be of any type and size
+        raise CheckpointError(f"{path}: is damaged ({error or type(error).__name__})") from error
 
 
 def build_from(config: RunConfig, weights: Weights) -> tuple[RunConfig, SequenceAutoencoder]:

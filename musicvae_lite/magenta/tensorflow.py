@@ -16,13 +16,14 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.core.files import reason
+from musicvae_lite.core.limits import check_regular
 from musicvae_lite.magenta.crc32c import crc32c, masked
 from musicvae_lite.magenta.source import (
     Blob,
@@ -37,6 +38,7 @@ _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _MAX_INDEX = 16 * 2**20  # bytes; the index of Magenta's largest model has 10,000
 _MAX_ENTRIES, _MAX_NAME = 10_000, 1000
+_MAX_NAME_BYTES = 2**20  # of a name in a tar file, and of what stands beside it
 _MAX_MEMBERS = 10_000  # of a tar file
 _STATE = "checkpoint"
 _MAX_STATE = 2**20
@@ -100,7 +102,11 @@ def _members(path: Path) -> dict[str, Blob]:
     """Return the plain files of a tar file by the last part of their name; nothing is unpacked."""
     files: dict[str, Blob] = {}
     try:
-        with tarfile.open(path, "r:") as archive:
+        check_regular(path)
+        with (
+            open(path, "rb") as file,
+            tarfile.open(fileobj=_Bounded(file), mode="r:") as archive,  # type: ignore[call-overload]
+        ):
             for count, member in enumerate(archive):
                 if count >= _MAX_MEMBERS:
                     raise CheckpointError(
@@ -122,6 +128,20 @@ def _members(path: Path) -> dict[str, Blob]:
         if blob.start + blob.size > size:
             raise CheckpointError(f"{path}: is truncated ({name} goes on after its end)")
     return files
+
+
+class _Bounded:
+    """A file of which no more is read at once than a name in a tar file needs: its headers may ask
+    for any size, and Python takes that memory before it reads.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        """Read some bytes."""
+        return self._file.read(min(size, _MAX_NAME_BYTES))
 
 
 def _prefixes(files: Mapping[str, Blob]) -> list[str]:

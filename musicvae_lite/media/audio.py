@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from musicvae_lite.core import registry
 from musicvae_lite.core.errors import MusaeError, NothingUsableError, UsageError
 from musicvae_lite.core.files import atomic_output, reason
+from musicvae_lite.core.limits import check_regular
 from musicvae_lite.media.containers import advice, container_of, decoded
 from musicvae_lite.media.riff import MendedWav, WavState, wav_state
 
@@ -266,6 +267,7 @@ def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
             raise AudioError(f"{path}: is a folder; name a sound file")
+        check_regular(path)
         if not path.stat().st_size:
             raise AudioError(f"{path}: is an empty file")
         with path.open("rb"):

@@ -103,7 +103,7 @@ def list_sources(paths: Sequence[Path]) -> list[Source]:
 
 def _labels(paths: Sequence[Path]) -> list[str]:
     """Name each source by as few of the last parts of its path as tell the sources apart."""
-    parts = [tuple(one_line(part) for part in path.resolve().parts) for path in paths]
+    parts = [tuple(one_line(part) for part in Path(os.path.realpath(path)).parts) for path in paths]
     for length in range(1, max(len(p) for p in parts) + 1):
         labels = ["/".join(p[-length:]) for p in parts]
         if len(set(labels)) == len(set(parts)):

@@ -7,13 +7,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicvae_lite.core.errors import MusaeError
+from musicvae_lite.core.errors import MusaeError, UsageError
 from musicvae_lite.core.files import reason
 from musicvae_lite.core.limits import check_regular, read_regular
 from musicvae_lite.core.text import one_line
@@ -111,6 +112,45 @@ def no_larger_than(shapes: Shapes, path: Path) -> Iterator[None]:
             raise MusaeError(
                 f"{path}: does not fit the settings, which make no model ({error})"
             ) from error
+
+
+#: Bytes of a number while it is trained on a CPU: the weight, its gradient, Adam's two moments and
+#: the average.
+_TRAINED_BYTES = 20
+_MOST_TENSORS = 100_000
+
+
+@contextmanager
+def no_larger_than_memory(name: str) -> Iterator[None]:
+    """Refuse, for the block, to build a model that could not be trained in the memory that there is.
+
+    Raises:
+        UsageError: the settings of the run ``name`` ask for more.
+    """
+    most = memory_bytes() // _TRAINED_BYTES
+    with at_most(_MOST_TENSORS, most):
+        try:
+            yield
+        except TooLarge:
+            raise UsageError(
+                f"{name}: its model takes more memory than there is here, to train more than "
+                f"{most:,} weights; choose smaller sizes (--set model...)"
+            ) from None
+
+
+def memory_bytes() -> int:
+    """Return the memory that this process may take: the machine's, or its container's where that is
+    less.
+    """
+    try:
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not say
+        return 2**40
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return int(physical)
+    return min(int(limit), int(physical)) if limit.isdecimal() else int(physical)
 
 
 class TooLarge(Exception):

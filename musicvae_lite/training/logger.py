@@ -5,6 +5,7 @@ folder.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ class RunLog:
         from torch.utils.tensorboard import SummaryWriter
 
         self.path = folder / METRICS
+        self._before = threading.excepthook
+        threading.excepthook = self._thread_failed
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._forget_after(step)
@@ -67,8 +70,18 @@ class RunLog:
 
     def close(self) -> None:
         """Write out what is still held back."""
-        with self._told():
-            self.board.close()
+        try:
+            with self._told():
+                self.board.close()
+        finally:
+            threading.excepthook = self._before
+
+    def _thread_failed(self, told: Any) -> None:
+        """Say nothing of a disk that failed in TensorBoard's thread, which raises it once more in
+        ours.
+        """
+        if not isinstance(told.exc_value, OSError):
+            self._before(told)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

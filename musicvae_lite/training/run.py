@@ -21,6 +21,7 @@ from musicvae_lite.core.medium import build_model
 from musicvae_lite.core.objective import NATS_PER_BIT
 from musicvae_lite.core.random import Noise, seed_layers
 from musicvae_lite.model_dir.bundle import describe, start_from
+from musicvae_lite.model_dir.weights import no_larger_than_memory
 from musicvae_lite.training.checkpoint import STATE, Progress
 from musicvae_lite.training.events import Event, Meter, Notice, Trained, Validated
 from musicvae_lite.training.logger import RunLog
@@ -96,7 +97,8 @@ class Run:
         self.dataset = dataset
         next(self._epoch(0))  # raises now, before anything is written
         torch.manual_seed(config.seed)
-        model = build_model(config, build_codec(config.codec.model_dump()))
+        with no_larger_than_memory(config.name):
+            model = build_model(config, build_codec(config.codec.model_dump()))
         if init_from is not None:
             start_from(model, describe(init_from))
         self.model = model.to(self.fabric.device)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from musae.job import Job
 from musae.options import Console
+from musicvae_lite.core.text import one_line
 
 if TYPE_CHECKING:
     from musae.verbs.denoise import Request
@@ -353,5 +354,5 @@ def _progress(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
-        task = bar.add_task(Path(name).name, total=seconds)
+        task = bar.add_task(one_line(Path(name).name), total=seconds)
         yield lambda done: bar.update(task, completed=done)

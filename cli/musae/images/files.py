@@ -205,12 +205,23 @@ def changes(found: Input, model: PictureModel) -> str:
         )
         to = model.made if _covers(other, model.made) else model.seen
         said.append(f"{some}{were} pixels, resized to {to.width} x {to.height}")
+    empty = sum(_of_one_brightness(picture) for group in found.groups for picture in group.images)
+    if empty:
+        said.append(
+            f"{empty:,} of {len(found):,} pictures of one brightness: nothing is drawn there"
+        )
     coloured = [group.images.ndim == 4 for group in found.groups]
     if model.made.channels == 1 and any(coloured):
         said.append("colours turned to grey")
     elif model.made.channels == 3 and not all(coloured):
         said.append("grey taken as colours")
     return "; ".join(said)
+
+
+def _of_one_brightness(picture: NDArray[Any]) -> bool:
+    """Say whether a picture is empty; most are found not to be by their first pixels."""
+    first = picture.flat[0]
+    return bool((picture[0] == first).all()) and bool((picture == first).all())
 
 
 def _covers(groups: Sequence[Pictures], codec: ImageCodec) -> bool:

@@ -164,17 +164,18 @@ def _table(console: Console, report: Report) -> None:
         return
     from rich.console import Console as Terminal
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         "left out",
         "count",
         "of",
-        title=f"all of it, with files and bars: {Path(report.output) / 'dropped.csv'}",
+        title=Text(f"all of it, with files and bars: {Path(report.output) / 'dropped.csv'}"),
     )
     for reason, count in sorted(report.dropped.items(), key=lambda row: -row[1]):
         unit = next((kind for kind in ("file", "window") if reason.startswith(kind)), "note")
-        table.add_row(reason.removeprefix("file: "), f"{count:,}", unit + "s")
-    terminal = Terminal(stderr=True)
+        table.add_row(Text(reason.removeprefix("file: ")), f"{count:,}", unit + "s")
+    terminal = Terminal(stderr=True, color_system=None)  # codes of colours would be shown as such
     with terminal.capture() as text:
         terminal.print(table)
     console.note(text.get().rstrip("\n"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musae.options import FILE, Console, console_options, device_option, examples
+from musicvae_lite.core.text import shown
 
 if TYPE_CHECKING:
     from musicvae_lite.training.events import Event, Trained
@@ -194,7 +195,7 @@ def _progress(console: Console, steps: int) -> Iterator[Callable[[Event], None] 
                 if isinstance(event, Trained):
                     bar.update(task, completed=event.step, total=event.steps, state=_state(event))
                 else:
-                    bar.console.print(_line(event), highlight=False, markup=False)
+                    bar.console.print(shown(_line(event)), highlight=False, markup=False)
 
             yield draw
     else:

@@ -85,8 +85,9 @@ def learn_vectors(
     vectors = np.stack([found[name][0] for name in names]).astype(np.float32)
     contrast, spread = (np.array([found[name][place] for name in names]) for place in (1, 2))
     inner = _some(len(chosen), PROBES, seed + 2)
-    own, their_own = encode(model, shown(chosen[inner]), _of(told[0], rows[inner])), _of(
-        told[0], rows[inner]
+    own, their_own = (
+        encode(model, shown(chosen[inner]), _of(told[0], rows[inner])),
+        _of(told[0], rows[inner]),
     )
     vectors = _cleaned(
         lambda moves: _effects(model, codec, names, moves, own, their_own), vectors, spread
