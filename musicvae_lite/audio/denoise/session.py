@@ -122,7 +122,7 @@ class _Tally:
     def view(self, view: View) -> None:
         self._noise += noise_mean_square(view, self._grid)
         self._frames += len(view.noise)
-        self.verdict.view(view)
+        self.verdict.add(view.account)
         if self._watch is not None:
             self._watch(view)
 
@@ -269,7 +269,11 @@ class DenoiseSession:
                 wish, profile=self._profile([audio.samples], audio.header, audio.source, profile)
             )
         verdict = Verdict()
-        parts = list(self.cleaner.stream([audio.samples], audio.rate, wish, verdict.view))
+        parts = list(
+            self.cleaner.stream(
+                [audio.samples], audio.rate, wish, lambda view: verdict.add(view.account)
+            )
+        )
         if not parts or (verdict.doubtful and not insist and profile is None):
             return audio
         return replace(audio, samples=np.concatenate(parts, 1))

@@ -8,10 +8,7 @@ recorded for its own sake, a shaker alone.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from musicvae_lite.audio.denoise.view import View
+from typing import NamedTuple
 
 _MORE_DB = 4.0  # how much more goes than stays: no mixture at 0 dB comes near
 _STEADY_DB = -18.0  # beyond the floor, beside what goes of it: steady noise lies below
@@ -38,16 +35,13 @@ class Verdict:
     def __init__(self) -> None:
         self._left = self._taken = self._beyond = 0.0
 
-    def add(self, account: Account) -> None:
-        """Count in some frames."""
+    def add(self, account: Account | None) -> None:
+        """Count in some frames, if they were judged."""
+        if account is None:
+            return
         self._left += account.left
         self._taken += account.taken
         self._beyond += account.beyond
-
-    def view(self, view: View) -> None:
-        """Count in the frames of a view."""
-        if view.account is not None:
-            self.add(view.account)
 
     @property
     def doubtful(self) -> bool:
