@@ -43,7 +43,7 @@ class AttributeVectors:
         vectors: what to add to a code for about one standard deviation more of an attribute and
             next to nothing of the others [A, Z]; of models learned with earlier versions the mean
             code of the top quartile less that of the bottom one.
-        contrast: by how much the attribute itself differs between the mean of its top and of its bottom quartile [A].
+        contrast: difference of the attribute's means in its top and bottom quartiles [A].
         spread: standard deviation of the attribute over the windows [A].
         effects: mean change of attribute j when vector i is added to codes of other windows [A, A].
         learned: how they were learned: ``windows``, ``probes``, ``held_out``, ``seed``.
@@ -175,8 +175,8 @@ def section(vectors: AttributeVectors) -> str:
         "",
         "    musae attribute song.mid density+0.5 --model FOLDER",
         "",
-        f"Each vector moves its own attribute by about a standard deviation and the others as little "
-        f"as can be; they were learned together from {facts.get('windows', 0):,} training windows. "
+        "Each vector moves its own attribute by about a standard deviation and the others as "
+        f"little as can be; they were learned together from {facts.get('windows', 0):,} training windows. "
         "The table says by how much each attribute (column) changed on average when a vector (row) "
         f"was added once to the codes of {facts.get('probes', 0):,} {seen} windows.",
         "",
