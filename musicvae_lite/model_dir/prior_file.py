@@ -1,4 +1,6 @@
-"""The learned prior in a model folder: ``prior.safetensors`` and ``prior.json``, which says what it is and whose. No torch."""
+"""The learned prior in a model folder: ``prior.safetensors``, and ``prior.json``, which says what
+it is and whose. No torch.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from musicvae_lite.model_dir.bundle import Description
 
 FORMAT, VERSION = "musae-prior", 1
-FILE, WEIGHTS = "prior.json", "prior.safetensors"
+STEM = "prior"
+FILE, WEIGHTS = f"{STEM}.json", f"{STEM}.safetensors"
 _CURE = "learn it with 'musae prior {} --data CORPUS', or draw with --prior normal"
 
 
@@ -36,8 +39,20 @@ def is_prior_of(folder: Path, sha256: str) -> bool:
         return False
 
 
+def _files(stem: str) -> tuple[str, str]:
+    """Return the names of the two files."""
+    return f"{stem}.json", f"{stem}.safetensors"
+
+
+def _cure(name: str, stem: str) -> str:
+    return _CURE.format(name) if stem == STEM else "copy the model folder again"
+
+
 def save_prior(
-    description: Description, facts: Mapping[str, Any], weights: Mapping[str, Tensor]
+    description: Description,
+    facts: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    stem: str = STEM,
 ) -> None:
     """Write a prior into the folder of its model, both files or none.
 
@@ -45,6 +60,7 @@ def save_prior(
         description: of the model.
         facts: ``kind``, ``network``, ``condition`` and what else its reader needs; plain data.
         weights: of the network; they are stored as float16.
+        stem: of the names of the files.
 
     Raises:
         MusaeError: if the file system refuses; the folder keeps what it had.
@@ -63,18 +79,29 @@ def save_prior(
         "sha256": hashlib.sha256(data).hexdigest(),
         **facts,
     }
+<<<<<<< HEAD
     files = {WEIGHTS: data, FILE: (json.dumps(tree, indent=1) + "\n").encode()}
     replace_together(description.folder, files)
+=======
+    folder, (name, weights_name) = description.folder, _files(stem)
+    text = json.dumps(tree, indent=1) + "\n"
+    files = {folder / weights_name: data, folder / name: text.encode()}
+    write_files(files, overwrite=True)
+>>>>>>> 667a066 (Long pieces: a model that fills in; musae sample --bars, continue, infill, vary)
 
 
-def describe_prior(description: Description, name: str) -> dict[str, Any]:
+def describe_prior(description: Description, name: str, stem: str = STEM) -> dict[str, Any]:
     """Read what the prior of a model folder says of itself.
 
     Raises:
         UsageError: it is of another model.
         MusaeError: it is damaged, or of another version.
     """
+<<<<<<< HEAD
     path, cure = current(description.folder, FILE), _CURE.format(name)
+=======
+    path, cure = description.folder / _files(stem)[0], _cure(name, stem)
+>>>>>>> 667a066 (Long pieces: a model that fills in; musae sample --bars, continue, infill, vary)
     tree = read_json(path, f"{path}: is gone; {cure}", cure)
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
         raise MusaeError(f"{path}: is not a file of {FORMAT} version {VERSION}; {cure}")
@@ -85,13 +112,16 @@ def describe_prior(description: Description, name: str) -> dict[str, Any]:
     return tree
 
 
-def read_prior_weights(description: Description, name: str) -> dict[str, Tensor]:
+def read_prior_weights(
+    description: Description, name: str, stem: str = STEM
+) -> dict[str, Tensor]:
     """Read the weights of the prior of a model folder, float32.
 
     Raises:
         UsageError: see :func:`describe_prior`.
         MusaeError: they are damaged.
     """
+<<<<<<< HEAD
     tree, path = describe_prior(description, name), current(description.folder, WEIGHTS)
     read_shapes(path)
     weights = {
@@ -99,3 +129,24 @@ def read_prior_weights(description: Description, name: str) -> dict[str, Tensor]
     }
     check_finite(path, weights)
     return weights
+=======
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    tree, path = describe_prior(description, name, stem), description.folder / _files(stem)[1]
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MusaeError(
+            f"{path}: cannot be read: {reason(error)}; {_cure(name, stem)}"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != tree.get("sha256"):
+        message = f"{path}: is damaged or truncated (its checksum is not the one in {stem}.json)"
+        raise MusaeError(f"{message}; {_cure(name, stem)}")
+    try:
+        return {key: value.float() for key, value in load(data).items()}
+    except SafetensorError as error:
+        raise MusaeError(
+            f"{path}: is not a safetensors file ({error}); {_cure(name, stem)}"
+        ) from error
+>>>>>>> 667a066 (Long pieces: a model that fills in; musae sample --bars, continue, infill, vary)

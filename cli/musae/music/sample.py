@@ -39,6 +39,11 @@ _COUNT = 4
 
 def sample(job: Job, request: Request) -> None:
     """Draw pieces from the prior, or near a window of a piece."""
+    if request.bars is not None:
+        from musae.music.longform import sample_long
+
+        sample_long(job, request, _outputs(job, request.count or _COUNT))
+        return
     if request.like is not None:
         _sample_like(job, request, request.like)
         return

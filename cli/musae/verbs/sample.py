@@ -26,6 +26,7 @@ _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
+    "musae sample --count 8 --bars 16 --key Am    eight tunes with a form, in A minor",
     "musae sample --key Am --register 67          in A minor, around G4",
     "musae sample --like a.mid --similarity 0.6   four melodies near one",
     'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
@@ -54,6 +55,8 @@ _ONLY = {
         "accompany",
         "plot",
         "wav",
+        "bars",
+        "form",
     ),
     "pictures": ("label",),
 }
@@ -82,6 +85,8 @@ class Request:
         prior: ``learned`` or ``normal``.
         register: mean MIDI pitch of melodies.
         density: note starts a bar.
+        bars: of each piece with a form.
+        form: a letter a section.
     """
 
     count: int | None
@@ -102,6 +107,8 @@ class Request:
     prior: Literal["learned", "normal"] = "learned"
     register: float | None = None
     density: float | None = None
+    bars: int | None = None
+    form: str | None = None
 
 
 @click.command(epilog=_EPILOG)
@@ -115,6 +122,17 @@ class Request:
     type=click.IntRange(1, 100_000),
     metavar="INTEGER",
     help="How many. [default: 4 melodies or sounds, 25 pictures]",
+)
+@click.option(
+    "--bars",
+    type=click.IntRange(1, 1_000_000),
+    metavar="BARS",
+    help="Pieces of so many bars with a form, in one key: 2 to 256.",
+)
+@click.option(
+    "--form",
+    metavar="AABA",
+    help="With --bars: a letter a section. [default: drawn for each]",
 )
 @click.option(
     "--length",
@@ -220,6 +238,8 @@ def sample(
     prior: Literal["learned", "normal"],
     register: float | None,
     density: float | None,
+    bars: int | None,
+    form: str | None,
     job: Job,
 ) -> None:
     """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
@@ -238,6 +258,12 @@ def sample(
         raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
     else:
         _refuse_with_like("prior", "register", "density")
+    if bars is not None:
+        _refuse_with_bars()
+        if not _given("temperature"):
+            temperature = 1.0
+    elif form is not None:
+        raise click.UsageError("--form goes with --bars N", click.get_current_context())
     request = Request(
         count,
         length,
@@ -257,9 +283,24 @@ def sample(
         prior,
         register,
         density,
+        bars,
+        form,
     )
     check_inputs(job, [name for name in (like, style) if name is not None], _ONLY)
     present(job, "sample", request)
+
+
+def _given(name: str) -> bool:
+    """Say whether the user gave an option."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
+def _refuse_with_bars() -> None:
+    """Refuse options that do not go with ``--bars``: those of single windows."""
+    for name in ("length", "like", "style", "drift", "chords", "prior", "label", "accompany"):
+        if _given(name):
+            raise click.UsageError(f"--{name} does not go with --bars", click.get_current_context())
 
 
 def _need_like(*names: str) -> None:
