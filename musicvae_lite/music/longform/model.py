@@ -25,9 +25,8 @@ from musicvae_lite.music.prior_features import Features, Wish
 from musicvae_lite.nn.fill_model import MISSING, FillModel
 
 KIND = "longform"
-#: Bars that are written at a time where more are missing than the model hears at once, and how many
-#: before them it hears.
-_STRIDE, _BEFORE = 8, 8
+#: Windows begin with a phrase where they can, bars.
+_PHRASE = 4
 #: What a note outside the scale costs more than the model says, nats.
 OUTSIDE_NATS = 2.5
 
@@ -140,10 +139,12 @@ class LongForm:
             if not there[at]:
                 at += 1
                 continue
-            start = 0 if bars <= most else min(max(0, at - _BEFORE) // 4 * 4, bars - most)
+            start = max(0, at - most // 2)
+            phrase = start // _PHRASE * _PHRASE
+            start = max(0, min(phrase if at - phrase < most else start, bars - most))
             end = min(bars, start + most)
             last = max(index for index in range(at, end) if there[index]) + 1
-            upto = last if last < end or end == bars else max(at + 1, min(end, at + _STRIDE))
+            upto = last if last < end or end == bars else max(at + 1, min(end, at + most // 2))
             if start == 0 and at == 0 and last == end:
                 upto = end
             found.append((start * bar, min(end * bar, len(missing)), min(upto * bar, len(missing))))
