@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import codec_of, edited
 from musae.outputs import (
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from musicvae_lite.music.longform.line import Line
     from musicvae_lite.music.longform.model import LongForm, Manner
     from musicvae_lite.music.longform.pieces import Made
+    from musicvae_lite.media.midi import Score
     from musicvae_lite.music.windows import Passage
 
 
-def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> None:
-    """Draw pieces with a form, in one key."""
+def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> list[Score]:
+    """Draw pieces with a form, in one key, and return them."""
     from musae.outputs import write_pieces
     from musicvae_lite.music.keys import key_name, key_number
     from musicvae_lite.music.longform.form import read_form
@@ -64,7 +66,8 @@ def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> None
     scores = [
         codec.decode(window, qpm, name=name) for window, name in zip(windows, names, strict=True)
     ]
-    write_pieces(scores, paths, job.overwrite, job.console)
+    sounds = sounds_asked(job, paths, [])
+    write_pieces(scores, paths, job.overwrite, job.console, sounds)
     for path, piece in zip(paths, pieces, strict=True):
         told = "" if piece.key is None else f"{key_name(piece.key)}, "
         job.console.show(f"{path}: {told}form {piece.form}")
@@ -80,6 +83,7 @@ def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> None
     settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
     document = {"pieces": facts, "outputs": [str(path) for path in paths]}
     job.console.document({"model": job.model, "count": len(paths), **settings, **document})
+    return scores
 
 
 def continue_(job: Job, request: ContinueRequest) -> None:

@@ -42,7 +42,9 @@ def sample(job: Job, request: Request) -> None:
     if request.bars is not None:
         from musae.music.longform import sample_long
 
-        sample_long(job, request, _outputs(job, request.count or _COUNT))
+        paths = _outputs(job, request.count or _COUNT)
+        _check_plot(job, request, len(paths))
+        _plot(job, request, sample_long(job, request, paths), paths)
         return
     if request.like is not None:
         _sample_like(job, request, request.like)
