@@ -112,9 +112,7 @@ def describe_prior(description: Description, name: str, stem: str = STEM) -> dic
     return tree
 
 
-def read_prior_weights(
-    description: Description, name: str, stem: str = STEM
-) -> dict[str, Tensor]:
+def read_prior_weights(description: Description, name: str, stem: str = STEM) -> dict[str, Tensor]:
     """Read the weights of the prior of a model folder, float32.
 
     Raises:
@@ -137,9 +135,7 @@ def read_prior_weights(
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MusaeError(
-            f"{path}: cannot be read: {reason(error)}; {_cure(name, stem)}"
-        ) from error
+        raise MusaeError(f"{path}: cannot be read: {reason(error)}; {_cure(name, stem)}") from error
     if hashlib.sha256(data).hexdigest() != tree.get("sha256"):
         message = f"{path}: is damaged or truncated (its checksum is not the one in {stem}.json)"
         raise MusaeError(f"{message}; {_cure(name, stem)}")

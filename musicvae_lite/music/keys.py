@@ -81,7 +81,7 @@ def class_counts(codec: ScoreCodec, windows: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def keys_of_tracks(corpus: Corpus) -> NDArray[np.int64]:
-    """Return the key of the track that each window of a corpus is of [N]; -1 where there is none."""
+    """Return the key of the track that each window of a corpus is of [N]; -1 for none."""
     if not any(corpus.codec.pitches):
         return np.full(len(corpus), -1)
     track = corpus.source.astype(np.int64) * (int(corpus.track.max(initial=0)) + 1) + corpus.track

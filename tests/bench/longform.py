@@ -1,4 +1,4 @@
-"""Long pieces of a model against held-out tunes: key, intervals, range, repetition; and bars filled in.
+"""Long pieces of a model against held-out tunes; and bars that are filled in.
 
     python tests/bench/longform.py MODEL --data CORPUS [--data CORPUS] [--count 100]
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from musae.verbs.infill import Request as InfillRequest
     from musae.verbs.sample import Request as SampleRequest
     from musae.verbs.vary import Request as VaryRequest
+    from musicvae_lite.media.midi import Score
     from musicvae_lite.music.longform.line import Line
     from musicvae_lite.music.longform.model import LongForm, Manner
     from musicvae_lite.music.longform.pieces import Made
-    from musicvae_lite.media.midi import Score
     from musicvae_lite.music.windows import Passage
 
 

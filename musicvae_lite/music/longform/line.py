@@ -117,6 +117,11 @@ class Line:
         leaves[inside] = gone[onset[inside], voice]
         return ~leaves if stays else leaves
 
+    def leaving(self, gone: Mask) -> int:
+        """Return how many notes leave where steps [T, K] are written anew."""
+        voices = range(len(self.voices))
+        return sum(int(self._rows(voice, gone, stays=False).sum()) for voice in voices)
+
     def free(self, gone: Mask) -> Mask:
         """Return the steps at which something new may start [T, K]: those whose notes leave, but
         not those in which a note that stays still sounds.

@@ -22,7 +22,7 @@ from musicvae_lite.music.codecs.melody import FIRST_NOTE
 from musicvae_lite.music.keys import KEYS_OF_SCALE, best_keys
 from musicvae_lite.music.longform.file import STEM
 from musicvae_lite.music.prior_features import Features, Wish
-from musicvae_lite.nn.fill_model import MISSING, FillModel
+from musicvae_lite.nn.fill_model import FillModel
 
 KIND = "longform"
 #: Windows begin with a phrase where they can, bars.
@@ -52,6 +52,10 @@ class Manner:
     wish: Wish = Wish()
 
 
+#: As the model was trained, in a key that is drawn.
+PLAIN = Manner()
+
+
 class LongForm:
     """Draws and fills in pieces of any length.
 
@@ -73,7 +77,7 @@ class LongForm:
         given: NDArray[np.int64],
         noise: Noise,
         count: int = 1,
-        manner: Manner = Manner(),
+        manner: Manner = PLAIN,
         end: int | None = None,
     ) -> NDArray[np.int64]:
         """Write the missing events of a line ``count`` times, [N, T, K].
@@ -103,7 +107,7 @@ class LongForm:
 
     @torch.no_grad()
     def cost(
-        self, lines: NDArray[np.int64], given: NDArray[np.int64], manner: Manner = Manner()
+        self, lines: NDArray[np.int64], given: NDArray[np.int64], manner: Manner = PLAIN
     ) -> NDArray[np.float64]:
         """Return what the missing events of lines cost on average, nats each [N].
 
@@ -113,16 +117,14 @@ class LongForm:
             manner: what the model is told.
         """
         events = torch.from_numpy(lines)
-        known = torch.from_numpy(np.array(given)).expand(events.shape)
+        known = torch.from_numpy(np.array(given)).expand(events.shape).clone()
         condition = self._told(len(events), manner)
         total = torch.zeros(len(events))
         for start, end, upto in self._windows((known < 0).any(2).any(0).numpy()):
             told = condition.expand(-1, end - start, -1)
-            later = known[:, start:end].clone()
-            # What was written in an earlier window is given in this one.
-            costs = self.network.costs(events[:, start:end], later, told)[:, : upto - start]
-            total += costs.sum((1, 2))
-            known = known.clone()
+            costs = self.network.costs(events[:, start:end], known[:, start:end], told)
+            total += costs[:, : upto - start].sum((1, 2))
+            # What was written in this window is given in the next.
             known[:, start:upto] = events[:, start:upto]
         missing = (torch.from_numpy(np.array(given)) < 0).expand(events.shape).sum((1, 2))
         return (total / missing.clamp_min(1)).double().numpy()

@@ -5,7 +5,7 @@ Letters in shapes: N pieces or attempts, T steps, K voices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from musicvae_lite.media.midi import Score
 from musicvae_lite.music.codecs.melody import FIRST_NOTE
 from musicvae_lite.music.longform.form import draw_form, repeats
 from musicvae_lite.music.longform.line import Line, Mask
-from musicvae_lite.music.longform.model import LongForm, Manner, key_of
+from musicvae_lite.music.longform.model import PLAIN, LongForm, Manner, key_of
 
 _DRAWN_KEYS = (0.75, 0.25)  # how often the key of a piece is major, minor
 _VARIED = 0.5  # of the sections that come back end otherwise
@@ -66,7 +66,7 @@ def compose(
     bars: int,
     number: int,
     seed: int,
-    manner: Manner = Manner(),
+    manner: Manner = PLAIN,
     form: str | None = None,
     candidates: int = _CANDIDATES,
 ) -> Composed:
@@ -86,7 +86,7 @@ def compose(
     key, form = manner.key, form or draw_form(bars, draws)
     if key is None and model.features.keys:
         key = int(draws.choice(24, p=np.repeat(np.array(_DRAWN_KEYS) / 12, 12)))
-    manner = Manner(**{**manner.__dict__, "key": key})
+    manner = replace(manner, key=key)
     spans = repeats(form, draws, _VARIED)
     noise = Noise(seed, number)
     lines = _sections(model, bars, form, spans, noise, candidates, manner)
@@ -148,7 +148,7 @@ def _fill_each(model: LongForm, lines: Ints, noise: Noise, manner: Manner, end: 
 
 
 def going_on(
-    model: LongForm, line: Line, bars: int, seed: int, attempts: int = 1, manner: Manner = Manner()
+    model: LongForm, line: Line, bars: int, seed: int, attempts: int = 1, manner: Manner = PLAIN
 ) -> Made:
     """Go on from where a piece ends.
 
@@ -173,7 +173,7 @@ def going_on(
 
 
 def fill_in(
-    model: LongForm, line: Line, gone: Mask, seed: int, attempts: int = 1, manner: Manner = Manner()
+    model: LongForm, line: Line, gone: Mask, seed: int, attempts: int = 1, manner: Manner = PLAIN
 ) -> Made:
     """Write stretches of a piece anew, between what stays.
 
@@ -200,11 +200,8 @@ def fill_in(
     scores = tuple(line.with_events(lines[index], gone) for index in order)
     bar = line.codec.steps_per_bar
     touched = np.unique(np.flatnonzero(gone.any(1)) // bar) + line.first_bar + 1
-    stays = line.with_events(np.where(given < 0, 0, given), np.zeros_like(gone))
-    left = len(stays.notes) - sum(
-        int(line._rows(voice, gone, stays=False).sum()) for voice in range(len(line.voices))
-    )
-    new = tuple(max(0, len(score.notes) - left) for score in scores)
+    left = len(line.score.notes) - line.leaving(gone)
+    new = tuple(len(score.notes) - left for score in scores)
     best = tuple(float(costs[index]) for index in order)
     return Made(scores, best, manner.key, tuple(touched.tolist()), new)
 
@@ -216,12 +213,11 @@ def _manner_of(line: Line, manner: Manner) -> Manner:
     if line.codec.pitches[0] is not None and len(line.notes[0]) and lowest is None:
         pitch = line.score.notes["pitch"][line.notes[0]].astype(int)
         lowest, highest = int(pitch.min()) - 3, int(pitch.max()) + 3
-    parts = {**manner.__dict__, "key": key, "lowest": lowest, "highest": highest}
-    return Manner(**parts)
+    return replace(manner, key=key, lowest=lowest, highest=highest)
 
 
 def vary(
-    model: LongForm, line: Line, amount: float, seed: int, count: int = 1, manner: Manner = Manner()
+    model: LongForm, line: Line, amount: float, seed: int, count: int = 1, manner: Manner = PLAIN
 ) -> Made:
     """Write a share of the half bars of a piece anew, chosen by chance; the first and the last note
     of the piece stay.
