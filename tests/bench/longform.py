@@ -17,7 +17,7 @@ from musicvae_lite.core.random import Noise
 from musicvae_lite.model_dir.bundle import describe
 from musicvae_lite.music.data.corpus import Corpus
 from musicvae_lite.music.longform.model import Manner, key_of, load_longform
-from musicvae_lite.music.longform.pieces import compose
+from musicvae_lite.music.longform.pieces import compose, middling
 
 MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 
@@ -64,8 +64,8 @@ def filled(model, windows, attempts=1):
         given[48:80] = -1
         pitch = given[given >= 2] + 19
         manner = Manner(key=key_of(np.bincount(pitch % 12, minlength=12)), outside=1.0)
-        tries = model.fill(given, Noise(0, number), attempts, manner)
-        made[number] = tries[model.cost(tries, given, manner).argmin(), :, 0]
+        tries, costs = middling(model, given, Noise(0, number), attempts, manner)
+        made[number] = tries[costs.argmin(), :, 0]
     return made
 
 

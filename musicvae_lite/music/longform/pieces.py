@@ -20,7 +20,7 @@ from musicvae_lite.music.longform.model import PLAIN, LongForm, Manner, key_of
 
 _DRAWN_KEYS = (0.75, 0.25)  # how often the key of a piece is major, minor
 _VARIED = 0.5  # of the sections that come back end otherwise
-_CANDIDATES = 3  # pieces that are drawn for each that is kept
+_CANDIDATES = 3  # drawn for each that is kept
 
 Ints = NDArray[np.int64]
 
@@ -194,8 +194,7 @@ def fill_in(
             f"{line.score.source}: nothing is left to fill: notes that stay sound through it all"
         )
     manner = _manner_of(line, manner)
-    lines = model.fill(given, Noise(seed, 1), attempts, manner)
-    costs = model.cost(lines, given, manner)
+    lines, costs = middling(model, given, Noise(seed, 1), attempts, manner)
     order = np.argsort(costs, kind="stable")
     scores = tuple(line.with_events(lines[index], gone) for index in order)
     bar = line.codec.steps_per_bar
@@ -204,6 +203,19 @@ def fill_in(
     new = tuple(len(score.notes) - left for score in scores)
     best = tuple(float(costs[index]) for index in order)
     return Made(scores, best, manner.key, tuple(touched.tolist()), new)
+
+
+def middling(
+    model: LongForm, given: Ints, noise: Noise, count: int, manner: Manner
+) -> tuple[Ints, NDArray[np.float64]]:
+    """Write missing events ``count`` times [N, T, K], each time the one of middle cost among some,
+    neither dull nor wild; and what they cost, nats an event [N].
+    """
+    lines = model.fill(given, noise, count * _CANDIDATES, manner)
+    costs = model.cost(lines, given, manner).reshape(count, _CANDIDATES)
+    middle = np.argsort(costs, 1, kind="stable")[:, _CANDIDATES // 2]
+    rows = np.arange(count) * _CANDIDATES + middle
+    return lines[rows], costs.ravel()[rows]
 
 
 def _manner_of(line: Line, manner: Manner) -> Manner:
