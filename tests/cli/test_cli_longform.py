@@ -68,7 +68,7 @@ def test_personalize(musae, folder, long, monkeypatch):
     [
         (("sample", "--bars", 10000), 2, "2 to 256 bars"),
         (("sample", "--bars", 8, "--key", "H"), 2, "key 'H' is not known"),
-        (("sample", "--bars", 8, "--length", 4), 2, "--length does not go with --bars"),
+        (("sample", "--bars", 8, "--form", "AB", "--like", "a.mid"), 2, "does not go with --like"),
         (("sample", "--form", "AB"), 2, "--form goes with --bars"),
         (("continue", "a.mid", "--bars", 10000), 2, "2 to 256 bars"),
         (("infill", "a.mid", "--bars", "9"), 2, "there is no bar 9"),

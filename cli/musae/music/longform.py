@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import codec_of, edited
@@ -40,8 +42,8 @@ def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> list
     from musicvae_lite.music.longform.form import read_form
     from musicvae_lite.music.longform.limits import check_bars
 
-    bars = check_bars(request.bars or 0, "--bars")
-    need_longform(job.handle.description, job.model, "--bars")
+    bars = check_bars(request.length or 0, "--bars")
+    need_longform(job.handle.description, job.model, "--form")
     form = None if request.form is None else read_form(request.form, bars)
     key = None if request.key is None else key_number(request.key)
     from musicvae_lite.music.longform.model import Manner
@@ -53,7 +55,11 @@ def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> list
         raise UsageError(f"--key {request.key}: {job.model} makes drums, which have no key")
     wish = Wish(key, request.register, request.density)
     model.features.check(wish, job.model)
-    manner = Manner(request.temperature, key, wish=wish)
+    # The default is that of windows that are decoded.
+    source = click.get_current_context().get_parameter_source("temperature")
+    asked = source is click.core.ParameterSource.COMMANDLINE
+    temperature = request.temperature if asked else 1.0
+    manner = Manner(temperature, key, wish=wish)
     pieces = [compose(model, bars, number, job.seed, manner, form) for number in range(len(paths))]
     names = [
         f"{model.codec.track_name} {number + 1}"
@@ -80,7 +86,7 @@ def sample_long(job: Job, request: SampleRequest, paths: Sequence[Path]) -> list
         }
         for path, piece in zip(paths, pieces, strict=True)
     ]
-    settings = {"temperature": request.temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
+    settings = {"temperature": temperature, "bars": bars, "qpm": qpm, "seed": job.seed}
     document = {"pieces": facts, "outputs": [str(path) for path in paths]}
     job.console.document({"model": job.model, "count": len(paths), **settings, **document})
     return scores

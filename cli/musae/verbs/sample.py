@@ -55,7 +55,6 @@ _ONLY = {
         "accompany",
         "plot",
         "wav",
-        "bars",
         "form",
     ),
     "pictures": ("label",),
@@ -85,7 +84,6 @@ class Request:
         prior: ``learned`` or ``normal``.
         register: mean MIDI pitch of melodies.
         density: note starts a bar.
-        bars: of each piece with a form.
         form: a letter a section.
     """
 
@@ -107,7 +105,6 @@ class Request:
     prior: Literal["learned", "normal"] = "learned"
     register: float | None = None
     density: float | None = None
-    bars: int | None = None
     form: str | None = None
 
 
@@ -124,22 +121,16 @@ class Request:
     help="How many. [default: 4 melodies or sounds, 25 pictures]",
 )
 @click.option(
-    "--bars",
-    type=click.IntRange(1, 1_000_000),
-    metavar="BARS",
-    help="Pieces of so many bars with a form, in one key: 2 to 256.",
-)
-@click.option(
     "--form",
     metavar="AABA",
-    help="With --bars: a letter a section. [default: drawn for each]",
+    help="Of long pieces, a letter a section. [default: drawn for each]",
 )
 @click.option(
     "--length",
     "--bars",
     type=click.IntRange(1, 10_000),
     metavar="BARS",
-    help="Bars of each, a multiple of the model's.",
+    help="Bars of each; where a model has none of long pieces, a multiple of its own.",
 )
 @click.option(
     "--qpm",
@@ -238,7 +229,6 @@ def sample(
     prior: Literal["learned", "normal"],
     register: float | None,
     density: float | None,
-    bars: int | None,
     form: str | None,
     job: Job,
 ) -> None:
@@ -258,12 +248,8 @@ def sample(
         raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
     else:
         _refuse_with_like("prior", "register", "density")
-    if bars is not None:
-        _refuse_with_bars()
-        if not _given("temperature"):
-            temperature = 1.0
-    elif form is not None:
-        raise click.UsageError("--form goes with --bars N", click.get_current_context())
+    if form is not None:
+        _check_form(length)
     request = Request(
         count,
         length,
@@ -283,24 +269,20 @@ def sample(
         prior,
         register,
         density,
-        bars,
         form,
     )
     check_inputs(job, [name for name in (like, style) if name is not None], _ONLY)
     present(job, "sample", request)
 
 
-def _given(name: str) -> bool:
-    """Say whether the user gave an option."""
-    source = click.get_current_context().get_parameter_source(name)
-    return source is click.core.ParameterSource.COMMANDLINE
-
-
-def _refuse_with_bars() -> None:
-    """Refuse options that do not go with ``--bars``: those of single windows."""
-    for name in ("length", "like", "style", "drift", "chords", "prior", "label", "accompany"):
-        if _given(name):
-            raise click.UsageError(f"--{name} does not go with --bars", click.get_current_context())
+def _check_form(length: int | None) -> None:
+    """Refuse a form without a length, and options of single windows beside it."""
+    context = click.get_current_context()
+    if length is None:
+        raise click.UsageError("--form goes with --bars N", context)
+    for name in ("like", "style", "drift", "chords", "prior", "accompany"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--form does not go with --{name}", context)
 
 
 def _need_like(*names: str) -> None:
