@@ -159,25 +159,25 @@ def widened(model: FillModel, start: EventModel) -> None:
     own = model.events
     same = own.classes == start.classes and own.period == start.period
     same &= own.lstm.hidden_size == start.lstm.hidden_size
-    same &= own.tokens[0].embedding_dim == start.tokens[0].embedding_dim  # type: ignore[comparison-overlap]
+    same &= own.tokens[0].embedding_dim == start.tokens[0].embedding_dim
     if not same or model.condition_size != start.condition_size:
         raise ValueError("the two models differ in classes, sizes or period")
     source, target = _columns(start), _columns(own)
+    there = own.state_dict()  # the very tensors of the weights
     with torch.no_grad():
         for name, value in start.state_dict().items():
+            weight = there[name]
             if name == "bar.weight":
-                rows = torch.arange(len(own.bar.weight)) % len(value)
-                own.bar.weight.copy_(value[rows])
+                weight.copy_(value[torch.arange(len(weight)) % len(value)])
             elif name == "lstm.weight_ih_l0":
-                own.lstm.weight_ih_l0.zero_()
+                weight.zero_()
                 for key, (begin, end) in source.items():
                     to = target[key][0]
-                    own.lstm.weight_ih_l0[:, to : to + end - begin] = value[:, begin:end]
+                    weight[:, to : to + end - begin] = value[:, begin:end]
+                begin, end = target["condition"]
+                weight[:, begin + start.condition_size : end].normal_(std=0.02)
             else:
-                own.state_dict()[name].copy_(value)
-        begin, end = target["condition"]
-        new = own.lstm.weight_ih_l0[:, begin + start.condition_size : end]
-        new.normal_(std=0.02)
+                weight.copy_(value)
 
 
 def _columns(model: EventModel) -> dict[str, tuple[int, int]]:

@@ -192,6 +192,8 @@ def prepare(
     """
     features = start_features or Features.of_windows(train.codec, train.windows, transpose)
     seed_layers(torch.device("cpu"), seed)
+    if start is not None:
+        hidden, token_size = start.lstm.hidden_size, start.tokens[0].weight.shape[1]
     network, arguments = build_network(train.codec, features, hidden, token_size)
     if start is not None:
         widened(network, start)
