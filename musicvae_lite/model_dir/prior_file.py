@@ -79,15 +79,9 @@ def save_prior(
         "sha256": hashlib.sha256(data).hexdigest(),
         **facts,
     }
-<<<<<<< HEAD
-    files = {WEIGHTS: data, FILE: (json.dumps(tree, indent=1) + "\n").encode()}
+    name, weights_name = _files(stem)
+    files = {weights_name: data, name: (json.dumps(tree, indent=1) + "\n").encode()}
     replace_together(description.folder, files)
-=======
-    folder, (name, weights_name) = description.folder, _files(stem)
-    text = json.dumps(tree, indent=1) + "\n"
-    files = {folder / weights_name: data, folder / name: text.encode()}
-    write_files(files, overwrite=True)
->>>>>>> 667a066 (Long pieces: a model that fills in; musae sample --bars, continue, infill, vary)
 
 
 def describe_prior(description: Description, name: str, stem: str = STEM) -> dict[str, Any]:
@@ -97,11 +91,7 @@ def describe_prior(description: Description, name: str, stem: str = STEM) -> dic
         UsageError: it is of another model.
         MusaeError: it is damaged, or of another version.
     """
-<<<<<<< HEAD
-    path, cure = current(description.folder, FILE), _CURE.format(name)
-=======
-    path, cure = description.folder / _files(stem)[0], _cure(name, stem)
->>>>>>> 667a066 (Long pieces: a model that fills in; musae sample --bars, continue, infill, vary)
+    path, cure = current(description.folder, _files(stem)[0]), _cure(name, stem)
     tree = read_json(path, f"{path}: is gone; {cure}", cure)
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
         raise MusaeError(f"{path}: is not a file of {FORMAT} version {VERSION}; {cure}")
@@ -119,30 +109,12 @@ def read_prior_weights(description: Description, name: str, stem: str = STEM) ->
         UsageError: see :func:`describe_prior`.
         MusaeError: they are damaged.
     """
-<<<<<<< HEAD
-    tree, path = describe_prior(description, name), current(description.folder, WEIGHTS)
+    tree = describe_prior(description, name, stem)
+    facts, weights_name = _files(stem)
+    path = current(description.folder, weights_name)
     read_shapes(path)
     weights = {
-        key: value.float() for key, value in read_tensors(path, tree.get("sha256"), FILE).items()
+        key: value.float() for key, value in read_tensors(path, tree.get("sha256"), facts).items()
     }
     check_finite(path, weights)
     return weights
-=======
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    tree, path = describe_prior(description, name, stem), description.folder / _files(stem)[1]
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MusaeError(f"{path}: cannot be read: {reason(error)}; {_cure(name, stem)}") from error
-    if hashlib.sha256(data).hexdigest() != tree.get("sha256"):
-        message = f"{path}: is damaged or truncated (its checksum is not the one in {stem}.json)"
-        raise MusaeError(f"{message}; {_cure(name, stem)}")
-    try:
-        return {key: value.float() for key, value in load(data).items()}
-    except SafetensorError as error:
-        raise MusaeError(
-            f"{path}: is not a safetensors file ({error}); {_cure(name, stem)}"
-        ) from error
->>>>>>> 667a066 (Long pieces: a model that fills in; musae sample --bars, continue, infill, vary)
