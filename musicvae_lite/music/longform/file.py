@@ -10,13 +10,14 @@ from pathlib import Path
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.bundle import Description, describe, shipped_models
+from musicvae_lite.model_dir.swap import current
 
 STEM = "longform"
 
 
 def has_longform(folder: Path) -> bool:
     """Say whether a model folder has a model of long pieces."""
-    return (folder / f"{STEM}.json").exists()
+    return current(folder, f"{STEM}.json").exists()
 
 
 def need_longform(description: Description, name: str, what: str) -> None:
