@@ -31,6 +31,10 @@ VERBS = {
     "denoise": ("denoise", "Clean noisy recordings or pictures."),
     "play": ("play", "Hear, see and steer a model on a page in the browser."),
     "sample": ("sample", "Make up new melodies, pictures or sounds."),
+    "continue": ("continue_", "Go on from where a piece ends."),
+    "infill": ("infill", "Write bars of a piece anew, between those that stay."),
+    "vary": ("vary", "Write a share of a piece anew: the same tune, otherwise."),
+    "personalize": ("personalize", "Make a model draw music like yours."),
     "encode": ("latents", "Write the latent vectors of MIDI files, pictures or sounds as arrays."),
     "decode": ("latents", "Turn latent vectors back into MIDI files, pictures or sounds."),
     "attribute": ("attribute", "Give a melody more or less of something: notes, syncopation ..."),
@@ -45,6 +49,9 @@ VERBS = {
     "models": ("models", "List models, shipped or in folders."),
     "presets": ("presets", "List the settings to train with, or print one."),
 }
+
+#: Functions that cannot have the name of their verb, which Python or the library has.
+_FUNCTIONS = {"inspect": "inspect_", "continue": "continue_"}
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -70,7 +77,7 @@ class Verbs(click.Group):
             return None
         module = import_module(f"musae.verbs.{VERBS[cmd_name][0]}")
         command: click.Command = getattr(
-            module, "inspect_" if cmd_name == "inspect" else cmd_name.replace("-", "_")
+            module, _FUNCTIONS.get(cmd_name, cmd_name.replace("-", "_"))
         )
         return command
 

@@ -11,6 +11,10 @@ PRESENTERS: dict[str, dict[str, str]] = {
         "inspect": "musae.music.inspect:inspect",
         "attribute": "musae.music.attribute:attribute",
         "groove": "musae.music.groove:groove",
+        "continue": "musae.music.longform:continue_",
+        "infill": "musae.music.longform:infill",
+        "vary": "musae.music.longform:vary",
+        "personalize": "musae.music.personalize:personalize",
     },
     "images": {
         "interpolate": "musae.images.interpolate:interpolate",

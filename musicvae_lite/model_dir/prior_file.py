@@ -1,4 +1,6 @@
-"""The learned prior in a model folder: ``prior.safetensors`` and ``prior.json``, which says what it is and whose. No torch."""
+"""The learned prior in a model folder: ``prior.safetensors``, and ``prior.json``, which says what
+it is and whose. No torch.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from musicvae_lite.model_dir.bundle import Description
 
 FORMAT, VERSION = "musae-prior", 1
-FILE, WEIGHTS = "prior.json", "prior.safetensors"
+STEM = "prior"
+FILE, WEIGHTS = f"{STEM}.json", f"{STEM}.safetensors"
 _CURE = "learn it with 'musae prior {} --data CORPUS', or draw with --prior normal"
 
 
@@ -36,8 +39,20 @@ def is_prior_of(folder: Path, sha256: str) -> bool:
         return False
 
 
+def _files(stem: str) -> tuple[str, str]:
+    """Return the names of the two files."""
+    return f"{stem}.json", f"{stem}.safetensors"
+
+
+def _cure(name: str, stem: str) -> str:
+    return _CURE.format(name) if stem == STEM else "copy the model folder again"
+
+
 def save_prior(
-    description: Description, facts: Mapping[str, Any], weights: Mapping[str, Tensor]
+    description: Description,
+    facts: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    stem: str = STEM,
 ) -> None:
     """Write a prior into the folder of its model, both files or none.
 
@@ -45,6 +60,7 @@ def save_prior(
         description: of the model.
         facts: ``kind``, ``network``, ``condition`` and what else its reader needs; plain data.
         weights: of the network; they are stored as float16.
+        stem: of the names of the files.
 
     Raises:
         MusaeError: if the file system refuses; the folder keeps what it had.
@@ -63,18 +79,19 @@ def save_prior(
         "sha256": hashlib.sha256(data).hexdigest(),
         **facts,
     }
-    files = {WEIGHTS: data, FILE: (json.dumps(tree, indent=1) + "\n").encode()}
+    name, weights_name = _files(stem)
+    files = {weights_name: data, name: (json.dumps(tree, indent=1) + "\n").encode()}
     replace_together(description.folder, files)
 
 
-def describe_prior(description: Description, name: str) -> dict[str, Any]:
+def describe_prior(description: Description, name: str, stem: str = STEM) -> dict[str, Any]:
     """Read what the prior of a model folder says of itself.
 
     Raises:
         UsageError: it is of another model.
         MusaeError: it is damaged, or of another version.
     """
-    path, cure = current(description.folder, FILE), _CURE.format(name)
+    path, cure = current(description.folder, _files(stem)[0]), _cure(name, stem)
     tree = read_json(path, f"{path}: is gone; {cure}", cure)
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
         raise MusaeError(f"{path}: is not a file of {FORMAT} version {VERSION}; {cure}")
@@ -85,17 +102,19 @@ def describe_prior(description: Description, name: str) -> dict[str, Any]:
     return tree
 
 
-def read_prior_weights(description: Description, name: str) -> dict[str, Tensor]:
+def read_prior_weights(description: Description, name: str, stem: str = STEM) -> dict[str, Tensor]:
     """Read the weights of the prior of a model folder, float32.
 
     Raises:
         UsageError: see :func:`describe_prior`.
         MusaeError: they are damaged.
     """
-    tree, path = describe_prior(description, name), current(description.folder, WEIGHTS)
+    tree = describe_prior(description, name, stem)
+    facts, weights_name = _files(stem)
+    path = current(description.folder, weights_name)
     read_shapes(path)
     weights = {
-        key: value.float() for key, value in read_tensors(path, tree.get("sha256"), FILE).items()
+        key: value.float() for key, value in read_tensors(path, tree.get("sha256"), facts).items()
     }
     check_finite(path, weights)
     return weights

@@ -21,6 +21,12 @@ _ROOT = re.compile(r"\s*[A-Ga-g][#b♯♭]*")
 
 Floats = NDArray[np.float64]
 
+_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
+#: Which pitch classes are in the scale of each key [24, 12]; a minor one has that of its relative.
+KEYS_OF_SCALE = np.array(
+    [np.roll(_SCALE, tonic + 3 * minor) for minor in (0, 1) for tonic in range(12)]
+)
+
 
 def key_number(text: str) -> int:
     """Return the key 0 to 23 of a name (``C``, ``F# minor``, ``Bbm``, ``Eb major``).
@@ -32,6 +38,14 @@ def key_number(text: str) -> int:
     root = _ROOT.match(text)
     tonic = key_class(root[0]) if root else relative
     return tonic if tonic == relative else 12 + tonic
+
+
+def key_name(key: int) -> str:
+    """Return the name of a key 0 to 23: ``C major``, ``A minor``."""
+    names = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+    minor = {1: "C#", 6: "F#", 8: "G#"}
+    tonic = key % 12
+    return f"{names[tonic]} major" if key < 12 else f"{minor.get(tonic, names[tonic])} minor"
 
 
 def profiles() -> Floats:
@@ -67,7 +81,7 @@ def class_counts(codec: ScoreCodec, windows: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def keys_of_tracks(corpus: Corpus) -> NDArray[np.int64]:
-    """Return the key of the track that each window of a corpus is of [N]; -1 where there is none."""
+    """Return the key of the track that each window of a corpus is of [N]; -1 for none."""
     if not any(corpus.codec.pitches):
         return np.full(len(corpus), -1)
     track = corpus.source.astype(np.int64) * (int(corpus.track.max(initial=0)) + 1) + corpus.track

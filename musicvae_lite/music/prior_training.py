@@ -183,7 +183,7 @@ def learn_prior(
     features = Features.of_windows(codec, train.windows, config.data.transpose)
     seed_layers(torch.device("cpu"), seed)
     network, arguments = build_network(codec, features, train.control.size, config.prior)
-    kept = _fit(network, windows, features, config.prior, steps, seed, on_step)
+    kept = fit(network, windows, features, config.prior, steps, seed, on_step)
     held_out = Windows.of_corpus(valid) if len(valid) else windows
     measured = {**_measure(kept, held_out, features), "held_out": bool(len(valid))}
     facts = {
@@ -265,7 +265,7 @@ def _weights(corpus: Corpus, power: float) -> NDArray[np.float64] | None:
     return upto
 
 
-def _fit(
+def fit(
     network: EventModel,
     windows: Windows,
     features: Features,

@@ -275,6 +275,20 @@ def whole_melody(
     return _passage(heard, encoded, codec, rows[chosen], read)
 
 
+def encode_tune(score: Score, codec: ScoreCodec, model: str) -> Encoded:
+    """Return all windows of the track of a piece that is most like a tune.
+
+    Raises:
+        NothingUsableError: no usable window; the reasons are named.
+    """
+    _, encoded = _encode(score, codec, model, None, None)
+    rows = (encoded.parts == encoded.parts[0]).all(1)
+    tracks = None if encoded.tracks is None else encoded.tracks[rows]
+    return replace(
+        encoded, windows=encoded.windows[rows], origin=encoded.origin[rows], tracks=tracks
+    )
+
+
 def _every_bar(
     score: Score, codec: ScoreCodec, parts: NDArray[np.uint16], read: tuple[int, ...]
 ) -> Encoded:

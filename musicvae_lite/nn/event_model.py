@@ -85,6 +85,7 @@ class EventModel(nn.Module):
         condition: Tensor | None = None,
         temperature: float = 1.0,
         known: Tensor | None = None,
+        bias: Sequence[Tensor | None] | None = None,
     ) -> Tensor:
         """Draw sequences [B, T, K], one event after another, by inverting the distribution function of each.
 
@@ -93,16 +94,25 @@ class EventModel(nn.Module):
             condition: [B, T, C], where the model has one.
             temperature: of the events; 1 is the model itself.
             known: events that are given [B, T, K], -1 where one is drawn.
+            bias: added to the logits of each voice [B, V]; None for none.
         """
         count, steps, voices = uniforms.shape
         events = torch.zeros((count, steps, voices), dtype=torch.long, device=uniforms.device)
         state: State | None = None
-        for step in range(steps):
+        first = 0 if known is None else _known_first(known[:, :steps])
+        if known is not None and first:
+            # What is given up to the first that is not need not be gone through step by step.
+            events[:, :first] = known[:, :first]
+            told = None if condition is None else condition[:, :first]
+            _, state = self.lstm(self._inputs(events[:, :first], told))
+        for step in range(first, steps):
             told = None if condition is None else condition[:, step : step + 1]
             output, state = self.lstm(self._inputs(events, told, step), state)
             heard = output[:, 0]
             for voice in range(voices):
                 logits = self.heads[voice](heard).float()
+                added = None if bias is None else bias[voice]
+                logits = logits if added is None else logits + added
                 chosen = _invert(logits / temperature, uniforms[:, step, voice])
                 if known is not None:
                     given = known[:, step, voice]
@@ -142,6 +152,12 @@ class EventModel(nn.Module):
         if self.condition_size and condition is not None:
             parts.append(condition)
         return torch.cat(parts, -1)
+
+
+def _known_first(known: Tensor) -> int:
+    """Return how many steps of [B, T, K] from the start are given in all sequences."""
+    missing = (known < 0).any(2).any(0).nonzero()
+    return int(missing[0]) if len(missing) else known.shape[1]
 
 
 def _at(line: Tensor, places: Tensor, start: int) -> Tensor:

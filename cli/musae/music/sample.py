@@ -10,6 +10,7 @@ from musae.audio.render import sounds_asked
 from musae.job import Job
 from musae.music.reading import (
     check_accompany,
+    codec_of,
     conditions_of,
     drawn_lightly,
     noticed,
@@ -29,6 +30,7 @@ from musae.outputs import (
 from musae.words import percent
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.model_dir.prior_file import has_prior
+from musicvae_lite.music.longform.file import has_longform
 
 if TYPE_CHECKING:
     from musae.verbs.sample import Request
@@ -40,6 +42,13 @@ _COUNT = 4
 
 def sample(job: Job, request: Request) -> None:
     """Draw pieces from the prior, or near a window of a piece."""
+    if _is_long(job, request):
+        from musae.music.longform import sample_long
+
+        paths = _outputs(job, request.count or _COUNT)
+        _check_plot(job, request, len(paths))
+        _plot(job, request, sample_long(job, request, paths), paths)
+        return
     if request.like is not None:
         _sample_like(job, request, request.like)
         return
@@ -97,6 +106,19 @@ def sample(job: Job, request: Request) -> None:
     job.console.document(
         {"model": job.model, "count": count, **settings, **given, "outputs": names}
     )
+
+
+def _is_long(job: Job, request: Request) -> bool:
+    """Say whether the model of long pieces draws: of more bars than a window, and as the model
+    likes.
+    """
+    if request.form is not None:
+        return True
+    asked = (request.like, request.style, request.chords, request.accompany)
+    if any(asked) or request.drift is not None or request.prior == "normal":
+        return False
+    longer = request.length is not None and request.length > codec_of(job.handle).bars
+    return longer and has_longform(job.handle.description.folder)
 
 
 def _check(job: Job, request: Request) -> Conditions:

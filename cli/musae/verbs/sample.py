@@ -26,6 +26,7 @@ _EPILOG = examples(
     "musae sample                                 sample-01.mid to sample-04.mid",
     "musae sample --count 1 --seed 7 -o new.mid   one melody",
     "musae sample --length 8 -o new/              four melodies of 8 bars",
+    "musae sample --count 8 --bars 16 --key Am    eight tunes with a form, in A minor",
     "musae sample --key Am --register 67          in A minor, around G4",
     "musae sample --like a.mid --similarity 0.6   four melodies near one",
     'musae sample -m RUN --chords "C Am F G" --length 8     a style each, two bars a chord',
@@ -54,6 +55,7 @@ _ONLY = {
         "accompany",
         "plot",
         "wav",
+        "form",
     ),
     "pictures": ("label",),
 }
@@ -82,6 +84,7 @@ class Request:
         prior: ``learned`` or ``normal``.
         register: mean MIDI pitch of melodies.
         density: note starts a bar.
+        form: a letter a section.
     """
 
     count: int | None
@@ -102,6 +105,7 @@ class Request:
     prior: Literal["learned", "normal"] = "learned"
     register: float | None = None
     density: float | None = None
+    form: str | None = None
 
 
 @click.command(epilog=_EPILOG)
@@ -117,11 +121,16 @@ class Request:
     help="How many. [default: 4 melodies or sounds, 25 pictures]",
 )
 @click.option(
+    "--form",
+    metavar="AABA",
+    help="Of long pieces, a letter a section. [default: drawn for each]",
+)
+@click.option(
     "--length",
     "--bars",
     type=click.IntRange(1, 10_000),
     metavar="BARS",
-    help="Bars of each, a multiple of the model's.",
+    help="Bars of each; where a model has none of long pieces, a multiple of its own.",
 )
 @click.option(
     "--qpm",
@@ -220,6 +229,7 @@ def sample(
     prior: Literal["learned", "normal"],
     register: float | None,
     density: float | None,
+    form: str | None,
     job: Job,
 ) -> None:
     """Make up new melodies, pictures or sounds (a clip each): points drawn from the prior, decoded.
@@ -238,6 +248,8 @@ def sample(
         raise click.UsageError(f"{option} does not go with --like", click.get_current_context())
     else:
         _refuse_with_like("prior", "register", "density")
+    if form is not None:
+        _check_form(length)
     request = Request(
         count,
         length,
@@ -257,9 +269,20 @@ def sample(
         prior,
         register,
         density,
+        form,
     )
     check_inputs(job, [name for name in (like, style) if name is not None], _ONLY)
     present(job, "sample", request)
+
+
+def _check_form(length: int | None) -> None:
+    """Refuse a form without a length, and options of single windows beside it."""
+    context = click.get_current_context()
+    if length is None:
+        raise click.UsageError("--form goes with --bars N", context)
+    for name in ("like", "style", "drift", "chords", "prior", "accompany"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--form does not go with --{name}", context)
 
 
 def _need_like(*names: str) -> None:
