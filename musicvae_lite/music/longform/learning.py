@@ -125,9 +125,10 @@ class Learner:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
-        parts = (self.network, self.average, self.optimiser)
-        for part, saved in zip(parts, state["parts"], strict=True):
-            part.load_state_dict(saved)
+        network, average, optimiser = state["parts"]
+        self.network.load_state_dict(network)
+        self.average.load_state_dict(average)
+        self.optimiser.load_state_dict(optimiser)
         self.done = state["done"]
 
 
@@ -193,7 +194,10 @@ def prepare(
     features = start_features or Features.of_windows(train.codec, train.windows, transpose)
     seed_layers(torch.device("cpu"), seed)
     if start is not None:
-        hidden, token_size = start.lstm.hidden_size, start.tokens[0].weight.shape[1]
+        hidden, token_size = (
+            start.lstm.hidden_size,
+            start.tokens[0].get_parameter("weight").shape[1],
+        )
     network, arguments = build_network(train.codec, features, hidden, token_size)
     if start is not None:
         widened(network, start)
