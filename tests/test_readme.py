@@ -128,7 +128,7 @@ def test_training_in_python_works(folder):
     text = (
         "import musicvae_lite as mv\n"
         + code.replace('"training.steps=500"', short)
-        + "assert session.name == 'tuned'\n"
+        + "assert tuned.name == 'tuned'\n"
     )
     place = folder / "in-python"
     shutil.copytree(folder / "my-midi", place / "my-midi")
