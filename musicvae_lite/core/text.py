@@ -28,8 +28,8 @@ def shown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Return :func:`shown` text without line feeds and tabs (``\n``, ``\t``): for a cell of a table
-    or a name in a line.
+    r"""Return :func:`shown` text without line feeds and tabs (``\n``, ``\t``): for a cell of a
+    table or a name in a line.
     """
     return shown(text).replace("\n", "\\n").replace("\t", "\\t")
 

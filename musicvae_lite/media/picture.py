@@ -114,8 +114,9 @@ def _is_grey(band: Image.Image) -> bool:
 
 
 def _ground(image: Image.Image) -> Literal["white", "black", "opacity"]:
-    """Choose what a transparent picture is laid on, so that what is drawn can be seen: white for dark
-    ink, black for light; its opacity alone is the picture where the ink is dark and of one colour.
+    """Choose what a transparent picture is laid on, so that what is drawn can be seen: white for
+    dark ink, black for light; its opacity alone is the picture where the ink is dark and of one
+    colour.
     """
     low, high = np.full(3, 255), np.zeros(3, np.int64)
     clear = False

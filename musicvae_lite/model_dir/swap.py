@@ -1,12 +1,12 @@
-"""The files of a folder replaced as one: whenever a process is killed, the old ones are whole or the
-new ones are.
+"""The files of a folder replaced as one: whenever a process is killed, the old ones are whole or
+the new ones are.
 
 The new files are written into a folder beside the old ones and flushed to the disk; that folder is
 renamed to :data:`NEW`, which is the moment from which on they count. Then they move into place one
-by one. Whoever reads takes each file from :data:`NEW` where it is there, and from the folder itself
-where not (:func:`current`), so that a swap that was cut off reads as a finished one; the next writer
-finishes it (:func:`settle`). It is the redo log of databases (Haerder & Reuter 1983), with names in
-place of pages.
+by one. Whoever reads takes each file from :data:`NEW` where it is there, and from the folder
+itself where not (:func:`current`), so that a swap that was cut off reads as a finished one; the
+next writer finishes it (:func:`settle`). It is the redo log of databases (Haerder & Reuter 1983),
+with names in place of pages.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Weights in safetensors files, checked before memory is taken: by the file's header, whose sizes the
-file must have, and while the model is built, which may not have more than the file.
+"""Weights in safetensors files, checked before memory is taken: by the file's header, whose sizes
+the file must have, and while the model is built, which may not have more than the file.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ _MOST_TENSORS = 100_000
 
 @contextmanager
 def no_larger_than_memory(name: str) -> Iterator[None]:
-    """Refuse, for the block, to build a model that could not be trained in the memory that there is.
+    """Refuse, for the block, to build a model that could not be trained in the memory there is.
 
     Raises:
         UsageError: the settings of the run ``name`` ask for more.
@@ -254,6 +254,6 @@ def check_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
             continue
         if not bool(torch.isfinite(tensor).all()):  # a sum may also be infinite where no term is
             raise MusaeError(
-                f"{path}: {one_line(name)} holds numbers that are not finite (NaN or infinity): the "
-                "training went wrong or the file is damaged, and the model cannot be used"
+                f"{path}: {one_line(name)} holds numbers that are not finite (NaN or infinity): "
+                "the training went wrong or the file is damaged, and the model cannot be used"
             )

@@ -154,7 +154,7 @@ def test_models_that_lead_nowhere(musae, folder, verb):
 
 
 YAML = {
-    "aliases": "name: [&a [x,x,x,x,x,x,x,x,x], &b [*a,*a,*a,*a,*a,*a,*a,*a,*a], &c [*b,*b,*b,*b,*b],"
+    "aliases": "name: [&a [x,x,x,x,x,x,x,x,x], &b [*a,*a,*a,*a,*a,*a,*a,*a,*a], &c [*b,*b,*b,*b],"
     " &d [*c,*c,*c,*c,*c,*c,*c,*c], &e [*d,*d,*d,*d,*d,*d,*d,*d]]",
     "itself": "name: &a [*a]",
     "deep": "name: " + "[" * 3000,

@@ -213,3 +213,21 @@ def save_to(folder, model, settings):
     config = CONFIG.model_copy(update={"model": settings})
     save_bundle(folder, config, model, {}, {})
     return folder
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, number):
+    model = build(CONFIG.model, 90, 32)
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[3] = number
+    save_bundle(tmp_path / "broken", CONFIG, model, {}, {})
+    with pytest.raises(MusaeError, match="broken/model.safetensors: .* not finite"):
+        load_bundle(tmp_path / "broken")
+
+
+def test_cards_are_printable(tmp_path):
+    config = CONFIG.model_copy(update={"description": "\x1b[2J\x07evil"})
+    model = build(config.model, 90, 32)
+    save_bundle(tmp_path / "m", config, model, {"command": "\x1b]0;t\x07"}, {})
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "\x1b" not in card and "\x07" not in card and r"\x1b[2J\x07evil" in card

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from functools import partial
 
 import pytest
 import torch
@@ -62,7 +63,7 @@ def test_old_or_new_after_any_kill(tmp_path):
 
 def test_nothing_or_all_of_a_first_save(tmp_path):
     point = 0
-    while killed_at(point, tmp_path, lambda: save(tmp_path / f"run{point}", 1)):
+    while killed_at(point, tmp_path, partial(save, tmp_path / f"run{point}", 1)):
         folder = tmp_path / f"run{point}"
         try:
             assert load_bundle(folder).description.provenance["steps"] == 1

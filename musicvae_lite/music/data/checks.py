@@ -1,5 +1,5 @@
-"""A prepared corpus that may lie about itself: its manifest, the sizes of its parts and the numbers in
-them are checked when it is opened.
+"""A prepared corpus that may lie about itself: its manifest, the sizes of its parts and the numbers
+in them are checked when it is opened.
 """
 
 from __future__ import annotations
