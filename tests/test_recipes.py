@@ -48,7 +48,9 @@ def folder(tmp_path):
 
 
 def install(recipe: str, folder: Path) -> list[Path]:
-    """Write the package of a recipe as an installer would; return the files that the author wrote."""
+    """Write the package of a recipe as an installer would; return the files that the author
+    wrote.
+    """
     site = folder / "site"
     module = site / f"{EXTENSIONS[recipe]}.py"
     project = folder / "pyproject.toml"

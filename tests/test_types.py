@@ -33,7 +33,7 @@ path = mv.load("mel-2bar").interpolate("a.mid", "b.mid", steps=9)
 first: mv.Score = path[0]
 any_model: mv.Session = mv.load("my/model")
 notes: mv.MusicSession = mv.load_as(mv.MusicSession, "my/model")
-model: mv.Autoencoder = notes.bundle.model
+model: mv.Autoencoder = notes.model
 """
 
 

@@ -28,7 +28,9 @@ FILE = click.Path(path_type=str)
 
 
 def echo(text: str, err: bool = False) -> None:
-    """Print; what nobody reads any more is no reason to stop, for there may be files left to write."""
+    """Print; what nobody reads any more is no reason to stop, for there may be files left
+    to write.
+    """
     try:
         click.echo(shown(text), err=err)
     except OSError:  # a pipe that is closed, a disk that is full
@@ -52,7 +54,9 @@ def deliver(text: str) -> None:
 
 
 def mute(stream: TextIO) -> None:
-    """Send what is said on a closed pipe nowhere, also what the interpreter flushes when it ends."""
+    """Send what is said on a closed pipe nowhere, also what the interpreter flushes when it
+    ends.
+    """
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (AttributeError, OSError, ValueError):  # AttributeError: it was closed from the start

@@ -73,7 +73,9 @@ class SpectrogramRecorder:
 
 
 def _rows(n_fft: int, rate_hz: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the frequency of every row, evenly spaced in octaves, and its bins from .. to [H + 1]."""
+    """Return the frequency of every row, evenly spaced in octaves, and its bins from .. to
+    [H + 1].
+    """
     edges = np.geomspace(min(_LOWEST_HZ, rate_hz / 8), rate_hz / 2, _HEIGHT + 1)
     bins = np.clip(np.rint(edges * n_fft / rate_hz).astype(np.int64), 0, n_fft // 2)
     return np.sqrt(edges[:-1] * edges[1:]), bins

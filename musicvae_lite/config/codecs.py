@@ -185,7 +185,8 @@ class GrooveCodecSettings(GridCodecSettings):
 
     hears: ClassVar[str] = "9 kinds of drums, of each the loudest hit at a step"
     leaves_out: ClassVar[str] = (
-        "Tempo and the sounds of the kit are not part of the model; a hit is nearest to one step of the grid."
+        "Tempo and the sounds of the kit are not part of the model; "
+        "a hit is nearest to one step of the grid."
     )
     kind: Literal["groove"] = "groove"
     kit: Literal["gm", "roland"] = "gm"

@@ -9,7 +9,9 @@ from pydantic import Field, SerializeAsAny, Tag, model_validator
 
 from musicvae_lite.config.groups import LARGEST, Settings, Size, Sizes, kind_or, or_installed
 
-_WINDOW = 6144  # samples of the denoiser's frames at 44.1 kHz, see media/spectrum.py; in its first models they were 4096
+# samples of the denoiser's frames at 44.1 kHz, see media/spectrum.py; in its first models they were
+# 4096
+_WINDOW = 6144
 
 
 class PartSettings(Settings):

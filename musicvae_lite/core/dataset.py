@@ -1,4 +1,5 @@
-"""What a run learns from and is measured on: the one interface of data that the training loop knows.
+"""What a run learns from and is measured on: the one interface of data that the training loop
+knows.
 
 Each medium has its own; :func:`musicvae_lite.core.medium.open_dataset` opens that of a run.
 """

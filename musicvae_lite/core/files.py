@@ -61,7 +61,9 @@ def reason(error: Exception) -> str:
 
 
 def json_text(tree: Any, indent: int | None = None) -> str:
-    """Return a tree as JSON that every reader takes: a number that is none (NaN, infinity) is null."""
+    """Return a tree as JSON that every reader takes: a number that is none (NaN, infinity)
+    is null.
+    """
     return json.dumps(_finite(tree), indent=indent, allow_nan=False)
 
 

@@ -30,9 +30,14 @@ class Posterior(Protocol):
     """
 
     @property
-    def mean(self) -> Tensor: ...
+    def mean(self) -> Tensor:
+        """Code that stands for the example, [B, Z] or [B, Z, L]."""
+        ...
+
     @property
-    def scale(self) -> Tensor: ...
+    def scale(self) -> Tensor:
+        """Standard deviation about ``mean``, of its shape."""
+        ...
 
     def sample(self, noise: Noise) -> Tensor:
         """Draw z, shape of ``mean``."""

@@ -76,11 +76,19 @@ class Medium(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Word by which the registry knows it."""
+        ...
+
     @property
-    def words(self) -> Words: ...
+    def words(self) -> Words:
+        """How messages speak of it."""
+        ...
+
     @property
-    def suffixes(self) -> tuple[str, ...]: ...
+    def suffixes(self) -> tuple[str, ...]:
+        """Ends of the names of the files that it reads, with the dot."""
+        ...
 
     def model(self, config: RunConfig, codec: Codec) -> Autoencoder:
         """Build the model of a run, with weights at their start."""

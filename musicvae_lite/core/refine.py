@@ -1,10 +1,10 @@
 """Codes that say more exactly what they stand for.
 
-The mean that an encoder gives is one step of inference for all inputs alike. A few steps of gradient ascent on the likelihood
-of the input, from there, find a code near it that decodes to the input itself (semi-amortised inference, Kim et al. 2018,
-arXiv 1802.02550). Measured on two bars of melody (mel-2bar): windows that come back whole 62 % -> 97 %, by moving the codes a fifth
-of a standard deviation of their posterior.
-Letters in shapes: B examples, Z latent size.
+The mean that an encoder gives is one step of inference for all inputs alike. A few steps of
+gradient ascent on the likelihood of the input, from there, find a code near it that decodes to the
+input itself (semi-amortised inference, Kim et al. 2018, arXiv 1802.02550). Measured on two bars of
+melody (mel-2bar): windows that come back whole 62 % -> 97 %, by moving the codes a fifth of a
+standard deviation of their posterior. Letters in shapes: B examples, Z latent size.
 """
 
 from __future__ import annotations

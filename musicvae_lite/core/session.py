@@ -28,7 +28,9 @@ class Session(Protocol):
     unit: Any
 
     @property
-    def latent_size(self) -> int: ...
+    def latent_size(self) -> int:
+        """Numbers of a code."""
+        ...
 
     def encode(self, item: Any, /) -> Latent:
         """Return the posterior of an item, mean [N, Z]."""

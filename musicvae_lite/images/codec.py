@@ -76,8 +76,8 @@ class ImageCodec(Codec):
         """Bring pictures of any size to the model's: resized (bicubic, antialiased), colour to grey
         or grey to colour.
 
-        Shapes are kept: of a picture that is wider or higher than the model's an empty border is cut
-        off, and where that is not enough the shorter sides get more of it (:func:`fitted`).
+        Shapes are kept: of a picture that is wider or higher than the model's an empty border is
+        cut off, and where that is not enough the shorter sides get more of it (:func:`fitted`).
 
         Args:
             pictures: [N, h, w] or [N, h, w, 3], uint8 or floats 0..1.

@@ -79,7 +79,9 @@ class ImageDataset(Dataset):
     def batches(
         self, device: torch.device, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Yield the pictures of one epoch, corrupted as the run says; see :meth:`Dataset.batches`."""
+        """Yield the pictures of one epoch, corrupted as the run says; see
+        :meth:`Dataset.batches`.
+        """
         return self.on_device(self.corpus.train, device).shuffled(size, seed, epoch, rank, world)
 
     def measure(self, model: Autoencoder, seed: int) -> Measured:

@@ -309,7 +309,9 @@ def feature_maps(gallery: Gallery) -> bytes:
 
 
 def classes(gallery: Gallery) -> bytes:
-    """Draw what a conditional model makes of the same draws from the prior, a row for each class."""
+    """Draw what a conditional model makes of the same draws from the prior, a row for each
+    class.
+    """
     from musicvae_lite.core.random import Noise
 
     session = gallery.session

@@ -71,7 +71,9 @@ class ImageSession:
 
     @property
     def input_codec(self) -> ImageCodec:
-        """The size of picture that the encoder sees: smaller than the output for super-resolution."""
+        """The size of picture that the encoder sees: smaller than the output for super-
+        resolution.
+        """
         if self.corrupt is not None and self.corrupt.kind == "shrink":
             return self.codec.smaller(self.corrupt.factor)
         return self.codec

@@ -1,4 +1,6 @@
-"""What a file of foreign weights offers, and reading parts of files that may lie about themselves."""
+"""What a file of foreign weights offers, and reading parts of files that may lie about
+themselves.
+"""
 
 from __future__ import annotations
 

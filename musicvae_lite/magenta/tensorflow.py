@@ -369,7 +369,9 @@ def _handle(data: bytes, position: int) -> tuple[tuple[int, int], int]:
 
 
 def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and values of a block; a key says how many bytes it shares with the one before it."""
+    """Yield keys and values of a block; a key says how many bytes it shares with the one
+    before it.
+    """
     if len(block) < 4:
         raise ValueError("a block is too short")
     (restarts,) = struct.unpack("<I", block[-4:])

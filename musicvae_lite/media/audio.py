@@ -54,7 +54,10 @@ FORMATS = {
 DEFAULT_SUBTYPES = {"OGG": "VORBIS", "WAV": "PCM_16", "FLAC": "PCM_16"}
 _WAV_BYTES = (
     2**32 - 2**16
-)  # a WAV file counts its bytes in 32 bits; a longer one is written as RF64, which readers take for WAV
+    # a WAV file counts its bytes in 32 bits; a longer one is written as RF64, which readers take
+    # for
+    # WAV
+)
 
 
 class AudioError(MusaeError):
@@ -141,7 +144,8 @@ def check_rate(rate: int, source: str) -> None:
 
 
 # --- files
-# ---------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
+# -------------
 
 
 class Reader:
@@ -492,7 +496,8 @@ def write_audio(audio: Audio, path: str | os.PathLike[str], overwrite: bool = Fa
 
 
 # --- rates
-# ---------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
+# -------------
 
 
 def resample(samples: Samples, rate: int, new_rate: int) -> Samples:

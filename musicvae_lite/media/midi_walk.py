@@ -248,6 +248,7 @@ def _is_name(name: bytes) -> bool:
 
 
 def nth_chunk(number: int) -> str:
+    """Name a track chunk for a message; ``number`` counts from 0."""
     return f"track chunk {number + 1}"
 
 

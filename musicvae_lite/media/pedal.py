@@ -12,8 +12,8 @@ from musicvae_lite.media.midi import PEDAL, Score
 def sustained(score: Score) -> Score:
     """Return the score with its pedals put into the ends of its notes.
 
-    A note that ends while the pedal of its track is held goes on until the pedal is lifted, or until its pitch is struck again
-    (note-seq, ``apply_sustain_control_changes``).
+    A note that ends while the pedal of its track is held goes on until the pedal is lifted, or
+    until its pitch is struck again (note-seq, ``apply_sustain_control_changes``).
     """
     if not len(score.pedals):
         return score

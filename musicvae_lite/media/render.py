@@ -43,7 +43,9 @@ _STANDING_PROGRAMS = (
     71,
     *range(88, 96),
 )
-_STANDING = 0.12  # share of performances that are slow, low and held: what a denoiser would take for hum if it never heard them
+# share of performances that are slow, low and held: what a denoiser would take for hum if it never
+# heard them
+_STANDING = 0.12
 _LOWEST_PITCH = 24
 _SECONDS_LIMIT = 600
 _SOFTEST, _LOUDEST = 20, 127
@@ -134,7 +136,9 @@ def orchestrate(score: Score, random: np.random.Generator, seconds: float) -> Sc
 
 
 def _held(notes: NDArray[np.void], random: np.random.Generator) -> NDArray[np.void]:
-    """Return notes that are held for up to three times as long, and sound up to two octaves lower."""
+    """Return notes that are held for up to three times as long, and sound up to two octaves
+    lower.
+    """
     notes = notes.copy()
     pitch = notes["pitch"].astype(np.int64) - int(random.choice((0, 0, 12, 12, 19, 24)))
     notes["pitch"] = np.clip(np.where(pitch < _LOWEST_PITCH, pitch + 12, pitch), 0, 127)

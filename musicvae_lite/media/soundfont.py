@@ -1,7 +1,8 @@
 """The SoundFont that comes with the project, and its uncompressed form, which more players read.
 
-An SF3 file is an SF2 file whose samples are Ogg Vorbis streams: the ``start`` and ``end`` of a sample
-header are then bytes of the sample chunk, and its loop is in samples from the start of the stream.
+An SF3 file is an SF2 file whose samples are Ogg Vorbis streams: the ``start`` and ``end`` of a
+sample header are then bytes of the sample chunk, and its loop is in samples from the start of the
+stream.
 """
 
 from __future__ import annotations

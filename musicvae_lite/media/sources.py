@@ -69,7 +69,8 @@ class MidiFile(NamedTuple):
             raise MidiError(
                 self.name, "cannot be read", f"cannot be read from the zip file ({error})"
             ) from error
-        except Exception as error:  # BadZipFile, and what each decompressor raises: zlib.error, LZMAError, EOFError, ...
+        # BadZipFile, and what each decompressor raises: zlib.error, LZMAError, EOFError, ...
+        except Exception as error:
             raise MidiError(
                 self.name, "damaged in the zip file", f"is damaged in the zip file ({error})"
             ) from error

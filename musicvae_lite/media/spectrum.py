@@ -25,7 +25,9 @@ BLOCK = 16
 
 
 class Grid(NamedTuple):
-    """Where the frames of a spectrogram lie: every ``hop`` samples, each ``window`` samples long."""
+    """Where the frames of a spectrogram lie: every ``hop`` samples, each ``window`` samples
+    long.
+    """
 
     hop: int
     window: int

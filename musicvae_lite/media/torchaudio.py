@@ -48,7 +48,9 @@ def _load_without_extension() -> Any:
 
 
 def _stand_in() -> ModuleType:
-    """Return what torchaudio's own modules look for in the extension, saying that it is not there."""
+    """Return what torchaudio's own modules look for in the extension, saying that it is not
+    there.
+    """
     module = ModuleType(_EXTENSION)
 
     def fail_if_no_align(function: Any) -> Any:

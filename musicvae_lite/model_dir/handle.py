@@ -1,4 +1,6 @@
-"""A handle on a model folder: read once, its weights not yet; all that can be checked before torch."""
+"""A handle on a model folder: read once, its weights not yet; all that can be checked
+before torch.
+"""
 
 from __future__ import annotations
 

@@ -176,8 +176,9 @@ def section(vectors: AttributeVectors) -> str:
         "    musae attribute song.mid density+0.5 --model FOLDER",
         "",
         "Each vector moves its own attribute by about a standard deviation and the others as "
-        f"little as can be; they were learned together from {facts.get('windows', 0):,} training windows. "
-        "The table says by how much each attribute (column) changed on average when a vector (row) "
+        f"little as can be; they were learned together from {facts.get('windows', 0):,} training "
+        "windows. The table says by how much each attribute (column) changed on average when a "
+        "vector (row) "
         f"was added once to the codes of {facts.get('probes', 0):,} {seen} windows.",
         "",
         f"![effects of the attribute vectors]({PICTURE})",

@@ -57,8 +57,12 @@ _KINDS = (
 _SCALE = (0, 2, 4, 5, 7, 9, 11)
 _WEIGHT = 40.0  # nats of a whole cosine
 _BASS = 3.0  # nats of a root that is the lowest pitch
-_NO_CHORD = 0.4  # cosine at which no chord explains a frame as well as one: a single pitch is enough for a chord, silence is not
-_ACCOMPANIED = 0.1  # share of the notes that start while another sounds, from which on the lowest pitch counts as a bass
+# cosine at which no chord explains a frame as well as one: a single pitch is enough for a chord,
+# silence is not
+_NO_CHORD = 0.4
+# share of the notes that start while another sounds, from which on the lowest pitch counts as a
+# bass
+_ACCOMPANIED = 0.1
 _OUTSIDE = 0.05  # share of the pitches of a chord that lie outside the key
 _CHORD_CHANGE, _KEY_CHANGE = 0.5, 0.001  # probability from one frame to the next
 _WRITTEN = 1000.0  # nats of a chord that the file names: the key then follows from the chords
@@ -143,7 +147,9 @@ def harmony(score: Score) -> Harmony:
 
 
 def key_of_chords(chords: NDArray[Any]) -> int:
-    """Return the key 0 to 11 that explains the chords of steps [...] best; C where there is none."""
+    """Return the key 0 to 11 that explains the chords of steps [...] best; C where there is
+    none.
+    """
     counts = np.bincount(chords.ravel(), minlength=49).astype(np.float64)
     counts[NO_CHORD] = 0
     table = _chord_costs()[:, _kinds_of_triads()]

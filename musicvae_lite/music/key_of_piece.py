@@ -55,7 +55,9 @@ def find_key(score: Score) -> Key:
 
 
 def _fits(weights: Floats, profile: tuple[float, ...]) -> Floats:
-    """Return the correlation of pitch classes with a profile on each tonic [12]; 0 for even ones."""
+    """Return the correlation of pitch classes with a profile on each tonic [12]; 0 for even
+    ones.
+    """
     centred = weights - weights.mean()
     table = np.stack([np.roll(profile, tonic) for tonic in range(12)]) - np.mean(profile)
     size = np.linalg.norm(centred) * np.linalg.norm(table[0])
@@ -64,7 +66,9 @@ def _fits(weights: Floats, profile: tuple[float, ...]) -> Floats:
 
 
 def _church(degrees: Floats, mode: str) -> str:
-    """Name the mode where a degree (semitones above the tonic) of it takes the place of the key's."""
+    """Name the mode where a degree (semitones above the tonic) of it takes the place of the
+    key's.
+    """
     least = _LEAST * degrees.sum()
 
     def has(there: int, instead: int) -> bool:

@@ -1,6 +1,7 @@
 """The learned prior of a model of music: what it can be told, and how it is loaded.
 
-Letters in shapes: N draws, T steps, G steps of the grid (T here), C numbers of the condition, Z latent size.
+Letters in shapes: N draws, T steps, G steps of the grid (T here), C numbers of the condition, Z
+latent size.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from musicvae_lite.model_dir.prior_file import (
 from musicvae_lite.model_dir.swap import current
 from musicvae_lite.model_dir.weights import no_larger_than
 from musicvae_lite.music.codec import ScoreCodec
-from musicvae_lite.music.prior_features import Features, Wish
+from musicvae_lite.music.prior_features import NO_WISH, Features, Wish
 from musicvae_lite.nn.event_model import EventModel
 from musicvae_lite.nn.event_prior import EventPrior
 
@@ -54,7 +55,7 @@ class MusicPrior:
         self.tune = tune
 
     def condition(
-        self, count: int, wish: Wish = Wish(), control: NDArray[Any] | None = None
+        self, count: int, wish: Wish = NO_WISH, control: NDArray[Any] | None = None
     ) -> Tensor:
         """Return what the network is told [N, T, C], for draws of :meth:`sample`.
 
@@ -76,7 +77,7 @@ class MusicPrior:
         self,
         count: int,
         noise: Noise,
-        wish: Wish = Wish(),
+        wish: Wish = NO_WISH,
         control: NDArray[Any] | None = None,
     ) -> Tensor:
         """Draw codes [N, Z]; draw i is the same for every ``count`` above i.
@@ -88,7 +89,7 @@ class MusicPrior:
         return self.events.sample(count, noise, self.condition(count, wish, control))
 
     def log_likelihood(
-        self, windows: NDArray[Any], wish: Wish = Wish(), control: NDArray[Any] | None = None
+        self, windows: NDArray[Any], wish: Wish = NO_WISH, control: NDArray[Any] | None = None
     ) -> NDArray[np.float64]:
         """Return how likely windows [N, T] or [N, T, K] are, nats [N]."""
         events = torch.from_numpy(np.asarray(windows).astype(np.int64))

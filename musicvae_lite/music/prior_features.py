@@ -46,6 +46,10 @@ class Wish:
         return [name for name, value in asdict(self).items() if value is not None]
 
 
+#: Whatever the examples are like.
+NO_WISH = Wish()
+
+
 @dataclass(frozen=True)
 class Features:
     """The numbers that a prior is told of a window: its key, attributes, and by how much it was
@@ -125,7 +129,9 @@ class Features:
         return np.concatenate(columns, 1) if columns else np.zeros((count, 0), np.float32)
 
     def wished(self, count: int, wish: Wish) -> Floats:
-        """Return the numbers of ``count`` draws [N, size]: as written, unless a key is asked for."""
+        """Return the numbers of ``count`` draws [N, size]: as written, unless a key is
+        asked for.
+        """
         values = {name: np.full(count, getattr(wish, name) or np.nan) for name in self.names}
         keys = np.full(count, UNKNOWN if wish.key is None else wish.key)
         return self.numbers(count, values, keys, np.zeros(count, int) if wish.key is None else None)
@@ -151,7 +157,8 @@ def read_wish(
     density: float | None = None,
     learned: bool = True,
 ) -> Wish:
-    """Check what a user wants draws to be like against the prior of a model; before torch is loaded.
+    """Check what a user wants draws to be like against the prior of a model; before torch is
+    loaded.
 
     Args:
         description: of the model.

@@ -142,7 +142,9 @@ def build_network(
 
 
 def fits(codec: ScoreCodec) -> bool:
-    """Say whether a prior can be learned for windows of a codec: those of steps, each of classes."""
+    """Say whether a prior can be learned for windows of a codec: those of steps, each of
+    classes.
+    """
     return codec.shifts is None and codec.end is None and np.issubdtype(codec.dtype, np.integer)
 
 

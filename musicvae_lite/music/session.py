@@ -172,7 +172,8 @@ class MusicSession:
             b: file or score.
             steps: at least 2.
             temperature: 0 takes the likeliest event of every step, above 0 events are drawn.
-            path: ``music`` (see :mod:`musicvae_lite.music.paths`), ``slerp`` (great circle between the
+            path: ``music`` (see :mod:`musicvae_lite.music.paths`), ``slerp`` (great circle between
+            the
                 posterior means) or ``lerp`` (straight line).
             bars: bar (1-based) at which the window of each starts; default the first usable one.
             tracks: track (1-based) of each; default the one most like a tune.

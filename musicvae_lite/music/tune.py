@@ -1,9 +1,10 @@
 """How much a track is like a tune: what a listener would hum.
 
-Seven facts of a track, each from 0 to 1 or near it, and a weight for each; the score is the logistic function of their weighted
-sum. How often the best track is one that its file names as the melody is measured by
-``tests/bench/bench_tune.py``, names unseen: 69 % of 436 files of one collection of the web and 83 %
-of 214 of another, where the first track that a model of melodies can use is it in 26 and 17 %. Letters in shapes: P tracks of a score.
+Seven facts of a track, each from 0 to 1 or near it, and a weight for each; the score is the
+logistic function of their weighted sum. How often the best track is one that its file names as the
+melody is measured by ``tests/bench/bench_tune.py``, names unseen: 69 % of 436 files of one
+collection of the web and 83 % of 214 of another, where the first track that a model of melodies can
+use is it in 26 and 17 %. Letters in shapes: P tracks of a score.
 """
 
 from __future__ import annotations

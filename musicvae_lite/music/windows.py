@@ -463,7 +463,8 @@ def _why_nothing(
     name = _name(score)
     option = "" if model == DEFAULT_MODEL else f" -m {model}"
     place = name if track is None else f"{name}, track {track}"
-    return f"{place}: no {codec.item} that {model} can use{why}{use}; see 'musae inspect {name}{option}'"
+    see = f"see 'musae inspect {name}{option}'"
+    return f"{place}: no {codec.item} that {model} can use{why}{use}; {see}"
 
 
 def _name(score: Score) -> str:

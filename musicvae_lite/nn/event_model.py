@@ -1,9 +1,11 @@
-"""A small autoregressive model of sequences of events, which looks back at what was a bar or more before.
+"""A small autoregressive model of sequences of events, which looks back at what was a bar or more
+before.
 
-Each step is predicted from the steps before it by an LSTM (Graves 2013, arXiv 1308.0850). Beside the last step it sees those at
-fixed lags and whether the last step repeated them, as in the "lookback" RNN of Waite (2016), so that repetition is a matter of
-copying and not of memory; and the last event that is not class 0, which is what still sounds.
-Letters in shapes: B sequences, T steps, K voices of a step, C condition numbers, H hidden size.
+Each step is predicted from the steps before it by an LSTM (Graves 2013, arXiv 1308.0850). Beside
+the last step it sees those at fixed lags and whether the last step repeated them, as in the
+"lookback" RNN of Waite (2016), so that repetition is a matter of copying and not of memory; and the
+last event that is not class 0, which is what still sounds. Letters in shapes: B sequences, T steps,
+K voices of a step, C condition numbers, H hidden size.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ class EventModel(nn.Module):
         self.within = nn.ModuleList(within)
 
     def forward(self, events: Tensor, condition: Tensor | None = None) -> list[Tensor]:
-        """Return the logits of every step of events [B, T, K] given those before, [B, T, classes] of each voice.
+        """Return the logits of every step of events [B, T, K] given those before, [B, T, classes]
+        of each voice.
 
         Args:
             events: int64 [B, T, K].
@@ -87,7 +90,8 @@ class EventModel(nn.Module):
         known: Tensor | None = None,
         bias: Sequence[Tensor | None] | None = None,
     ) -> Tensor:
-        """Draw sequences [B, T, K], one event after another, by inverting the distribution function of each.
+        """Draw sequences [B, T, K], one event after another, by inverting the distribution function
+        of each.
 
         Args:
             uniforms: random numbers from 0 to 1 [B, T, K]; equal ones give equal sequences.
@@ -131,7 +135,9 @@ class EventModel(nn.Module):
         return logits
 
     def _inputs(self, events: Tensor, condition: Tensor | None, step: int | None = None) -> Tensor:
-        """Return what the LSTM hears [B, T, D] of events [B, T, K], or at one ``step`` alone [B, 1, D]."""
+        """Return what the LSTM hears [B, T, D] of events [B, T, K], or at one ``step`` alone [B, 1,
+        D].
+        """
         batch, steps, _ = events.shape
         at = (
             torch.arange(steps, device=events.device)
@@ -167,7 +173,9 @@ def _at(line: Tensor, places: Tensor, start: int) -> Tensor:
 
 
 def _last(line: Tensor, at: Tensor, start: int) -> Tensor:
-    """Return the last event that is not class 0 before each of the places ``at`` [P], ``start`` where there is none, [B, P]."""
+    """Return the last event that is not class 0 before each of the places ``at`` [P], ``start``
+    where there is none, [B, P].
+    """
     steps = torch.arange(line.shape[1], device=line.device)
     marks = torch.where(line > 0, steps, -1)
     if len(at) == 1:
@@ -178,6 +186,8 @@ def _last(line: Tensor, at: Tensor, start: int) -> Tensor:
 
 
 def _invert(logits: Tensor, uniforms: Tensor) -> Tensor:
-    """Return the classes [B] at which the distribution functions of logits [B, V] pass uniforms [B]."""
+    """Return the classes [B] at which the distribution functions of logits [B, V] pass uniforms
+    [B].
+    """
     passed = logits.softmax(-1).cumsum(-1) < uniforms.unsqueeze(-1)
     return passed.sum(-1).clamp_max(logits.shape[-1] - 1)

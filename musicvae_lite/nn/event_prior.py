@@ -1,10 +1,14 @@
-"""A learned prior: windows drawn from a small autoregressive model, seen through the encoder of the autoencoder.
+"""A learned prior: windows drawn from a small autoregressive model, seen through the encoder of the
+autoencoder.
 
-The codes that a decoder knows are those that its encoder makes of real windows. So a code is drawn by drawing a window, event by
-event, and encoding it: z = E[q(z | x)], refined until it decodes to x, x ~ p(x). What the autoregressive model cannot do (paths, attributes, similar pieces,
-codes for other uses) the code can; what draws of N(0, I) lack (being like the examples) the window has. Measured on two bars of
-melody it needs a hundredth of the training of a flow over the codes for the same likeness, see docs/draws.md.
-Letters in shapes: N draws, T steps, K voices, Z latent size, C numbers of the condition, of which the last ones are the model's.
+The codes that a decoder knows are those that its encoder makes of real windows. So a code is drawn
+by drawing a window, event by event, and encoding it: z = E[q(z | x)], refined until it decodes to
+x, x ~ p(x). What the autoregressive model cannot do (paths, attributes, similar pieces, codes for
+other uses) the code can; what draws of N(0, I) lack (being like the examples) the window has.
+Measured on two bars of melody it needs a hundredth of the training of a flow over the codes for the
+same likeness, see docs/draws.md. Letters in shapes: N draws, T steps, K voices, Z latent size, C
+numbers of the
+condition, of which the last ones are the model's.
 """
 
 from __future__ import annotations

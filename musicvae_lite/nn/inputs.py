@@ -20,7 +20,9 @@ from musicvae_lite.nn.piano_roll import PianoInput
 
 
 def as_events(windows: NDArray[Any]) -> Tensor:
-    """Return windows as a tensor of events: int64 for classes and bits, float32 for other numbers."""
+    """Return windows as a tensor of events: int64 for classes and bits, float32 for other
+    numbers.
+    """
     wanted = np.float32 if np.issubdtype(windows.dtype, np.floating) else np.int64
     return torch.from_numpy(windows.astype(wanted))
 

@@ -235,7 +235,7 @@ class Bernoulli(nn.Module):
     """Brightness 0..1 of a pixel as the probability that it is lit, from logits."""
 
     def nll(
-        self, logits: Float[Tensor, "B *shape"], target: Float[Tensor, "B *shape"]
+        self, logits: Float[Tensor, B * shape], target: Float[Tensor, B * shape]
     ) -> Float[Tensor, " B"]:
         """Return [B] nats, summed over the pixels: the binary cross-entropy.
 
@@ -268,7 +268,7 @@ class Gaussian(nn.Module):
         self.linear = linear
 
     def nll(
-        self, outputs: Float[Tensor, "B *shape"], target: Float[Tensor, "B *shape"]
+        self, outputs: Float[Tensor, B * shape], target: Float[Tensor, B * shape]
     ) -> Float[Tensor, " B"]:
         """Return [B] nats, summed over the pixels."""
         squared = F.mse_loss(self.location(outputs), target.float(), reduction="none").flatten(1)

@@ -87,7 +87,9 @@ class LstmStack(nn.Module):
         return x, final
 
     def weights(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Return input weight, recurrent weight and bias of each layer of a one-directional stack."""
+        """Return input weight, recurrent weight and bias of each layer of a one-directional
+        stack.
+        """
         each = (layer.all_weights[0] for layer in self._lstms())
         return [
             (weight_ih, weight_hh, bias_ih + bias_hh)
@@ -444,7 +446,9 @@ def steps_held(events: Tensor, none: Tensor) -> Tensor:
 
 
 def choose(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """Return ``yes`` or ``no``, step by step; ``where`` lacks the dimension K that they may have."""
+    """Return ``yes`` or ``no``, step by step; ``where`` lacks the dimension K that they may
+    have.
+    """
     return torch.where(where.view(*where.shape, *[1] * (no.dim() - where.dim())), yes, no)
 
 

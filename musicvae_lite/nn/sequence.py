@@ -48,7 +48,9 @@ class SequenceDecoder(Protocol):
     """
 
     @property
-    def likelihood(self) -> StepLikelihood: ...
+    def likelihood(self) -> StepLikelihood:
+        """Distribution of one event."""
+        ...
 
     def run(
         self,

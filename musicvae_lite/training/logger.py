@@ -22,7 +22,9 @@ BOARD = "tensorboard"
 
 
 class RunLog:
-    """Writes events of a run; lines after ``step`` that an earlier attempt left are removed first."""
+    """Writes events of a run; lines after ``step`` that an earlier attempt left are removed
+    first.
+    """
 
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -58,7 +60,9 @@ class RunLog:
                 self.board.add_scalar(f"{kind}/{name}", value, values["step"])
 
     def picture(self, step: int, brightness: NDArray[np.float64]) -> None:
-        """Add a picture [H, W] or [H, W, 3] of held-out examples and what the model makes of them."""
+        """Add a picture [H, W] or [H, W, 3] of held-out examples and what the model makes
+        of them.
+        """
         with self._told():
             self.board.add_image(
                 "reconstructions",

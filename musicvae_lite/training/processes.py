@@ -54,7 +54,9 @@ def _leave() -> None:
 
 
 def processes_of(devices: int) -> tuple[int, int]:
-    """Return processes on this machine and number of machines; torchrun says so in the environment."""
+    """Return processes on this machine and number of machines; torchrun says so in the
+    environment.
+    """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return devices, 1
     local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])

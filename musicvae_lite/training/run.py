@@ -221,7 +221,9 @@ class Run:
         return False
 
     def _has_missed_validation(self) -> bool:
-        """Say whether a run that goes on was ended between an update and the validation after it."""
+        """Say whether a run that goes on was ended between an update and the validation
+        after it.
+        """
         step, settings = self.progress.step, self.config.training
         due = step % settings.valid_every == 0 or step == settings.steps
         return bool(step) and due and self.progress.validated not in (None, step)

@@ -38,7 +38,8 @@ from music21 import chord, converter, note
 known = {}
 def symbol(pitches):
     if not pitches: return "N"
-    low = min(pitches)  # each pitch class once, above the lowest: what the chord is does not change, and few are looked at twice
+    # Each pitch class once, above the lowest: what the chord is does not change.
+    low = min(pitches)
     key = tuple(sorted({low % 12 + 48 + (p - low) % 12 for p in pitches}))
     if key not in known: known[key] = named(chord.Chord(key))
     return known[key]
@@ -46,15 +47,17 @@ def named(c):
     q = {"major": "", "minor": "m", "augmented": "aug", "diminished": "dim"}.get(c.quality)
     if q is None:
         third, fifth = c.semitonesFromChordStep(3), c.semitonesFromChordStep(5)
-        q = "dim" if third == 3 and fifth == 6 else "aug" if third == 4 and fifth == 8 else "m" if third == 3 else ""
+        q = {(3, 6): "dim", (4, 8): "aug"}.get((third, fifth), "m" if third == 3 else "")
     return c.root().name.replace("-", "b") + q
 for path in sys.argv[1:]:
     begun = time.process_time()
     score = converter.parse(path)
     notes = [(float(n.offset), float(n.offset + n.quarterLength), [p.midi for p in n.pitches])
-             for part in score.parts for n in part.flatten().notes if not isinstance(n, note.Unpitched)]
+             for part in score.parts for n in part.flatten().notes
+             if not isinstance(n, note.Unpitched)]
     end = max(e for _, e, _ in notes)
-    halves = [[at, symbol([p for s, e, ps in notes if s < at + 2 and e > at for p in ps])] for at in range(0, int(end) + 1, 2)]
+    halves = [[at, symbol([p for s, e, ps in notes if s < at + 2 and e > at for p in ps])]
+              for at in range(0, int(end) + 1, 2)]
     print(json.dumps({"chords": halves, "seconds": time.process_time() - begun}), flush=True)
 """
 

@@ -4,8 +4,8 @@ presets' real sizes.
     python tests/bench/bench_decode.py [--threads 2] [--rounds 5] [--preset hierdec-mel_16bar]
     [--random]
 
-The time is that of ``MusicSession.decode_windows``, the best and the median of the rounds. Weights are
-random, the slow case for models with ``carry``: no guess of the event before a bar is right, so
+The time is that of ``MusicSession.decode_windows``, the best and the median of the rounds. Weights
+are random, the slow case for models with ``carry``: no guess of the event before a bar is right, so
 nearly every bar is decoded twice. A shipped model may be named in place of a preset. ``--random``
 draws at temperature 1 instead of taking the likeliest event.
 """

@@ -71,7 +71,10 @@ def parity(runs: Path, data: Path) -> Iterator[str]:
 
 
 def variational(runs: Path, data: Path) -> Iterator[str]:
-    yield "| run | latent numbers | ELBO, nats | reconstruction, nats | KL, bits | lesson's formula | MSE |"
+    yield (
+        "| run | latent numbers | ELBO, nats | reconstruction, nats | KL, bits "
+        "| lesson's formula | MSE |"
+    )
     yield "|---|---|---|---|---|---|---|"
     for name in ("mnist-vae", "mnist-conv-vae", "mnist-vae-16", "mnist-conv-vae-16", "mnist-cvae"):
         if (runs / name / "config.json").exists():
@@ -92,7 +95,8 @@ def embeddings(runs: Path, data: Path) -> Iterator[str]:
             ours, codes = result.measures.as_dict(), result.codes
             size = mv.load(runs / name, device="cpu").latent_size
             errors = f"{ours['mse_mean']:.4f} | {codes['pca_mse_mean']:.4f}"
-            yield f"| `{name}`, {size} | {errors} | {codes['neighbour_accuracy']:.3f} | {codes['pca_neighbour_accuracy']:.3f} |"
+            near = f"{codes['neighbour_accuracy']:.3f} | {codes['pca_neighbour_accuracy']:.3f}"
+            yield f"| `{name}`, {size} | {errors} | {near} |"
 
 
 def against_doing_nothing(runs: Path, data: Path) -> Iterator[str]:
@@ -105,7 +109,8 @@ def against_doing_nothing(runs: Path, data: Path) -> Iterator[str]:
                 f"{kind}: {v['psnr_db']:.2f} dB, SSIM {v['ssim']:.3f}, BCE {v['bce_mean']:.3f}"
                 for kind, v in found.baselines.items()
             )
-            yield f"| `{name}` | {found.psnr_db:.2f} dB | {found.ssim:.3f} | {found.bce_mean:.4f} | {rest} |"
+            own = f"{found.psnr_db:.2f} dB | {found.ssim:.3f} | {found.bce_mean:.4f}"
+            yield f"| `{name}` | {own} | {rest} |"
 
 
 def other_kinds(runs: Path, data: Path) -> Iterator[str]:
@@ -140,7 +145,8 @@ def adversarial(runs: Path, data: Path) -> Iterator[str]:
         if (runs / name / "config.json").exists():
             found = measures(runs / name, data).measures.as_dict()
             mmd = found.get("prior_mmd") or _mmd(runs / name, data)
-            yield f"| {title} | {found.get('discriminator_accuracy', float('nan')):.3f} | {mmd:.4f} |"
+            told_apart = found.get("discriminator_accuracy", float("nan"))
+            yield f"| {title} | {told_apart:.3f} | {mmd:.4f} |"
     log = runs / "mnist-aae" / "metrics.jsonl"
     if log.exists():
         told = [json.loads(line) for line in log.read_text().splitlines()]
@@ -198,7 +204,10 @@ def conditional(runs: Path, data: Path) -> Iterator[str]:
         test = model(torch.tensor(corpus.test.images).unsqueeze(1) / 255).argmax(1).numpy()
         seen = model(torch.from_numpy(drawn).unsqueeze(1)).argmax(1).numpy()
     right = (test == corpus.test.labels).mean()
-    yield f"A classifier that has {100 * right:.1f} % of the test digits right agrees with the digit that was asked for on "
+    yield (
+        f"A classifier that has {100 * right:.1f} % of the test digits right agrees with the digit "
+        "that was asked for on "
+    )
     yield f"{100 * (seen == labels).mean():.1f} % of 2,000 samples of `mnist-cvae`."
 
 

@@ -1,4 +1,6 @@
-"""The verbs with a model of pictures: files in, files out, and one line where something is wrong."""
+"""The verbs with a model of pictures: files in, files out, and one line where something is
+wrong.
+"""
 
 import gzip
 import json

@@ -30,7 +30,9 @@ def pictures(count=3, size=28, channels=1):
 
 
 def lesson_forward(model, x):
-    """The lesson's convolutional autoencoder, written out (lesson.md A1), with the weights of ours."""
+    """The lesson's convolutional autoencoder, written out (lesson.md A1), with the weights
+    of ours.
+    """
     for layer in model.encoder.layers:
         x = F.max_pool2d(torch.relu(layer(x)), 2, ceil_mode=True)
     code = x

@@ -298,7 +298,9 @@ def test_the_spectrogram_is_librosas() -> None:
 
 
 def blurred(spectrum: torch.Tensor, place: slice) -> torch.Tensor:
-    """Return a mask that looks 5 frames back and 3 ahead, and at where a block of 4 frames began."""
+    """Return a mask that looks 5 frames back and 3 ahead, and at where a block of 4 frames
+    began.
+    """
     power = torch.nn.functional.pad(spectrum.abs(), (5, 3)).unfold(-1, 9, 1).mean(-1)
     blocks = power[..., ::4].repeat_interleave(4, -1)[..., : power.shape[-1]]
     return (spectrum * (power / (power + blocks + 1e-6)))[..., place]

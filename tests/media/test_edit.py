@@ -15,8 +15,10 @@ UNKNOWN, KEY, SYSEX = b"\xff\x60\x01\x07", b"\xff\x59\x02\x02\x00", b"\xf0\x03\x
 
 CONDUCTOR = [(0, tempo(500_000)), (0, metre(4, 2)), (0, KEY), (960, tempo(400_000))]
 MELODY = [
-    (0, b"\xff\x03\x04Lead"), (0, b"\xc0\x05"), (0, VOLUME), (0, on(60)), (240, BEND), (240, off(60)), (0, LYRIC),
-    (0, on(62)), (480, off(62)), (0, UNKNOWN), (0, SYSEX), (0, on(64)), (480, on(64)[:2] + b"\x00"), (4800, VOLUME),
+    (0, b"\xff\x03\x04Lead"), (0, b"\xc0\x05"), (0, VOLUME), (0, on(60)), (240, BEND),
+    (240, off(60)), (0, LYRIC),
+    (0, on(62)), (480, off(62)), (0, UNKNOWN), (0, SYSEX),
+    (0, on(64)), (480, on(64)[:2] + b"\x00"), (4800, VOLUME),
 ]  # fmt: skip
 CHORDS = [(0, on(48, 1)), (7, on(52, 1)), (1913, off(48, 1)), (0, off(52, 1))]
 FILE = smf(CONDUCTOR, MELODY, CHORDS)

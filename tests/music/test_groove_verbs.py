@@ -109,7 +109,9 @@ def test_adding_a_drum_leaves_the_others_as_they_are(session):
 
 
 def test_a_drum_that_the_model_would_not_play_is_added_at_the_likeliest_steps():
-    """Beside a closed hi-hat the model expects no ride: nothing was added, while success was told."""
+    """Beside a closed hi-hat the model expects no ride: nothing was added, while success
+    was told.
+    """
     session, ride = mv.load("groove-2bar", device="cpu"), drum_named("ride")
     result = grooving.add(session, "data/drums/bossa.mid", ride)
     assert result.added == grooving.Added("ride", 11, 0, True)

@@ -137,7 +137,9 @@ def test_where_nothing_starts_the_nearer_end_says_so(session):
 
 
 def test_notes_under_the_melody_stay():
-    """A model of melodies hears the highest note of a chord: the others are not its to take away."""
+    """A model of melodies hears the highest note of a chord: the others are not its to take
+    away.
+    """
     high = [(quarter, quarter + 1, 72 + quarter % 3, 0) for quarter in range(16)]
     low = [(quarter, quarter + 2, 48, 0) for quarter in range(0, 16, 4)] + [(2, 3, 60, 0)]
     piece = score([*high, *low, (0, 1, 15, 0)])

@@ -69,6 +69,7 @@ def test_interpolation_starts_at_a_and_ends_at_b(session, tmp_path):
         "track_name": "A",
         "notices": [],
         "octaves_moved": 0,
+        "metres_joined": [],
         "bar": 1,
         "windows_available": 4,
         "accuracy": result.accuracy[0],
@@ -118,7 +119,7 @@ def test_piece_without_a_melody_says_why(session):
     waltz = score([(q, q + 1, 60 + q, 0) for q in range(12)], metre=(3, 4))
     with pytest.raises(
         NothingUsableError,
-        match=r"metre 3/4 \(the model needs 4/4\) \(12 notes\); see 'musae inspect",
+        match=r"metre 3/4 .*\(12 notes\); waltz-2bar can use it \(-m waltz-2bar\); see 'musae",
     ):
         session.encode(waltz)
 

@@ -1,4 +1,6 @@
-"""The start weights of the models of 16 bars do what the models of two bars do, window by window."""
+"""The start weights of the models of 16 bars do what the models of two bars do, window by
+window.
+"""
 
 import pytest
 import torch

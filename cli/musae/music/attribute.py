@@ -136,7 +136,9 @@ def _report(
     units: dict[str, str],
     console: Console,
 ) -> None:
-    """Say for each attribute what the piece has, what the model makes of it, and what became of it."""
+    """Say for each attribute what the piece has, what the model makes of it, and what
+    became of it.
+    """
 
     def shown(value: float) -> str:
         return "-" if math.isnan(value) else f"{value:.2f}"

@@ -156,7 +156,8 @@ def _lines(report: dict[str, Any], model: str) -> Iterator[str]:
         if report["any_program"]
         else ""
     )
-    yield f"{report['file']}: {shown}, {tempo}; {model} can use {counted(report['windows'], 'window')}{which}"
+    windows = counted(report["windows"], "window")
+    yield f"{report['file']}: {shown}, {tempo}; {model} can use {windows}{which}"
     for notice in report["notices"]:
         yield f"  {notice}"
     if report["metres_joined"]:

@@ -128,9 +128,10 @@ def attribute(
     """Give a melody more or less of something: more notes, wider intervals, a higher register.
 
     \b
-    melody: density, syncopation (sixteenths), syncopation8 (eighths), diatonic (C major), interval, register
-    drums:  density, syncopation, syncopation8 (both of kick and snare), hihat, kick, snare (shares of the hits);
-            of grooves also velocity and timing
+    melody: density, syncopation (sixteenths), syncopation8 (eighths), diatonic (C major),
+            interval, register
+    drums:  density, syncopation, syncopation8 (both of kick and snare), hihat, kick, snare
+            (shares of the hits); of grooves also velocity and timing
     trio:   those of its melody, and density_all
     bands:  density of all instruments, register of those with pitch, instruments (how many)
 

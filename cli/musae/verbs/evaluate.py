@@ -16,7 +16,7 @@ _EPILOG = examples(
     "musae evaluate run --data corpus --split all --limit 1000 --json",
     "musae evaluate mel-2bar --data corpus --paths --plot paths.png",
     "musae evaluate mel-2bar --data corpus --draws",
-    "musae evaluate denoise --data clean/             clean recordings, mixed with synthesised noises",
+    "musae evaluate denoise --data clean/        clean recordings, mixed with synthesised noises",
     "musae evaluate mnist-vae --data mnist/           a folder of MNIST's IDX files",
 )
 
@@ -35,7 +35,8 @@ _EPILOG = examples(
     type=click.Choice(["auto", "valid", "train", "all"]),
     default="auto",
     show_default=True,
-    help="Which part. auto: what is held out of data the model was trained on, all of other data (of pictures its test "
+    help="Which part. auto: what is held out of data the model was trained on, "
+    "all of other data (of pictures its test "
     "part, where it has one).",
 )
 @click.option(
@@ -99,9 +100,9 @@ def evaluate(
     points: the share of steps unlike each end, and the cost under a 5-gram model of the training
     windows divided by that of the ends.
 
-    --draws: 2,000 drawn windows (or --limit N) beside as many held-out ones: the cost under a 5-gram
-    model of the training windows, how well a classifier tells them apart (AUC; 0.5 is not at all),
-    copies of training windows in any transposition, and what a listener would notice.
+    --draws: 2,000 drawn windows (or --limit N) beside as many held-out ones: the cost under a
+    5-gram model of the training windows, how well a classifier tells them apart (AUC; 0.5 is not at
+    all), copies of training windows in any transposition, and what a listener would notice.
     """
     from musicvae_lite.model_dir.handle import open_model
 

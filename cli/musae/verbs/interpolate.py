@@ -53,7 +53,7 @@ _EPILOG = examples(
         "into "
         "that of b.mid"
     ),
-    'musae interpolate a.mid b.mid -m RUN --chords "C | Am F"   over chords, for a model told of them',
+    'musae interpolate a.mid b.mid -m RUN --chords "C | Am F"   over chords, for such a model',
     "musae interpolate 3.png 8.png -m mnist-vae       a strip of pictures, 3__8.png",
     "musae interpolate x.npz#3 x.npz#8 -m mnist-vae -o steps/",
     (

@@ -102,7 +102,8 @@ def encode(
     of melodies:
     track, bar [N]       track and first bar, both counted from 1
     qpm, program [N]     tempo and General MIDI program there
-    told [N, G, K]       chord (0 to 48) and key (0 to 11) of each step of time, for a model that is told of them
+    told [N, G, K]       chord (0 to 48) and key (0 to 11) of each step of time, for a model
+                         that is told of them
     of pictures:
     index [N]            place in the file, counted from 0
     label [N]            class, where it is known (-1 where others' is)

@@ -124,15 +124,16 @@ def reconstruct(
                                labels where known, and noisy with --noise-sd
     FILE#7                     picture 7 of a file, counted from 0
 
-    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos, controllers, bends, lyrics; also the
-    bars of the track that no window covers, and the notes in it that the model does not hear (under the highest of a chord).
-    Drums are replaced in all drum tracks, unless one is named.
+    With --keep-tracks all else of a MIDI file stays, to the tick: other tracks, tempos,
+    controllers, bends, lyrics; also the bars of the track that no window covers, and the notes in
+    it that the model does not hear (under the highest of a chord). Drums are replaced in all drum
+    tracks, unless one is named.
 
-    "Notes right" counts the notes of the input and those of the result: the part of both that the other has, too. A note that
-    was invented counts like one that is missing; lengths do not count.
+    "Notes right" counts the notes of the input and those of the result: the part of both that the
+    other has, too. A note that was invented counts like one that is missing; lengths do not count.
 
-    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with the original, that with
-    --noise-sd with the picture before the noise, any other with the input.
+    With -o R.npz the pictures of all inputs go there. A super-resolver's result is compared with
+    the original, that with --noise-sd with the picture before the noise, any other with the input.
     """  # noqa: D301 (click looks for this very character)
     request = Request(files, track, roles, keep_tracks, chords, key, accompany, plot, noise_sd)
     check_inputs(job, files, _ONLY)

@@ -20,10 +20,14 @@ from torch.nn import functional
 
 from musicvae_lite.media.spectrum import BLOCK, Grid
 
-REACH = 64  # frames to both sides that the tones of a block, in which one hum is assumed, are measured in, too; 2.2 s
+# frames to both sides that the tones of a block, in which one hum is assumed, are measured in, too;
+# 2.2 s
+REACH = 64
 
 _MAINS_HZ = (50.0, 60.0)
-_SPREAD = 0.006  # how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for one of ten
+# how far the mains may be from that; the nearest tempered tones (A at 440 Hz) are 2 % away, but for
+# one of ten
+_SPREAD = 0.006
 _STEPS = 121  # frequencies that are tried for each,
 _FINE_HZ, _FINE_STEPS = (
     0.01,
@@ -126,7 +130,9 @@ def _tried(channel: Tensor, grid: Grid, rate: int, mains: float) -> tuple[Tensor
 
 
 def _around_blocks(values: Tensor) -> Tensor:
-    """Cut frames [H, T] into those around each block, [H, Q, BLOCK + 2 REACH]; zeros lie outside."""
+    """Cut frames [H, T] into those around each block, [H, Q, BLOCK + 2 REACH]; zeros lie
+    outside.
+    """
     padded = functional.pad(values, (REACH, REACH + -values.shape[1] % BLOCK))
     return padded.unfold(1, BLOCK + 2 * REACH, BLOCK)
 

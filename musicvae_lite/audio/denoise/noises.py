@@ -190,7 +190,9 @@ def drops(random: Random, samples: int, rate: int) -> Wave:
 
 
 def swell(random: Random, samples: int, rate: int) -> Wave:
-    """Sea, wind, traffic and crowds far away: coloured noises that come and go at their own pace."""
+    """Sea, wind, traffic and crowds far away: coloured noises that come and go at their own
+    pace.
+    """
     wave = np.zeros(samples, np.float32)
     for _ in range(int(random.integers(1, 4))):
         part = _tilted(random, samples, rate, random.uniform(-2.5, 0.2))

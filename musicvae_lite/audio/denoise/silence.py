@@ -27,7 +27,8 @@ AROUND = 112  # how far the loudest sound near a cell may be
 SHORTEST = 10  # a silence that breaks a sound
 LONG = 43  # one that does so however the sound came to its end
 _AT_START = 3  # one before the sound begins
-_EDGE = 4  # cells before a silence that are still loud where a sound breaks off: its noise does not die away
+# cells before a silence that are still loud where a sound breaks off: its noise does not die away
+_EDGE = 4
 
 _QUIET = 10 ** (-70 / 20)  # of the loudest peak around: silence
 _LOUD = 10 ** (-30 / 20)  # of it: still there

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NEIGHBOURS = 5
-_MOST = 20_000  # pictures that components are found on and neighbours looked for among: enough, and seconds
+# pictures that components are found on and neighbours looked for among: enough, and seconds
+_MOST = 20_000
 
 Floats = NDArray[np.float32]
 

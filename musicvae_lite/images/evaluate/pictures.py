@@ -217,7 +217,9 @@ def codes_of(model: Autoencoder, pictures: PictureBatches) -> NDArray[np.float32
 
 
 def cross_entropy(brightness: Tensor, target: Tensor) -> Tensor:
-    """Return [B] binary cross-entropy of brightness 0..1 [B, C, H, W], nats summed over the pixels."""
+    """Return [B] binary cross-entropy of brightness 0..1 [B, C, H, W], nats summed over the
+    pixels.
+    """
     brightness, target = (
         pixels.cpu().double() for pixels in (brightness, target)
     )  # Apple's GPUs have no float64

@@ -172,7 +172,9 @@ class DrumsCodec(ScoreCodec):
 
     @property
     def table(self) -> list[list[float]] | None:
-        """Vectors of the tokens: one bit a class and one for silence, [512, 10]; None for a roll."""
+        """Vectors of the tokens: one bit a class and one for silence, [512, 10]; None for a
+        roll.
+        """
         if self.form == "roll":
             return None
         bits = _unpack(np.arange(2**self.classes), self.classes)

@@ -48,7 +48,9 @@ CLASSES = len(DRUMS)
 HITS, VELOCITIES, OFFSETS = (slice(part * CLASSES, (part + 1) * CLASSES) for part in range(3))
 NAME = "drums"
 
-_HALF = 240  # ticks of half a step in what is written: offsets of files with 480 ticks a quarter, and most others, come back exactly
+# ticks of half a step in what is written: offsets of files with 480 ticks a quarter, and most
+# others, come back exactly
+_HALF = 240
 
 Floats = NDArray[np.float32]
 
@@ -225,7 +227,9 @@ class GrooveCodec(ScoreCodec):
         )
 
     def _windows(self, hits: _Hits, refused: Refused, segments: int) -> Ints:
-        """Return the number of windows of every metre segment, marking the notes that are in none."""
+        """Return the number of windows of every metre segment, marking the notes that are
+        in none.
+        """
         bar = hits.step // self.steps_per_bar
         bars = np.zeros(segments, np.int64)
         np.maximum.at(bars, hits.segment, bar + 1)

@@ -347,7 +347,9 @@ class MelodyCodec(ScoreCodec):
         )  # melodies may have vanished
 
     def _spans(self, lines: _Lines) -> _Spans:
-        """Return the bars of every melody; ``max_bars`` and the limits of size cut or refuse them."""
+        """Return the bars of every melody; ``max_bars`` and the limits of size cut or
+        refuse them.
+        """
         row = np.flatnonzero(np.diff(lines.melody, prepend=-1))
         last = np.append(row[1:], len(lines.note))[: len(row)] - 1
         bar = lines.onset[row] // self.steps_per_bar
@@ -423,7 +425,9 @@ class MelodyCodec(ScoreCodec):
         return cut, origin, reached[:, -1] < FIRST_NOTE
 
     def _line(self, lines: _Lines, spans: _Spans, place: Ints, length: Ints) -> NDArray[np.uint8]:
-        """Write note ons and note offs of all melodies on one line of steps, uint8 [sum of length]."""
+        """Write note ons and note offs of all melodies on one line of steps, uint8 [sum of
+        length].
+        """
         line = np.zeros(int(length.sum()), np.uint8)
         room = length[lines.melody]
         shift = spans.bar[lines.melody] * self.steps_per_bar

@@ -1,9 +1,9 @@
 """Trios: melody, bass and drums together, by the rules of Magenta's MusicVAE.
 
 Source of the rules: magenta, ``music_vae/data.py``, ``TrioConverter``. Tracks get their role by
-channel and program; every combination of a melody and a bass track is tried, with the drums. A voice may
-rest for a while: a bar counts as played where one of the ``gap_bars`` bars on either side is, and
-at both ends of a window it is enough that one of the three plays.
+channel and program; every combination of a melody and a bass track is tried, with the drums. A
+voice may rest for a while: a bar counts as played where one of the ``gap_bars`` bars on either side
+is, and at both ends of a window it is enough that one of the three plays.
 
 Where this codec differs on purpose (``magenta: true`` undoes it):
 
@@ -541,7 +541,9 @@ class TrioCodec(ScoreCodec):
         return self.lines.transposition_limits(lines)
 
     def transpose(self, windows: NDArray[Any], semitones: NDArray[Any]) -> NDArray[np.uint16]:
-        """Move melody and bass of each window [N, T, 3] by its number of semitones [N]; drums stay."""
+        """Move melody and bass of each window [N, T, 3] by its number of semitones [N];
+        drums stay.
+        """
         moved = windows.astype(np.uint16)
         lines = windows[..., :2].reshape(len(windows), 2 * windows.shape[1]).astype(np.uint8)
         moved[..., :2] = self.lines.transpose(lines, semitones).reshape(*windows.shape[:2], 2)

@@ -116,7 +116,7 @@ def check_columns(columns: Mapping[str, Any], codec: ScoreCodec, control: Contro
     windows, told = columns["windows"], columns["told"]
     if windows.shape[1:] != codec.shape:
         raise ValueError(f"windows are {list(windows.shape[1:])}, the codec's {list(codec.shape)}")
-    if told.shape[1:] != (codec.grid_steps, len(control.sizes)):
+    if told.shape[2] != len(control.sizes) or (control and told.shape[1] != codec.grid_steps):
         raise ValueError("what is told of the windows does not fit the manifest")
     if codec.dtype.kind == "f":
         if windows.dtype.kind != "f" or not bool((np.abs(windows) <= 1).all()):  # nor nan

@@ -48,7 +48,9 @@ class GrooveInputs:
         self.edges = np.cumsum(shares / shares.sum()) if len(ways) else shares
 
     def __call__(self, windows: Floats, rows: NDArray[np.int64], seed: int, epoch: int) -> Floats:
-        """Return the inputs for windows [N, T, 27] that are the examples ``rows`` [N] of an epoch."""
+        """Return the inputs for windows [N, T, 27] that are the examples ``rows`` [N] of an
+        epoch.
+        """
         if not self.ways:
             return windows
         return np.stack(

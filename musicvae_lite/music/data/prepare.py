@@ -451,7 +451,8 @@ def _encode_file(cut: _Cut, file: MidiFile) -> _Found:
 
 
 def _scored(score: Score, encoded: Encoded, cut: _Cut) -> tuple[Encoded, NDArray[np.float32]]:
-    """Return the windows of tracks that are enough like a tune, and how much they are [N]; NaN where
+    """Return the windows of tracks that are enough like a tune, and how much they are [N]; NaN
+    where
     the first voice of a window has no pitch.
     """
     track = encoded.origin["track"]

@@ -2,10 +2,10 @@
 there does.
 
 The MusicVAE paper (Roberts et al. 2018, section 5.2 on attribute vectors) takes the mean code of
-the top quartile less that of the bottom one; such a vector moves all that goes along with an attribute.
-Here all attributes are fitted at once, and the vectors corrected by what they were measured to do,
-so that each moves what it is named after and little else. Letters in shapes: N windows, T
-steps, A attributes, Z latent size.
+the top quartile less that of the bottom one; such a vector moves all that goes along with an
+attribute. Here all attributes are fitted at once, and the vectors corrected by what they were
+measured to do, so that each moves what it is named after and little else. Letters in shapes: N
+windows, T steps, A attributes, Z latent size.
 """
 
 from __future__ import annotations

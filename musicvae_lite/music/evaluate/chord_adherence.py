@@ -27,7 +27,9 @@ _TRIADS = range(1, 25)  # classes of the major and the minor ones; the others ar
 _MINOR, _RELATIVE = (
     13,
     3,
-)  # first class of the minor ones; semitones from a minor chord's root to the key that has its notes
+    # first class of the minor ones; semitones from a minor chord's root to the key that has its
+    # notes
+)
 
 
 @torch.inference_mode()

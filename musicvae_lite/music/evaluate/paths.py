@@ -192,7 +192,9 @@ def blend(
 
 
 def _apart(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Return the share of steps at which windows differ (in any of their numbers), mean over pairs."""
+    """Return the share of steps at which windows differ (in any of their numbers), mean
+    over pairs.
+    """
     differ = a != b
     return float((differ.any(-1) if differ.ndim == 3 else differ).mean())
 

@@ -1,4 +1,6 @@
-"""How good a model of music is on a corpus: which part of it is unseen, and the measures on that."""
+"""How good a model of music is on a corpus: which part of it is unseen, and the measures on
+that.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ from musicvae_lite.music.session import MusicSession
 
 
 def evaluate_music(handle: Handle, request: EvalRequest) -> Evaluation:
-    """Measure a model of music on prepared corpora; see :func:`musicvae_lite.evaluation.evaluate`."""
+    """Measure a model of music on prepared corpora; see
+    :func:`musicvae_lite.evaluation.evaluate`.
+    """
     description, model, folders = handle.description, handle.name, list(request.sources)
     split, limit, seed = request.split, request.limit, request.seed
     corpus = _corpus(description, model, folders)

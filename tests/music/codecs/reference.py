@@ -15,7 +15,9 @@ OFF, NOTHING = -1, -2
 
 
 def windows(score: Score, codec: MelodyCodec) -> list[list[int]]:
-    """All windows in order of track and time, silent ones included, no padding of short melodies."""
+    """All windows in order of track and time, silent ones included, no padding of short
+    melodies.
+    """
     found = []
     for track in range(len(score.tracks)):
         for segment in score.metre_segments():
