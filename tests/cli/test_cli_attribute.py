@@ -114,7 +114,7 @@ def test_what_cannot_be(musae, folder, model, tiny, corpus, tmp_path):
         (("a.mid", "--learn", "--data", corpus, "-m", model), 2, "no file"),
         (("a.mid", "density+1", "--data", corpus, "-m", model), 2, "--data goes with --learn"),
         (("--learn", "--data", "none", "-m", model), 1, "none: no such folder"),
-        (("-m", pictures), 2, "no model of music"),
+        (("-m", pictures), 2, "'musae attribute' is for models of music"),
     ):
         run = musae("attribute", *arguments)
         assert (

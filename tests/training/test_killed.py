@@ -15,7 +15,7 @@ from tests.training.test_train import corpus, settings  # noqa: F401
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 CONFIG = settings(training__steps=6, training__valid_every=3, training__save_every=2)
-#: Every so manieth change of the folder; tests/bench/bench_kills.py takes all.
+#: Every so manieth change of the folder; MUSAE_KILL_STRIDE=1 takes all.
 STRIDE = int(os.environ.get("MUSAE_KILL_STRIDE", "17"))
 FILES = ("model.safetensors", "last/model.safetensors", "attributes.json")
 

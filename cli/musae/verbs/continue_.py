@@ -17,7 +17,6 @@ from musae.options import (
 
 _EPILOG = examples(
     "musae continue song.mid --bars 8                 song.continued.mid",
-    "musae continue beat.mid --bars 4 -m drums-2bar   of drums",
     "musae continue song.mid --attempts 4 -o more/    four ways on, the likeliest first",
 )
 

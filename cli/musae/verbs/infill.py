@@ -19,7 +19,6 @@ _EPILOG = examples(
     "musae infill song.mid --bars 5-8                        song.filled.mid",
     "musae infill song.mid --bars 5-8 --keep 5.3-6.1         bar 5 beat 3 to bar 6 beat 1 stay",
     "musae infill song.mid --bars 5-8 --attempts 4           four, the likeliest first",
-    "musae infill band.mid --bars 3 --voice bass -m trio-16bar",
 )
 
 

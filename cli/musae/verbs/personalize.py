@@ -12,7 +12,6 @@ from musae.options import FILE, examples, output_option
 _EPILOG = examples(
     "musae personalize my-songs/ -o mine/          a model that draws like your songs",
     "musae sample -m mine --bars 16                what it makes",
-    "musae personalize beats/ -m drums-2bar -o mine-beats/",
 )
 
 
