@@ -117,7 +117,7 @@ def _fitting(values: Mapping[str, Any], console: Console) -> str:
 
     model, why = model_for(songs, DEFAULT_MODEL)
     if why:
-        console.note(f"{songs[0]}: {why} (-m names another)")
+        console.note(f"{songs[0]}: {why} (-m chooses another)")
     return model
 
 

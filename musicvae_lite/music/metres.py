@@ -75,7 +75,7 @@ def model_for(names: list[str], first: str = SHIPPED[0]) -> tuple[str, str]:
     best = max(counts, key=lambda model: counts[model])
     if not counts[best]:
         return first, ""
-    return best, f"{what_is(scores[0])}: {first} cannot use it, {best} can"
+    return best, f"{what_is(scores[0])}: {first} cannot use it, so {best} is used"
 
 
 def takers(score: Score, but: str = "") -> list[str]:
