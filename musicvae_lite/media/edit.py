@@ -53,7 +53,9 @@ class _Event(NamedTuple):
 def with_notes(data: bytes, before: Score, after: Score) -> bytes:
     """Return a MIDI file with the notes of ``after`` where it has those of ``before``.
 
-    Every other event stays.
+    Every other event stays. Tracks that share a channel of a chunk (its program changes) share its
+    keys, too: a new note gives way to one of another track that stays and has its key, and is left
+    out where that sounds already.
 
     A chunk without a change stays byte for byte, unless the file is damaged: then all are written
     as they were read.
@@ -86,6 +88,7 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
             "its other tracks cannot be kept (there are new tracks)",
         )
     leaving = _rows_of(played, gone)
+    new = _giving_way(new, np.delete(before.notes, _rows_of_score(before.notes, gone)), played)
     changed = {
         tuple(place)
         for place in played.place[np.unique(np.append(new["track"], gone["track"])), :2].tolist()
@@ -137,6 +140,36 @@ def _more(notes: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.void]
     """Return the notes that the others do not have, or not so often."""
     counts = Counter(notes.tolist()) - Counter(others.tolist())
     return np.array(list(counts.elements()), NOTE)
+
+
+def _rows_of_score(notes: NDArray[np.void], gone: NDArray[np.void]) -> list[int]:
+    """Return the rows of the notes that are ``gone``; of equal ones the first."""
+    left, rows = Counter(gone.tolist()), []
+    for row, note in enumerate(notes.tolist()):
+        if left[note] > 0:
+            left[note] -= 1
+            rows.append(row)
+    return rows
+
+
+def _giving_way(new: NDArray[np.void], stays: NDArray[np.void], played: Notes) -> NDArray[np.void]:
+    """Return new notes, shorter or without those that would cut a note of another track short."""
+    channels = [tuple(place) for place in played.place[:, :2].tolist()]
+    if len(set(channels)) == len(channels) or not len(new):
+        return new
+    new, keep = new.copy(), np.ones(len(new), bool)
+    for row, note in enumerate(new):
+        own = int(note["track"])
+        beside = [
+            track for track, place in enumerate(channels) if place == channels[own] and track != own
+        ]
+        there = stays[np.isin(stays["track"], beside) & (stays["pitch"] == note["pitch"])]
+        there = there[(there["start"] < note["end"]) & (there["end"] > note["start"])]
+        if len(there):
+            first = int(there["start"].min())
+            keep[row] = first > note["start"]
+            new["end"][row] = max(first, int(note["start"]) + 1)
+    return new[keep]
 
 
 def _rows_of(played: Notes, gone: NDArray[np.void]) -> set[int]:

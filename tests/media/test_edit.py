@@ -189,3 +189,19 @@ def test_finer_ticks_leave_every_event_at_its_time():
     cut = smf([(0, on(60)), (480, off(60)), (0, b"\xff\x01\x7f")])  # its last event is
     finer, factor = with_finer_ticks(cut, "x", 1000)
     assert factor == 3 and read_midi(finer).notes["end"].tolist() == [1440]
+
+
+def test_a_new_note_gives_way_to_one_of_another_program_on_its_channel():
+    """Tracks 1 and 2 are channel 1 of one chunk before and after its program changes."""
+    melody = [
+        (0, b"\xc0\x05"), (0, on(60)), (480, off(60)), (0, b"\xc0\x20"), (0, on(64)),
+        (960, off(64)),
+    ]  # fmt: skip
+    data = smf(melody)
+    before = read_midi(data, source="x.mid")
+    assert before.notes["track"].tolist() == [0, 1]
+    sounds, ahead, free = (500, 700, 64, 80, 0), (470, 700, 64, 80, 0), (500, 700, 65, 80, 0)
+    notes = np.concatenate([before.notes, np.array([sounds, ahead, free], NOTE)])
+    after = read_midi(with_notes(data, before, replace(before, notes=notes)), source="x.mid")
+    told = sorted((n["start"], n["end"], n["pitch"]) for n in after.notes)
+    assert told == [(0, 480, 60), (470, 480, 64), (480, 1440, 64), (500, 700, 65)]

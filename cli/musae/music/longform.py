@@ -10,7 +10,7 @@ import click
 
 from musae.audio.render import sounds_asked
 from musae.job import Job
-from musae.music.reading import codec_of, edited
+from musae.music.reading import codec_of, edited, remark
 from musae.outputs import (
     check_files,
     check_in_folder,
@@ -19,6 +19,7 @@ from musae.outputs import (
     one_each,
     write_together,
 )
+from musae.words import counted
 from musicvae_lite.core.errors import NothingUsableError, UsageError
 from musicvae_lite.model_dir.handle import open_model
 from musicvae_lite.music.longform.file import models_with_longform, need_longform
@@ -99,6 +100,12 @@ def continue_(job: Job, request: ContinueRequest) -> None:
     bars = check_bars(request.bars, "--bars")
     paths = _paths(job, request.file, "continued", request.attempts)
     passage, line = _read(job, request.file, request.track, request.roles, end=True)
+    ends, piece = line.first_bar + line.heard_bars, passage.score.bars
+    if 0 < line.heard_bars and ends < piece:
+        job.console.warn(
+            f"{passage.source}: {passage.place} ends in bar {ends}, other tracks in bar {piece}; "
+            "what is new sounds with those (--track chooses another)"
+        )
     from musicvae_lite.music.longform.pieces import going_on
 
     model = _load(job)
@@ -175,6 +182,7 @@ def _read(
         others = _hear(file, job.model) if track is None else []
         more = f"; {' and '.join(others)} can use it (-m {others[0]})" if others else ""
         raise NothingUsableError(f"{error}{more}") from error
+    remark(job.console, codec, passage)
     where = int(passage.bars[-1]) - 1 if end else bar
     return passage, line_of(passage, codec, where)
 
@@ -226,7 +234,7 @@ def _tell(job: Job, passage: Passage, made: Made, paths: Sequence[Path]) -> None
     told = "" if key is None else f", in {key}"
     job.console.show(f"{passage.source}: {passage.place}, new in {where}{told}")
     for path, cost, notes in zip(paths, made.costs, made.notes, strict=True):
-        job.console.show(f"wrote {path}: {notes} new notes, {cost:.2f} nats an event")
+        job.console.show(f"wrote {path}: {counted(notes, 'new note')}, {cost:.2f} nats an event")
         if not notes:
             job.console.warn(f"{path}: nothing but rests is new; another --seed gives others")
     attempts = [

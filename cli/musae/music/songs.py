@@ -91,7 +91,8 @@ def interpolate_songs(job: Job, request: Request) -> None:
             f"{word} {passage.source}: {passage.place}, {counted(len(passage.windows), 'window')}"
         )
     if result.transposed:
-        moved = f"{abs(result.transposed)} semitones {'up' if result.transposed > 0 else 'down'}"
+        size = counted(abs(result.transposed), "semitone")
+        moved = f"{size} {'up' if result.transposed > 0 else 'down'}"
         console.show(f"{end.source}: moved {moved}, into the key of {start.source}")
     if result.left:
         console.show(f"{start.source}: {left_as_it_is(result.left)}")

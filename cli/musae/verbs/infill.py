@@ -10,6 +10,7 @@ from musae.job import Job, check_inputs, job_options, present
 from musae.options import (
     FILE,
     examples,
+    join_option,
     one_role_option,
     output_option,
     temperature_option,
@@ -79,6 +80,7 @@ class Request:
     help="Track to use. [default: the one most like a tune]",
 )
 @one_role_option
+@join_option
 @job_options()
 def infill(
     file: str,

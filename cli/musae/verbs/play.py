@@ -46,13 +46,22 @@ def play(
     a path, move the sliders, lock notes and ask for the rest anew. Each variation is a MIDI file in
     the folder -o from the moment it is heard. Ctrl-C ends the program.
 
+    With -m denoise the page cleans recordings, which are opened there.
+
     Only this machine is served, and nothing is fetched from elsewhere.
     """
     from musae.outputs import check_folder
 
+    context = click.get_current_context()
+    if files:
+        check_inputs(job, files)
+    if files and job.handle.medium.name == "denoise":
+        raise click.UsageError(
+            f"recordings are opened on the page itself: musae play -m {job.model}", context
+        )
     if len(files) not in (0, 2, MAX_INPUTS):
-        context = click.get_current_context()
-        raise click.UsageError(f"a pad has 2 or 4 corners; here are {len(files)} files", context)
+        here = "is 1 file" if len(files) == 1 else f"are {len(files)} files"
+        raise click.UsageError(f"a pad has 2 or 4 corners; here {here}", context)
     if files:
         _check_corners(job, files)
     folder = Path(str(job.output)).absolute()
@@ -88,6 +97,5 @@ def _check_corners(job: Job, files: tuple[str, ...]) -> None:
     from musae.music.reading import codec_of
     from musicvae_lite.music.windows import one_window
 
-    check_inputs(job, files)
     for name in files:
         one_window(name, codec_of(job.handle), job.model)

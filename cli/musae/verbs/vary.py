@@ -11,6 +11,7 @@ from musae.options import (
     FILE,
     Number,
     examples,
+    join_option,
     one_role_option,
     output_option,
     temperature_option,
@@ -73,6 +74,7 @@ class Request:
     help="Track to use. [default: the one most like a tune]",
 )
 @one_role_option
+@join_option
 @job_options()
 def vary(
     file: str,
