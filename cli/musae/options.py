@@ -384,6 +384,39 @@ def _role_option(inputs: int) -> Callable[[F], F]:
     )
 
 
+def track_option(function: F) -> F:
+    """Add ``--track`` for verbs of one track of a piece."""
+    return click.option(
+        "--track",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Track to use. [default: the one most like a tune]",
+    )(function)
+
+
+def attempts_option(function: F) -> F:
+    """Add ``--attempts`` for verbs that write something new into a piece."""
+    return click.option(
+        "--attempts",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="How many to write, the likeliest first.",
+    )(function)
+
+
+def piece_options(function: F) -> F:
+    """Add what the verbs that write into a piece share: in which key, how freely, which track."""
+    return _together(
+        click.option("--key", metavar="KEY", help="Such as Am. [default: that of the piece]"),
+        temperature_option(1.0),
+        track_option,
+        one_role_option,
+        join_option,
+    )(function)
+
+
 def examples(*lines: str) -> str:
     """Return the end of a verb's help."""
     return "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines)

@@ -33,6 +33,7 @@ from musicvae_lite.media.midi_file import (
 )
 from musicvae_lite.media.midi_notes import Notes, notes_of
 from musicvae_lite.media.midi_walk import are_chunks
+from musicvae_lite.media.score import giving_way
 
 _DIVISION = 12  # where a file says its ticks per quarter
 _END, _TEXT = bytes([META, END_OF_TRACK, 0]), b"\xff\x01\x00"
@@ -88,7 +89,8 @@ def with_notes(data: bytes, before: Score, after: Score) -> bytes:
             "its other tracks cannot be kept (there are new tracks)",
         )
     leaving = _rows_of(played, gone)
-    new = _giving_way(new, np.delete(before.notes, _rows_of_score(before.notes, gone)), played)
+    if len(new) and len(np.unique(played.place[:, :2], axis=0)) < len(played.place):
+        new = _beside_others(new, _more(before.notes, gone), played)
     changed = {
         tuple(place)
         for place in played.place[np.unique(np.append(new["track"], gone["track"])), :2].tolist()
@@ -142,34 +144,16 @@ def _more(notes: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.void]
     return np.array(list(counts.elements()), NOTE)
 
 
-def _rows_of_score(notes: NDArray[np.void], gone: NDArray[np.void]) -> list[int]:
-    """Return the rows of the notes that are ``gone``; of equal ones the first."""
-    left, rows = Counter(gone.tolist()), []
-    for row, note in enumerate(notes.tolist()):
-        if left[note] > 0:
-            left[note] -= 1
-            rows.append(row)
-    return rows
-
-
-def _giving_way(new: NDArray[np.void], stays: NDArray[np.void], played: Notes) -> NDArray[np.void]:
-    """Return new notes, shorter or without those that would cut a note of another track short."""
-    channels = [tuple(place) for place in played.place[:, :2].tolist()]
-    if len(set(channels)) == len(channels) or not len(new):
-        return new
-    new, keep = new.copy(), np.ones(len(new), bool)
-    for row, note in enumerate(new):
-        own = int(note["track"])
-        beside = [
-            track for track, place in enumerate(channels) if place == channels[own] and track != own
-        ]
-        there = stays[np.isin(stays["track"], beside) & (stays["pitch"] == note["pitch"])]
-        there = there[(there["start"] < note["end"]) & (there["end"] > note["start"])]
-        if len(there):
-            first = int(there["start"].min())
-            keep[row] = first > note["start"]
-            new["end"][row] = max(first, int(note["start"]) + 1)
-    return new[keep]
+def _beside_others(
+    new: NDArray[np.void], stays: NDArray[np.void], played: Notes
+) -> NDArray[np.void]:
+    """Return new notes that give way to those of other tracks on their channel."""
+    parts = []
+    for track in np.unique(new["track"]).tolist():
+        beside = (played.place[:, :2] == played.place[track, :2]).all(1)
+        beside[track] = False
+        parts.append(giving_way(new[new["track"] == track], stays[beside[stays["track"]]]))
+    return np.concatenate(parts)
 
 
 def _rows_of(played: Notes, gone: NDArray[np.void]) -> set[int]:

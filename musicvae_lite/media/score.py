@@ -164,6 +164,25 @@ class Score:
         ]
 
 
+def giving_way(new: NDArray[np.void], stays: NDArray[np.void]) -> NDArray[np.void]:
+    """Return new notes that leave those that stay alone, for one key cannot sound twice: they end
+    where one of their pitch starts, and are left out where one sounds.
+
+    Args:
+        new: rows of :data:`NOTE`.
+        stays: those that share the keys of the new ones.
+    """
+    new, keep = new.copy(), np.ones(len(new), bool)
+    for row, note in enumerate(new):
+        same = stays[stays["pitch"] == note["pitch"]]
+        same = same[(same["start"] < note["end"]) & (same["end"] > note["start"])]
+        if len(same):
+            first = int(same["start"].min())
+            keep[row] = first > note["start"]
+            new["end"][row] = max(first, int(note["start"]) + 1)
+    return new[keep]
+
+
 def _order(notes: NDArray[np.void]) -> NDArray[np.int64]:
     """Return the order by track, start, pitch from high to low, and end."""
     start, pitch = notes["start"], notes["pitch"]

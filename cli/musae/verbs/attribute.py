@@ -16,6 +16,7 @@ from musae.options import (
     one_role_option,
     output_option,
     plot_option,
+    track_option,
     wav_option,
 )
 
@@ -83,12 +84,7 @@ class Request:
     metavar="N",
     help="Only the window that starts there. [default: the whole melody]",
 )
-@click.option(
-    "--track",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Track to use. [default: the one most like a tune]",
-)
+@track_option
 @one_role_option
 @click.option(
     "--keep-tracks",

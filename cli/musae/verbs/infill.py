@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 import click
 
 from musae.job import Job, check_inputs, job_options, present
-from musae.options import (
-    FILE,
-    examples,
-    join_option,
-    one_role_option,
-    output_option,
-    temperature_option,
-)
+from musae.options import FILE, attempts_option, examples, output_option, piece_options
 
 _EPILOG = examples(
     "musae infill song.mid --bars 5-8                        song.filled.mid",
@@ -63,24 +56,8 @@ class Request:
     help="Beats among them that stay, such as 5.3-6.1; may be repeated.",
 )
 @click.option("--voice", metavar="NAME", help="Write this voice alone, such as bass.")
-@click.option(
-    "--attempts",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="How many to write, the likeliest first.",
-)
-@click.option("--key", metavar="KEY", help="Such as Am. [default: that of the piece]")
-@temperature_option(1.0)
-@click.option(
-    "--track",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Track to use. [default: the one most like a tune]",
-)
-@one_role_option
-@join_option
+@attempts_option
+@piece_options
 @job_options()
 def infill(
     file: str,

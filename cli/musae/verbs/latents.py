@@ -18,6 +18,7 @@ from musae.options import (
     output_option,
     plot_option,
     temperature_option,
+    track_option,
     wav_option,
 )
 
@@ -71,12 +72,7 @@ class DecodeRequest:
 @click.command(epilog=_ENCODE)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("The arrays (NumPy .npz).", required=True)
-@click.option(
-    "--track",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Track to use. [default: the one most like a tune]",
-)
+@track_option
 @one_role_option
 @click.option(
     "--every-window",

@@ -18,6 +18,7 @@ from musae.options import (
     label_option,
     one_role_option,
     output_option,
+    track_option,
     wav_option,
 )
 
@@ -69,12 +70,7 @@ class Request:
     "Folder (DIR/) for FILE.mid or FILE.png each, the one file, or R.npz. [default: "
     "FILE.reconstructed.* here]"
 )
-@click.option(
-    "--track",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Track to use. [default: the one most like a tune]",
-)
+@track_option
 @one_role_option
 @click.option(
     "--keep-tracks",

@@ -7,15 +7,7 @@ from dataclasses import dataclass, field
 import click
 
 from musae.job import Job, check_inputs, job_options, present
-from musae.options import (
-    FILE,
-    Number,
-    examples,
-    join_option,
-    one_role_option,
-    output_option,
-    temperature_option,
-)
+from musae.options import FILE, Number, examples, output_option, piece_options
 
 _EPILOG = examples(
     "musae vary song.mid --amount 0.3           song.varied.mid, a third of it new",
@@ -65,16 +57,7 @@ class Request:
     metavar="N",
     help="How many variations, the likeliest first.",
 )
-@click.option("--key", metavar="KEY", help="Such as Am. [default: that of the piece]")
-@temperature_option(1.0)
-@click.option(
-    "--track",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Track to use. [default: the one most like a tune]",
-)
-@one_role_option
-@join_option
+@piece_options
 @job_options()
 def vary(
     file: str,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from musicvae_lite.core.errors import UsageError
 from musicvae_lite.media.midi import NOTE, Score
+from musicvae_lite.media.score import giving_way
 from musicvae_lite.music.codec import ScoreCodec
 from musicvae_lite.music.codecs.drums import class_of_pitch
 from musicvae_lite.music.codecs.grid import Grid
@@ -176,7 +177,7 @@ class Line:
             new["end"] = self._tick(np.minimum(off, until[step, voice]))
             new["end"] = np.maximum(new["end"], new["start"] + 1)
             new["velocity"] = _loudness(piece.notes, tracks, new["start"])
-            parts.append(_beside(new, stays))
+            parts.append(giving_way(new, stays[stays["track"] == tracks[0]]))
         return replace(piece, notes=np.concatenate(parts).astype(NOTE))
 
     def _tick(self, steps: NDArray[Any]) -> Ints:
@@ -280,16 +281,3 @@ def _loudness(notes: NDArray[np.void], tracks: Sequence[int], starts: Ints) -> N
     row = np.searchsorted(before["start"], starts, side="right") - 1
     loud: NDArray[np.uint8] = before["velocity"][np.maximum(row, 0)]
     return loud
-
-
-def _beside(new: NDArray[np.void], stays: NDArray[np.void]) -> NDArray[np.void]:
-    """Return new notes that leave those that stay alone: one key cannot sound twice."""
-    new, keep = new.copy(), np.ones(len(new), bool)
-    for row, note in enumerate(new):
-        same = stays[(stays["track"] == note["track"]) & (stays["pitch"] == note["pitch"])]
-        same = same[(same["start"] < note["end"]) & (same["end"] > note["start"])]
-        if len(same):
-            first = int(same["start"].min())
-            keep[row] = first > note["start"]
-            new["end"][row] = max(first, int(note["start"]) + 1)
-    return new[keep]
